@@ -1,0 +1,124 @@
+"""Sparse matrices of 3x3 blocks: one block row a node, and the kernels that run over them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class BlockMatrix:
+    """A symmetric matrix over nodes with three displacements each, in block compressed rows.
+
+    Attributes
+    ----------
+    indptr : (N + 1,) int64
+    indices : (b,) int32
+        Sorted within each row.
+    data : (b, 3, 3) float
+    """
+
+    indptr: IntArray
+    indices: NDArray[np.int32]
+    data: NDArray[np.floating[Any]]
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of block rows."""
+        return len(self.indptr) - 1
+
+    def to_scipy(self) -> sp.bsr_array:
+        """The same matrix as a SciPy block array, sharing its memory."""
+        n = 3 * self.n_nodes
+        return sp.bsr_array((self.data, self.indices, self.indptr), shape=(n, n))
+
+    def dot(self, x: FloatArray) -> FloatArray:
+        """(N, 3) product with (N, 3) nodal values."""
+        y = np.empty_like(x)
+        multiply(self.indptr, self.indices, self.data, x, y)
+        return y
+
+    def constrained(self, fixed: BoolArray) -> BlockMatrix:
+        """Rows and columns of fixed displacements (N, 3) replaced by their diagonal."""
+        data = self.data.copy()
+        _constrain(self.indptr, self.indices, data, fixed)
+        return replace(self, data=data)
+
+
+def node_pattern(n_nodes: int, *connectivities: IntArray) -> tuple[IntArray, NDArray[np.int32]]:
+    """Which nodes meet in an element: sorted row pointers (int64) and columns (int32)."""
+    total = None
+    for nodes in connectivities:
+        if len(nodes) == 0:
+            continue
+        m, a = nodes.shape
+        incidence = sp.csr_array(
+            (np.ones(m * a, np.int8), nodes.ravel().astype(np.int32), np.arange(0, m * a + 1, a)), shape=(m, n_nodes)
+        )
+        graph = incidence.T.tocsr() @ incidence
+        # Counts may wrap around to zero in eight bits; only the pattern matters.
+        graph.data = np.ones_like(graph.data)
+        total = graph if total is None else (total + graph)
+    assert total is not None
+    total = total.tocsr()
+    total.sort_indices()
+    return total.indptr.astype(np.int64), total.indices.astype(np.int32)
+
+
+@njit(cache=True, parallel=True, fastmath=True)
+def multiply(indptr, indices, data, x, y):  # type: ignore[no-untyped-def]
+    """y = A x."""
+    for n in prange(len(indptr) - 1):
+        a = b = c = data[0, 0, 0] * 0
+        for k in range(indptr[n], indptr[n + 1]):
+            j = indices[k]
+            x0, x1, x2 = x[j, 0], x[j, 1], x[j, 2]
+            a += data[k, 0, 0] * x0 + data[k, 0, 1] * x1 + data[k, 0, 2] * x2
+            b += data[k, 1, 0] * x0 + data[k, 1, 1] * x1 + data[k, 1, 2] * x2
+            c += data[k, 2, 0] * x0 + data[k, 2, 1] * x1 + data[k, 2, 2] * x2
+        y[n, 0], y[n, 1], y[n, 2] = a, b, c
+
+
+@njit(cache=True, parallel=True, fastmath=True)
+def residual(indptr, indices, data, x, f, r):  # type: ignore[no-untyped-def]
+    """r = f - A x."""
+    for n in prange(len(indptr) - 1):
+        a, b, c = f[n, 0], f[n, 1], f[n, 2]
+        for k in range(indptr[n], indptr[n + 1]):
+            j = indices[k]
+            x0, x1, x2 = x[j, 0], x[j, 1], x[j, 2]
+            a -= data[k, 0, 0] * x0 + data[k, 0, 1] * x1 + data[k, 0, 2] * x2
+            b -= data[k, 1, 0] * x0 + data[k, 1, 1] * x1 + data[k, 1, 2] * x2
+            c -= data[k, 2, 0] * x0 + data[k, 2, 1] * x1 + data[k, 2, 2] * x2
+        r[n, 0], r[n, 1], r[n, 2] = a, b, c
+
+
+@njit(cache=True)
+def scatter(indptr, indices, data, nodes, matrices):  # type: ignore[no-untyped-def]
+    """Add element matrices (e, 3a, 3a) over nodes (e, a) into the blocks."""
+    for e in range(len(nodes)):
+        for i in range(nodes.shape[1]):
+            row = nodes[e, i]
+            for j in range(nodes.shape[1]):
+                k = indptr[row] + np.searchsorted(indices[indptr[row] : indptr[row + 1]], nodes[e, j])
+                for p in range(3):
+                    for q in range(3):
+                        data[k, p, q] += matrices[e, 3 * i + p, 3 * j + q]
+
+
+@njit(cache=True, parallel=True)
+def _constrain(indptr, indices, data, fixed):  # type: ignore[no-untyped-def]
+    for n in prange(len(indptr) - 1):
+        for k in range(indptr[n], indptr[n + 1]):
+            m = indices[k]
+            for p in range(3):
+                for q in range(3):
+                    if (fixed[n, p] or fixed[m, q]) and not (n == m and p == q):
+                        data[k, p, q] = 0.0
