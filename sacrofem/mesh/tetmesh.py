@@ -196,8 +196,8 @@ class TetMesh:
             return "_".join(swap.get(word, word) for word in text.split("_"))
 
         assert self.pair is not None and self.pair_side is not None
-        # Reversing the corner order restores outward normals; for pairs it also makes the mirrored
-        # right-hand normal point the wrong way, so the two sides exchange their sign.
+        # A reflection turns right-hand normals round and reversing the corner order turns them back:
+        # outward stays outward, and the normal of a pair still points from side -1 into side +1.
         return TetMesh(
             self.points * [-1.0, 1.0, 1.0],
             self.tets[:, [0, 2, 1, 3]],
