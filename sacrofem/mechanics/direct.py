@@ -1,0 +1,195 @@
+"""Multifrontal Cholesky factorisation on NumPy's dense kernels.
+
+Nodes are ordered by geometric nested dissection; each separator or leaf becomes one dense front.
+That is what supernodal sparse solvers do, with their ordering replaced by coordinates, so it needs
+no package beyond NumPy's LAPACK: George 1973 (nested dissection), Duff & Reid 1983 (multifrontal).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dtrtri
+
+from sacrofem.errors import SolverError
+from sacrofem.mechanics.blocks import BlockMatrix
+from sacrofem.mesh.tetmesh import FloatArray, IntArray
+
+LEAF_NODES = 96
+
+
+@dataclass(frozen=True, eq=False)
+class _Front:
+    start: int  # own nodes are contiguous in the elimination order
+    stop: int
+    border: IntArray  # elimination positions of later nodes that these touch
+    inverse: NDArray[np.floating]  # inverse of the Cholesky factor of the own block
+    below: NDArray[np.floating]  # factor of the border rows
+
+
+@njit(cache=True)
+def _separator(indptr, indices, part, mine, other):  # type: ignore[no-untyped-def]
+    """Those of ``mine`` that touch a node whose part is ``other``."""
+    result = np.empty(len(mine), np.int64)
+    count = 0
+    for node in mine:
+        for k in range(indptr[node], indptr[node + 1]):
+            if part[indices[k]] == other:
+                result[count] = node
+                count += 1
+                break
+    return result[:count]
+
+
+@njit(cache=True)
+def _load(front, local, own, indptr, indices, data):  # type: ignore[no-untyped-def]
+    for a in range(len(own)):
+        node = own[a]
+        for k in range(indptr[node], indptr[node + 1]):
+            b = local[indices[k]]
+            if b >= 0:
+                for i in range(3):
+                    for j in range(3):
+                        front[3 * b + j, 3 * a + i] = data[k, i, j]
+
+
+@njit(cache=True)
+def _extend_add(front, update, where):  # type: ignore[no-untyped-def]
+    for a in range(len(where)):
+        for b in range(a + 1):
+            for i in range(3):
+                for j in range(3):
+                    front[3 * where[a] + i, 3 * where[b] + j] += update[3 * a + i, 3 * b + j]
+
+
+def dissect(indptr: IntArray, indices: IntArray, coordinates: FloatArray, leaf: int = LEAF_NODES) -> list[tuple[IntArray, int]]:
+    """Nested dissection of a graph by its coordinates.
+
+    Returns
+    -------
+    list of (nodes, children)
+        In the order of elimination (children before parents); ``children`` says how many of the
+        finished subtrees before it belong to this front.
+    """
+    part = np.full(len(indptr) - 1, -1)
+    tree: list[tuple[IntArray, int]] = []
+    label = 0
+
+    def visit(nodes: IntArray) -> None:
+        nonlocal label
+        if len(nodes) <= leaf:
+            tree.append((nodes, 0))
+            return
+        best: tuple[IntArray, IntArray, IntArray] | None = None
+        xyz = coordinates[nodes]
+        for axis in np.argsort(-np.ptp(xyz, axis=0), kind="stable")[:2]:
+            half = np.argsort(xyz[:, axis], kind="stable")
+            low, high = nodes[half[: len(half) // 2]], nodes[half[len(half) // 2 :]]
+            part[low], part[high] = label, label + 1
+            for mine, other, number in ((low, high, label + 1), (high, low, label)):
+                cut = _separator(indptr, indices, part, mine, number)
+                if best is None or len(cut) < len(best[2]):
+                    best = (mine, other, cut)
+            label += 2
+        assert best is not None
+        mine, other, cut = best
+        part[nodes] = -1
+        visit(np.setdiff1d(mine, cut, assume_unique=True))
+        visit(other)
+        tree.append((cut, 2))
+
+    visit(np.arange(len(indptr) - 1))
+    return tree
+
+
+class MultifrontalCholesky:
+    """Factor of a symmetric positive definite block matrix.
+
+    Parameters
+    ----------
+    matrix : BlockMatrix
+    coordinates : (N, 3)
+        Where the nodes lie; only the ordering depends on it.
+    single : bool
+        Keep the factor in single precision, for preconditioning. It is computed in double.
+
+    Raises
+    ------
+    SolverError
+        If the matrix is not positive definite.
+    """
+
+    def __init__(self, matrix: BlockMatrix, coordinates: FloatArray, *, single: bool = False) -> None:
+        indptr, indices = matrix.indptr, matrix.indices
+        tree = dissect(indptr, indices, coordinates)
+        self.order: IntArray = np.concatenate([nodes for nodes, _ in tree])
+        position = np.empty_like(self.order)
+        position[self.order] = np.arange(len(self.order))
+        self.dtype = np.float32 if single else np.float64
+        self._fronts: list[_Front] = []
+        local = np.full(len(self.order), -1)
+        stack: list[tuple[IntArray, FloatArray]] = []
+        start = 0
+        for own, n_children in tree:
+            stop = start + len(own)
+            children = [stack.pop() for _ in range(n_children)]
+            touched = [position[indices[indptr[node] : indptr[node + 1]]] for node in own]
+            border = np.unique(np.concatenate([*touched, *(b for b, _ in children), np.empty(0, np.int64)]))
+            border = border[border >= stop]
+            front = np.zeros((3 * (len(own) + len(border)),) * 2)
+            members = np.concatenate([own, self.order[border]])
+            local[members] = np.arange(len(members))
+            _load(front, local, own, indptr, indices, matrix.data)
+            for child_border, update in children:
+                _extend_add(front, update, local[self.order[child_border]])
+            del children
+            local[members] = -1
+            stack.append((border, self._eliminate(front, start, stop, border)))
+            start = stop
+
+    def _eliminate(self, front: FloatArray, start: int, stop: int, border: IntArray) -> FloatArray:
+        s = 3 * (stop - start)
+        if s == 0:
+            self._fronts.append(_Front(start, stop, border, np.zeros((0, 0)), np.zeros((len(front), 0))))
+            return front
+        try:
+            lower = np.linalg.cholesky(front[:s, :s])
+        except np.linalg.LinAlgError:
+            raise SolverError(
+                "the stiffness matrix is not positive definite; "
+                "a part of the model is not supported, or a tet is inverted: run `sacrofem check`"
+            ) from None
+        inverse = dtrtri(lower, lower=1)[0]
+        below = front[s:, :s] @ inverse.T
+        self._fronts.append(
+            _Front(start, stop, border, np.ascontiguousarray(inverse, self.dtype), np.ascontiguousarray(below, self.dtype))
+        )
+        return front[s:, s:] - below @ below.T
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the factor."""
+        return sum(front.inverse.nbytes + front.below.nbytes for front in self._fronts)
+
+    def solve(self, force: FloatArray) -> FloatArray:
+        """(N, 3) solution of A x = force; force may have more columns, (N, 3, c)."""
+        x = np.asarray(force[self.order], dtype=self.dtype)
+        columns = x.shape[2:]
+        flat = x.reshape(len(x), 3, -1)
+        c = flat.shape[2]
+        for front in self._fronts:
+            own = front.inverse @ flat[front.start : front.stop].reshape(-1, c)
+            flat[front.start : front.stop] = own.reshape(-1, 3, c)
+            if len(front.border):
+                flat[front.border] -= (front.below @ own).reshape(-1, 3, c)
+        for front in reversed(self._fronts):
+            own = flat[front.start : front.stop].reshape(-1, c)
+            if len(front.border):
+                own = own - front.below.T @ flat[front.border].reshape(-1, c)
+            flat[front.start : front.stop] = (front.inverse.T @ own).reshape(-1, 3, c)
+        result = np.empty_like(flat)
+        result[self.order] = flat
+        return result.reshape(len(x), 3, *columns)
