@@ -1,0 +1,355 @@
+"""The sections of a case file: every key with its default, range, unit and source (marks of the literature file)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+FILLER_MODULUS_MPA = {"granulation": 1.0, "callus": 500.0}
+"""Granulation: Geris model [T], range 0.2-10; callus: newly formed bone, Shefelbine & Carter [T]."""
+
+Side = Literal["left", "right"]
+Vector = Annotated[tuple[float, float, float], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)]
+
+
+def refused(problem: str, mend: str, at: str, value: object = None) -> PydanticCustomError:
+    # ``at`` names the key inside the section, which a validator of the whole section cannot otherwise say.
+    return PydanticCustomError("refused", "{problem}", {"problem": problem, "mend": mend, "at": at, "found": value})
+
+
+class Section(BaseModel):
+    # Strict: `true` is not 1 and "1e3" is not 1000; NaN and infinity never enter.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tuples(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+
+
+class Anatomy(Section):
+    """[anatomy]: which bone."""
+
+    kind: Literal["parametric", "surface", "labels", "mesh"] = Field(
+        default="parametric", description="built-in sacrum, or `mesh`: a tet mesh of your own with named sets"
+    )
+    sex: Literal["female", "male"] = Field(default="female", description="preset dimensions (literature, section 5)")
+    path: str | None = Field(default=None, description="file of an own mesh, relative to the case file")
+    ct: str | None = Field(default=None, description="CT that belongs to a label map (not available yet)")
+    labels: tuple[int | str, ...] = Field(
+        default=(), description="labels of the sacrum in a label map (not available yet)"
+    )
+    units: Literal["mm", "cm", "m"] = Field(default="mm", description="length unit of the file at `path`")
+    half: Literal["none", "left", "right"] = Field(
+        default="none", description="a hemisacrum: this half only, the cut face at x = 0 free (Whitlow 2007 [T])"
+    )
+    parameters: dict[str, float] = Field(default_factory=dict, description="dimensions that differ from the preset's")
+    landmarks: dict[str, Vector] = Field(default_factory=dict, description="landmarks of an own mesh, mm")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Anatomy:
+        if self.kind in ("surface", "labels"):
+            raise refused(
+                "not available yet", 'use kind = "parametric", or kind = "mesh" with a tet mesh', "kind", self.kind
+            )
+        if self.kind == "mesh" and self.path is None:
+            raise refused('kind = "mesh" needs a file', 'add path = "FILE.vtu" to [anatomy]', "path")
+        if self.kind == "parametric" and (self.path or self.landmarks):
+            at = "path" if self.path else "landmarks"
+            value = self.path or sorted(self.landmarks)
+            raise refused("the built-in sacrum takes none", 'set kind = "mesh" or leave it out', at, value)
+        if self.kind == "mesh" and self.parameters:
+            raise refused("an own mesh has no parameters", "leave them out", "parameters", sorted(self.parameters))
+        if self.ct is not None or self.labels:
+            at, found = ("ct", self.ct) if self.ct is not None else ("labels", str(list(self.labels)))
+            raise refused("only a label map takes it, and these are not available yet", "leave it out", at, found)
+        return self
+
+
+class Mesh(Section):
+    """[mesh]: how finely it is divided."""
+
+    size_mm: float | None = Field(
+        default=None,
+        ge=0.5,
+        le=20,
+        description="edge length away from the fracture; not given: the shipped medium mesh",
+    )
+    fracture_size_mm: float | None = Field(
+        default=None, ge=0.3, le=20, description="edge length at the fracture; not given: 0.6 of size_mm"
+    )
+    order: Literal[1, 2] = Field(
+        default=2, description="2: quadratic displacement; 1: a preview, far too stiff (DESIGN 8)"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Mesh:
+        if self.fracture_size_mm is not None and self.size_mm is None:
+            raise refused("needs size_mm", "give mesh.size_mm too", "fracture_size_mm", self.fracture_size_mm)
+        if self.fracture_size_mm is not None and self.size_mm is not None and self.fracture_size_mm > self.size_mm:
+            raise refused("coarser than mesh.size_mm", "make it smaller", "fracture_size_mm", self.fracture_size_mm)
+        return self
+
+
+class FractureSurfaceCase(Section):
+    """[[fracture.surfaces]]: a planar fracture of one's own, a disc where a radius is given."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="its name in every result")
+    point: Vector = Field(description="a point of the plane, mm")
+    normal: Vector = Field(description="normal from side -1 into side +1; any length")
+    radius_mm: float | None = Field(
+        default=None, gt=0, le=200, description="broken within this distance of `point` only"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> FractureSurfaceCase:
+        if not any(self.normal):
+            raise refused("has no direction", "give a normal that is not zero", "normal", list(self.normal))
+        return self
+
+
+class Fracture(Section):
+    """[fracture]: where it is broken and what lies in the gap."""
+
+    zone: Literal["zone1", "zone2", "zone3", "transverse", "H", "U", "none"] = Field(
+        default="zone1", description="Denis zone or pattern; zone 1: 13 of 15 cadaver fractures (Waites 2007 [A])"
+    )
+    side: Literal["left", "right", "both"] = Field(default="both", description="broken side of zone1 and zone2")
+    joint_distance_mm: float = Field(
+        default=12.0, ge=2, le=30, description="zone 1: distance medial of the sacroiliac joint; 5-15 mm [K]"
+    )
+    allow_near_joint: bool = Field(default=False, description="accept less than 10 mm, where supports disturb the gap")
+    extent: float = Field(
+        default=1.0, ge=0.1, le=1, description="share of its height that is broken; below 1 it has a front"
+    )
+    extent_from: Literal["superior", "inferior", "anterior", "posterior"] = Field(
+        default="superior", description="margin from which a partial fracture starts"
+    )
+    state: Literal["subacute", "fresh"] = Field(
+        default="subacute", description="granulation in the gap, or nothing in contact"
+    )
+    aperture_mm: float = Field(
+        default=1.0, ge=0.01, le=5, description="gap width of the law; hairline to 2 mm [K], C14 [A]"
+    )
+    filler: Literal["open", "granulation", "callus", "cement"] = Field(
+        default="granulation", description="what fills the gap"
+    )
+    filler_modulus_mpa: float | None = Field(
+        default=None,
+        gt=0,
+        le=50000,
+        description="not given: granulation 1 (Geris [T]; 0.2-10), callus 500 (Shefelbine [T]), or the cement's",
+    )
+    filler_poisson: float = Field(default=0.17, ge=0, le=0.45, description="drained granulation tissue (Geris [T])")
+    closure: Literal["bonded", "contact"] = Field(
+        default="bonded", description="linear gap law; contact is not available yet"
+    )
+    friction: float | None = Field(
+        default=None, ge=0, le=2, description="of a gap in contact; 0.4 (bone, fracture FE [T])"
+    )
+    surfaces: tuple[FractureSurfaceCase, ...] = Field(
+        default=(), description='own planes beside `zone` (or zone = "none")'
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Fracture:
+        if self.closure == "contact":
+            raise refused("contact in the gap is not available yet", 'use closure = "bonded"', "closure", "contact")
+        if self.state == "fresh":
+            problem = "a fresh, empty gap needs contact, which is not available yet"
+            raise refused(problem, 'use state = "subacute"', "state", "fresh")
+        if self.friction is not None:
+            raise refused("a bonded gap has no friction", "leave it out", "friction", self.friction)
+        if self.joint_distance_mm < 10 and not self.allow_near_joint:
+            raise refused(
+                "less than 10 mm from the joint, where supports disturb the gap",
+                "give 10 or more, or set fracture.allow_near_joint = true",
+                "joint_distance_mm",
+                self.joint_distance_mm,
+            )
+        if self.filler == "open" and self.filler_modulus_mpa is not None:
+            raise refused("an open gap has no modulus", "leave it out", "filler_modulus_mpa", self.filler_modulus_mpa)
+        names = [surface.name for surface in self.surfaces]
+        if len(set(names)) < len(names):
+            raise refused("two surfaces bear one name", "name each differently", "surfaces", names)
+        return self
+
+    @property
+    def modulus_mpa(self) -> float | None:
+        """Modulus of the filler in MPa: as given or the filler's own; None for an open gap and for cement."""
+        own = FILLER_MODULUS_MPA.get(self.filler)
+        return own if self.filler_modulus_mpa is None else self.filler_modulus_mpa
+
+
+class Lesion(Section):
+    """[lesion]: a lytic region."""
+
+    kind: Literal["none", "focal", "infiltrative"] = Field(
+        default="none", description="ellipsoid, or graded around a centre"
+    )
+    centre_mm: Vector = Field(
+        default=(30.0, 10.0, -22.0), description="anatomical frame: x left, y posterior, z superior"
+    )
+    radii_mm: Vector = Field(default=(12.0, 10.0, 12.0), description="half-axes along x, y, z")
+    density_factor: float = Field(
+        default=0.1, ge=0, le=10, description="density in its middle over that of the bone there"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _positive(cls, data: Any) -> Any:
+        radii = data.get("radii_mm") if isinstance(data, Mapping) else None
+        if isinstance(radii, list | tuple) and any(isinstance(r, int | float) and not 1 <= r <= 60 for r in radii):
+            raise refused("radii lie outside 1 to 60 mm", "give three lengths in mm", "radii_mm", list(radii))
+        return data
+
+
+class Materials(Section):
+    """[materials]: bone, from density to modulus."""
+
+    bone: Literal["osteoporotic", "osteopenic", "normal"] = Field(
+        default="osteoporotic", description="generic density map and cortex (Wagner 2016, 2018 [A])"
+    )
+    density_law: Literal[
+        "kopperdahl2002", "crawford2003", "morgan2003-vertebra", "morgan2003-femoral-neck", "dalstra1993", "keller1994"
+    ] = Field(default="kopperdahl2002", description="density to modulus; sources are printed by `sacrofem info`")
+    density_factor: float = Field(default=1.0, gt=0, le=10, description="multiplies the density everywhere")
+    floor_mpa: float = Field(
+        default=10.0, ge=0.1, le=5000, description="least modulus of bone; 5-10 in the alar void [D]"
+    )
+    poisson: float = Field(default=0.3, ge=0, lt=0.5, description="of bone; 0.2 is common too [T]")
+    cortex_thickness_mm: float | None = Field(
+        default=None, ge=0, le=5, description="not given: of the named bone; osteoporotic 0.5-0.8 [K]"
+    )
+    cortex_modulus_mpa: float | None = Field(
+        default=None, ge=1, le=50000, description="not given: of the named bone; 17 GPa, osteoporotic x 0.67 [T]"
+    )
+
+
+class Injection(Section):
+    """[[cement.injections]]: one needle of one's own."""
+
+    entry_mm: Vector = Field(description="where the needle enters the bone")
+    target_mm: Vector = Field(description="its tip")
+    gauge: Literal[10, 11, 13] = Field(default=11, description="outer diameter 3.40, 3.05 or 2.41 mm [K]")
+    volume_ml: float = Field(gt=0, le=60, description="cement through this needle")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Injection:
+        if sum((a - b) ** 2 for a, b in zip(self.entry_mm, self.target_mm, strict=True)) < 1e-6:
+            raise refused("entry and target coincide", "move one of them", "target_mm", list(self.target_mm))
+        return self
+
+
+class Spot(Section):
+    """[cement.spot]: a disc of the fracture that is cemented without a bolus (Whitlow 2007 [T])."""
+
+    centre: Vector | None = Field(default=None, description="mm; not given: the middle of the fracture")
+    radius_mm: float = Field(default=5.0, gt=0, le=60, description="radius of the disc")
+
+
+class Cement(Section):
+    """[cement]: which, how much, and through which needles."""
+
+    material: Literal["pmma", "calcium-phosphate", "cortoss-like"] = Field(
+        default="pmma", description="preset of modulus and nu"
+    )
+    modulus_mpa: float | None = Field(
+        default=None, ge=0.1, le=50000, description="not given: the material's; PMMA 2000 (1000-3000, section 4.4 [T])"
+    )
+    poisson: float | None = Field(default=None, ge=0, le=0.45, description="not given: the material's; PMMA 0.35 [K]")
+    mixture: Literal["hashin-shtrikman", "hill", "reuss", "voigt"] = Field(
+        default="hashin-shtrikman", description="bone and cement to one modulus; the default is the lower bound"
+    )
+    spread: Literal["column", "ellipsoid", "flow"] = Field(default="column", description="shape of a bolus")
+    column_length_mm: float = Field(default=15.0, ge=0, le=80, description="of the axis of a column, back from the tip")
+    ellipsoid_aspect: float = Field(
+        default=1.5, ge=1, le=5, description="long over short axis; the long one lies on the needle"
+    )
+    approach: Literal["short-axis", "long-axis"] = Field(
+        default="short-axis", description="preset needles (Whitlow 2007, Smith & Gilula 2006 [A])"
+    )
+    side: Literal["left", "right", "both"] | None = Field(
+        default=None, description="treated side; not given: the broken one"
+    )
+    needles: int = Field(default=1, ge=1, le=5, description="needles a treated side")
+    volume_ml: float = Field(
+        default=4.1, ge=0, le=60, description="in all, split evenly; 3-9 a side in cadavers (C7 [A])"
+    )
+    in_gap: Literal["bonded", "contact", "none"] = Field(default="bonded", description="cement that reaches the gap")
+    injections: tuple[Injection, ...] = Field(default=(), description="own needles instead of `approach`")
+    spot: Spot | None = Field(default=None, description="a cemented disc; with volume_ml = 0 there is no bolus")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _total(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping) or not data.get("injections") or "volume_ml" in data:
+            return data
+        volumes = [i.get("volume_ml") if isinstance(i, Mapping) else None for i in data["injections"]]
+        return {**data, "volume_ml": sum(volumes)} if all(isinstance(v, int | float) for v in volumes) else data
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Cement:
+        if self.spread == "flow":
+            raise refused("not available yet", 'use spread = "column" or "ellipsoid"', "spread", "flow")
+        if self.in_gap == "contact":
+            raise refused(
+                "contact in the gap is not available yet", 'use in_gap = "bonded" or "none"', "in_gap", "contact"
+            )
+        if self.volume_ml == 0 and self.spot is None:
+            raise refused("no cement is placed", "give a volume above 0, or a [cement.spot]", "volume_ml", 0.0)
+        total = sum(injection.volume_ml for injection in self.injections)
+        if self.injections and abs(total - self.volume_ml) > 1e-9 * total:
+            mend = "leave volume_ml out or make it their sum"
+            raise refused(f"the injections sum to {total:g} ml", mend, "volume_ml", self.volume_ml)
+        return self
+
+
+class Supports(Section):
+    """[supports]: what holds the auricular faces."""
+
+    kind: Literal["elastic", "fixed"] = Field(
+        default="elastic", description="calibrated joint, or fixed (Whitlow 2007 [T])"
+    )
+    ligaments: bool = Field(default=True, description="ligament springs beside the elastic layer")
+
+
+class Load(Section):
+    """[load]: what stands on the S1 endplate."""
+
+    kind: Literal["standing", "standing-muscle", "walking", "sitting", "one-legged", "free"] = Field(
+        default="standing", description="named load with its source; listed by `sacrofem info`"
+    )
+    force_n: float | None = Field(
+        default=None, gt=0, le=20000, description="not given: that of the kind; standing 700 N"
+    )
+    slope_deg: float = Field(
+        default=40.0, ge=0, le=80, description="force to endplate normal; 24-55 in 709 people (Mac-Thiong 2011 [A])"
+    )
+    point: Vector | None = Field(default=None, description="where the force acts, mm; not given: endplate centre")
+    moment: Vector = Field(default=(0.0, 0.0, 0.0), description="added moment, N mm")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Load:
+        if self.kind == "free" and self.force_n is None:
+            raise refused("a free load has no force of its own", "give load.force_n in N", "force_n")
+        return self
+
+
+class Solver(Section):
+    """[solver]: how the equations are solved."""
+
+    method: Literal["multigrid", "direct"] = Field(
+        default="multigrid", description="conjugate gradients, or a factorisation"
+    )
+    tolerance: float = Field(default=1e-10, ge=1e-14, le=1e-6, description="true relative residual")
+    threads: int | None = Field(default=None, ge=1, le=1024, description="not given: the cores available")
+
+
+class Safety(Section):
+    """[safety]: limits of cement and needles; none is available yet."""
