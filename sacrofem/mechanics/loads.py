@@ -94,7 +94,7 @@ LOADS: Mapping[str, Load] = MappingProxyType(
                 one_legged=True,
                 source="35 kg, about half of body weight, on S1 (Whitlow 2007 [T]); vertical, swing-side joint free",
             ),
-            Load("free", 0.0, angle_deg=0.0, source="given by the user"),
+            Load("free", 0.0, source="given by the user"),
         )
     }
 )

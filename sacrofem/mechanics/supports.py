@@ -234,7 +234,8 @@ def fixed_supports(space: Space, *, free_side: Side | None = None) -> Supports:
 
 def supported_faces(space: Space, supports: Supports) -> IntArray:
     """(f,) boundary faces on an elastic layer or held at all their nodes."""
-    held: BoolArray = np.all(supports.fixed.any(axis=1)[space.face_nodes], axis=1)
+    node_held: BoolArray = supports.fixed[:, 0] | supports.fixed[:, 1] | supports.fixed[:, 2]
+    held = np.logical_and.reduce(node_held[space.face_nodes], axis=1)
     held[supports.foundation_faces] = True
     return np.flatnonzero(held)
 
