@@ -1,0 +1,81 @@
+"""The law of the fracture gap: filler and cement between twin faces.
+
+t = k_n [u]_n n + k_t [u]_t with k_n = E'/w and k_t = G/w, E' the constrained modulus of what fills
+the aperture w. Cement and filler share the gap by area at each integration point:
+k = (1 - c) k_filler + c k_cement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sacrofem.errors import InputError
+from sacrofem.mechanics.space import Space
+from sacrofem.mesh.tetmesh import FloatArray
+
+# Beyond this the constrained modulus of a thin layer is set by ν alone and means nothing.
+LARGEST_POISSON = 0.45
+
+
+@dataclass(frozen=True)
+class Filler:
+    """What fills the gap.
+
+    Attributes
+    ----------
+    modulus_mpa : float
+        Young's modulus; 0 for an open gap.
+    poisson : float
+        Default 0.17, drained granulation tissue (Geris model, table in PMC5082538 [T]).
+    """
+
+    modulus_mpa: float
+    poisson: float = 0.17
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.poisson <= LARGEST_POISSON:
+            raise InputError(
+                "the constrained modulus of a thin layer is meaningless there",
+                field="fracture.filler_poisson",
+                value=self.poisson,
+                mend=f"use 0 to {LARGEST_POISSON}",
+            )
+
+    def stiffness(self, aperture_mm: float) -> tuple[float, float]:
+        """Normal and tangential stiffness k_n, k_t in N/mm³ of a layer of this thickness."""
+        E, nu = self.modulus_mpa, self.poisson
+        constrained = E * (1 - nu) / ((1 + nu) * (1 - 2 * nu))
+        return constrained / aperture_mm, E / (2 * (1 + nu)) / aperture_mm
+
+
+def gap_stiffness(
+    coverage: FloatArray, aperture_mm: float, filler: Filler, cement: Filler
+) -> tuple[FloatArray, FloatArray]:
+    """k_n and k_t (p, q) in N/mm³ where cement covers the share ``coverage`` (p, q) of the gap."""
+    filler_n, filler_t = filler.stiffness(aperture_mm)
+    cement_n, cement_t = cement.stiffness(aperture_mm)
+    # Written so that no cement, or cement like the filler, gives the filler's stiffness exactly.
+    return filler_n + coverage * (cement_n - filler_n), filler_t + coverage * (cement_t - filler_t)
+
+
+def closed_area_fraction(space: Space, displacement: FloatArray, aperture_mm: float) -> float:
+    """Share of the fracture area whose faces approach by more than the aperture: 0 to 1.
+
+    Where it is 0 no face touches, and the bonded answer is also the contact answer.
+    """
+    gap = space.gap
+    if gap.areas.size == 0:
+        return 0.0
+    opening = np.einsum("pqx,px->pq", space.jump(displacement), gap.normals)
+    return float(gap.areas[opening < -aperture_mm].sum() / gap.areas.sum())
+
+
+def fracture_force(space: Space, displacement: FloatArray, k_n: FloatArray, k_t: FloatArray) -> FloatArray:
+    """(p, 3) force in N that each pair puts on its side -1, from the tractions of the gap law."""
+    gap = space.gap
+    jump = space.jump(displacement)
+    opening = np.einsum("pqx,px->pq", jump, gap.normals)
+    traction = k_t[..., None] * jump + ((k_n - k_t) * opening)[..., None] * gap.normals[:, None]
+    return np.einsum("pqx,pq->px", traction, gap.areas)
