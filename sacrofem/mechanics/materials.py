@@ -88,7 +88,9 @@ CORTICES: Mapping[str, Cortex] = MappingProxyType(
 """Cortex by the name of the bone."""
 
 
-def cortex(bone: str = "osteoporotic", *, thickness_mm: float | None = None, modulus_mpa: float | None = None) -> Cortex:
+def cortex(
+    bone: str = "osteoporotic", *, thickness_mm: float | None = None, modulus_mpa: float | None = None
+) -> Cortex:
     """The cortex of a named bone; a given thickness or modulus replaces that of the shell.
 
     Endplate and auricular faces keep their proportion to the shell.
