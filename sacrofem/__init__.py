@@ -1,3 +1,85 @@
 """What cement does to a fractured sacrum: finite-element comparison before and after sacroplasty."""
 
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sacrofem.case import Case
+    from sacrofem.compare import Comparison, compare, prepare
+    from sacrofem.errors import (
+        BaselineError,
+        EnvironmentFailure,
+        InputError,
+        SacrofemError,
+        SacrofemWarning,
+        SafetyError,
+        SolverError,
+    )
+    from sacrofem.mesh.files import read_mesh, reference_mesh, write_mesh
+    from sacrofem.mesh.tetmesh import TetMesh
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Case": "case",
+    "Comparison": "compare",
+    "compare": "compare",
+    "prepare": "compare",
+    "BaselineError": "errors",
+    "EnvironmentFailure": "errors",
+    "InputError": "errors",
+    "SacrofemError": "errors",
+    "SacrofemWarning": "errors",
+    "SafetyError": "errors",
+    "SolverError": "errors",
+    "TetMesh": "mesh.tetmesh",
+    "read_mesh": "mesh.files",
+    "reference_mesh": "mesh.files",
+    "write_mesh": "mesh.files",
+}
+
+__all__ = [  # noqa: RUF022 - what a reader needs first comes first
+    "Case",
+    "Comparison",
+    "compare",
+    "prepare",
+    "TetMesh",
+    "read_mesh",
+    "reference_mesh",
+    "write_mesh",
+    "SacrofemError",
+    "InputError",
+    "SolverError",
+    "SafetyError",
+    "BaselineError",
+    "EnvironmentFailure",
+    "SacrofemWarning",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> object:
+    # Lazy, so that `import sacrofem` and `sacrofem --help` cost no numpy.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sacrofem' has no attribute {name!r}")
+    value = getattr(import_module(f"sacrofem.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+class _Package(ModuleType):
+    # Importing the module sacrofem.compare must not put it in the place of the function of that name.
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -16,11 +16,13 @@ Vector = Annotated[tuple[float, float, float], BeforeValidator(lambda v: tuple(v
 
 
 def refused(problem: str, mend: str, at: str, value: object = None) -> PydanticCustomError:
-    # ``at`` names the key inside the section, which a validator of the whole section cannot otherwise say.
+    """An error for a validator of a whole section to raise, which cannot otherwise say that it means the key ``at``."""
     return PydanticCustomError("refused", "{problem}", {"problem": problem, "mend": mend, "at": at, "found": value})
 
 
 class Section(BaseModel):
+    """What all sections share: frozen, no unknown keys, no silent conversion."""
+
     # Strict: `true` is not 1 and "1e3" is not 1000; NaN and infinity never enter.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 

@@ -1,1 +1,1 @@
-
+"""Results as people read them: tables, figures, the report and its folder."""

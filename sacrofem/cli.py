@@ -1,0 +1,437 @@
+"""The command line: thin, and light until a command runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import App, CycloptsError, Group, Parameter
+
+from sacrofem import __version__
+from sacrofem.errors import BaselineError, EnvironmentFailure, InputError, SacrofemError
+
+if TYPE_CHECKING:
+    from sacrofem.case import Case
+
+CLAIM = "Research use, not a medical device."
+INTERRUPTED = 130
+
+app = App(
+    name="sacrofem",
+    version=__version__,
+    help=f"What does cement do to a fractured sacrum? Finite-element comparison before and after. {CLAIM}",
+    default_parameter=Parameter(negative=()),
+)
+_of_case = Group("Case", sort_key=1)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class CaseOptions:
+    """Options that override the case file, which overrides the preset."""
+
+    preset: Annotated[str | None, Parameter(group=_of_case)] = None
+    """Named case; `sacrofem info` lists them."""
+    side: Annotated[Literal["left", "right"] | None, Parameter(group=_of_case)] = None
+    """Fractured and treated side of a unilateral case."""
+    volume_ml: Annotated[float | None, Parameter(group=_of_case)] = None
+    """Cement in all, ml, split evenly over the needles."""
+    size: Annotated[float | None, Parameter(group=_of_case)] = None
+    """Edge length of the mesh, mm; without it presets use the shipped medium mesh."""
+    order: Annotated[int | None, Parameter(group=_of_case)] = None
+    """2: quadratic displacement; 1: a preview, far too stiff."""
+    threads: Annotated[int | None, Parameter(group=_of_case)] = None
+    """Threads of BLAS and numba; without it the cores available."""
+
+    def case(self, file: Path | None) -> Case:
+        """The case of a file (or of the preset alone) with these options laid over it."""
+        from sacrofem.case import Case
+        from sacrofem.presets import DEFAULT_PRESET
+
+        if file is not None:
+            case = Case.from_toml(file, preset=self.preset)
+        else:
+            case = Case.preset(self.preset or DEFAULT_PRESET)
+        if self.side is not None:
+            case = case.on_side(self.side)
+        given = {
+            "cement.volume_ml": self.volume_ml,
+            "mesh.size_mm": self.size,
+            "mesh.order": self.order,
+            "solver.threads": self.threads,
+        }
+        changes = {name: value for name, value in given.items() if value is not None}
+        return case.with_(**changes) if changes else case
+
+
+@app.command
+def compare(
+    case: Path | None = None,
+    /,
+    *,
+    options: CaseOptions | None = None,
+    intact: bool = False,
+    out: Path | None = None,
+    overwrite: bool = False,
+    json: bool = False,
+) -> int:
+    """Solve before and after cement, and print what changed. Without a case: the typical patient.
+
+    Parameters
+    ----------
+    case
+        Case file (TOML); `sacrofem init` writes one.
+    intact
+        Solve the unfractured bone too.
+    out
+        Folder for comparison.json, meshes, figures, report.html, case.toml and manifest.json.
+    overwrite
+        Write into a folder that holds other files.
+    json
+        One JSON object to standard output instead of the table.
+    """
+    from sacrofem.progress import Stages
+    from sacrofem.report.results import check_folder, sha256, write_comparison
+
+    resolved = (options or CaseOptions()).case(case)
+    if out is not None:
+        check_folder(out, overwrite=overwrite)
+    inputs = {path.name: sha256(path) for path in (case, _own_mesh(resolved)) if path is not None and path.is_file()}
+    with Stages() as stages:
+        stages("loading the solver")
+        from sacrofem.compare import compare as solve
+
+        started = time.perf_counter()
+        result = solve(resolved, intact=intact, progress=stages)
+        seconds = time.perf_counter() - started
+        if out is not None:
+            stages(f"writing {out}")
+            write_comparison(out, result, seconds=seconds, inputs=inputs)
+    content = result.to_json()
+    if json:
+        _print_json(content)
+        return 0
+    from sacrofem.report.table import rows, terminal_table
+
+    lines = rows(result.before, result.after, result.change, result.intact)
+    console = _console()
+    title = f"{resolved.name}: {_placed(content)} — before and after"
+    console.print(terminal_table(lines, title=title, intact=result.intact is not None))
+    for text in result.warnings:
+        console.print(f"note: {text}", markup=False, highlight=False)
+    info = content["mesh"]
+    console.print(
+        f"{info['tets']} tets, {info['dofs']} unknowns, P{resolved.mesh.order}; {seconds:.1f} s. "
+        f"Mesh band and input range: not computed. {CLAIM}",
+        markup=False,
+        highlight=False,
+    )
+    if out is not None:
+        console.print(f"written: {out}", markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+@app.command
+def check(case: Path | None = None, /, *, options: CaseOptions | None = None, json: bool = False) -> int:
+    """Do everything short of solving: mesh, fracture, cement, load and supports.
+
+    Parameters
+    ----------
+    case
+        Case file (TOML).
+    json
+        One JSON object to standard output.
+    """
+    from sacrofem.progress import Stages
+
+    resolved = (options or CaseOptions()).case(case)
+    with Stages() as stages:
+        from sacrofem.compare import prepare
+
+        model = prepare(resolved, progress=stages)
+    summary: dict[str, Any] = model.summary()
+    if json:
+        _print_json(summary)
+        return 0
+    console = _console()
+    for section, values in summary.items():
+        entries = values.items() if isinstance(values, dict) else enumerate(values, 1)
+        for key, value in entries:
+            text = f"{value:.4g}" if isinstance(value, float) else str(value)
+            console.print(f"{section}.{key}: {text}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{resolved.name}: ready to solve", markup=False, highlight=False)
+    return 0
+
+
+@app.command
+def mesh(
+    case: Path | None = None,
+    /,
+    *,
+    out: Path,
+    options: CaseOptions | None = None,
+    overwrite: bool = False,
+    json: bool = False,
+) -> int:
+    """Write the fractured mesh of a case with its named sets and paired faces.
+
+    Parameters
+    ----------
+    case
+        Case file (TOML).
+    out
+        Mesh file; .vtu keeps all names.
+    overwrite
+        Replace an existing file.
+    json
+        One JSON object to standard output.
+    """
+    from sacrofem.progress import Stages
+    from sacrofem.report.results import check_writable
+
+    resolved = (options or CaseOptions()).case(case)
+    if out.is_dir() or (out.exists() and not overwrite):
+        mend = "name a file" if out.is_dir() else "name another or give --overwrite"
+        raise InputError("exists already", field="--out", value=str(out), mend=mend)
+    if not out.parent.is_dir():
+        raise InputError("its folder does not exist", field="--out", value=str(out), mend="make the folder first")
+    check_writable(out.parent, "--out")
+    with Stages() as stages:
+        from sacrofem.compare import prepare
+        from sacrofem.mesh.files import write_mesh
+
+        made = prepare(resolved, progress=stages).mesh
+        write_mesh(out, made)
+    facts = {
+        "file": str(out),
+        "points": len(made.points),
+        "tets": len(made.tets),
+        "faces": len(made.faces),
+        "pairs": len(made.paired[0]),
+        "volume_ml": float(made.volumes.sum()) / 1000,
+    }
+    if json:
+        _print_json(facts)
+    else:
+        text = "{file}: {points} points, {tets} tets, {pairs} paired fracture faces, {volume_ml:.1f} ml"
+        print(text.format(**facts))
+    return 0
+
+
+@app.command
+def init(path: Path = Path("case.toml"), /, *, preset: str | None = None, json: bool = False) -> int:
+    """Write a case file with every key explained; never over an existing file.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    preset
+        Case to start from.
+    json
+        One JSON object to standard output.
+    """
+    from sacrofem.case import Case
+    from sacrofem.presets import DEFAULT_PRESET, PRESETS
+
+    name = preset or DEFAULT_PRESET
+    case = Case.preset(name)
+    about = PRESETS[name]
+    head = f"# {about.title[0].upper()}{about.title[1:]}.\n# {about.source}\n# {CLAIM}\n\n"
+    try:
+        with path.open("x", encoding="utf-8") as handle:
+            handle.write(head + case.to_toml(comments=True))
+    except FileExistsError:
+        raise InputError("exists already", field="path", value=str(path), mend="name another file") from None
+    except OSError as error:
+        problem = f"cannot be written ({error.strerror})"
+        raise InputError(problem, field="path", value=str(path), mend="name another place") from None
+    if json:
+        _print_json({"file": str(path), "preset": name})
+    else:
+        print(f"written: {path} (run it with: sacrofem compare {path})")
+    return 0
+
+
+@app.command
+def info(*, json: bool = False) -> int:
+    """Print versions, threads, presets, loads and density laws with their sources.
+
+    Parameters
+    ----------
+    json
+        One JSON object to standard output.
+    """
+    from sacrofem.bone.laws import LAWS
+    from sacrofem.mechanics.loads import LOADS
+    from sacrofem.presets import PRESETS
+    from sacrofem.report.results import versions
+
+    content: dict[str, Any] = {
+        "versions": versions(),
+        "threads": _cores(),
+        "presets": {name: {"title": p.title, "source": p.source} for name, p in PRESETS.items()},
+        "loads": {
+            name: {
+                "force_n": load.force_n,
+                "angle_deg": load.angle_deg,
+                "point_mm": load.point_mm,
+                "moment_nmm": load.moment_nmm,
+                "source": load.source,
+            }
+            for name, load in LOADS.items()
+        },
+        "density_laws": {
+            name: {
+                "law": f"E = {f'{law.offset_mpa:g} + ' if law.offset_mpa else ''}"
+                f"{law.coefficient:g} rho^{law.exponent:g} MPa",
+                "density": law.density,
+                "source": f"{law.source} {law.mark}",
+            }
+            for name, law in LAWS.items()
+        },
+    }
+    if json:
+        _print_json(content)
+        return 0
+    out = _console()
+
+    def line(text: str = "") -> None:
+        out.print(text, markup=False, highlight=False)
+
+    line(f"sacrofem {__version__}. {CLAIM}")
+    line(", ".join(f"{name} {version}" for name, version in content["versions"].items() if name != "sacrofem"))
+    line(f"threads: {content['threads']}")
+    line("\npresets")
+    for name, entry in content["presets"].items():
+        line(f"  {name}: {entry['title']}\n    {entry['source']}")
+    line("\nloads")
+    for name, entry in content["loads"].items():
+        angle = "at the sacral slope" if entry["angle_deg"] is None else f"{entry['angle_deg']:g}° to"
+        where = "endplate normal" if entry["angle_deg"] is not None else "to the endplate normal (vertical)"
+        point = "endplate centre" if entry["point_mm"] is None else f"{entry['point_mm']} mm"
+        moment = f", moment {entry['moment_nmm']} N mm" if any(entry["moment_nmm"]) else ""
+        line(f"  {name}: {entry['force_n']:g} N, {angle} {where}, at the {point}{moment}\n    {entry['source']}")
+    line("\ndensity laws (rho in g/cm³)")
+    for name, entry in content["density_laws"].items():
+        line(f"  {name}: {entry['law']}, {entry['density']} density\n    {entry['source']}")
+    return 0
+
+
+@app.command
+def verify(*, update: bool = False, reason: str | None = None, json: bool = False) -> int:
+    """Rerun the reference cases and compare with the stored baselines.
+
+    Parameters
+    ----------
+    update
+        Store today's values as the new baselines; in a checkout only.
+    reason
+        Why they change; logged with the old and the new values.
+    json
+        One JSON object to standard output.
+    """
+    if update and not (reason or "").strip():
+        raise InputError("a changed baseline needs one", field="--reason", value=reason, mend="add --reason TEXT")
+    if reason is not None and not update:
+        raise InputError("only a change has one", field="--reason", value=reason, mend="add --update or leave it out")
+    from sacrofem.progress import Stages
+
+    with Stages() as stages:
+        stages("rerunning the reference cases")
+        from sacrofem import regression
+
+        differences = [str(difference) for difference in regression.run(update, reason)]
+    if json:
+        _print_json({"updated": update, "differences": differences})
+    else:
+        for text in differences:
+            print(text)
+        if not differences:
+            print("all baselines reproduced")
+    if differences and not update:
+        raise BaselineError(f"{len(differences)} measures differ from their baselines")
+    return 0
+
+
+# ---------------------------------------------------------------------- helpers
+def _own_mesh(case: Case) -> Path | None:
+    return None if case.anatomy.path is None else Path(case.anatomy.path)
+
+
+def _placed(content: dict[str, Any]) -> str:
+    cement = content.get("cement") or {}
+    if not cement.get("placed_ml"):
+        return "no bolus"
+    where = ", ".join(
+        f"{cement[key]:.2f} in {key[3:-3]}" for key in ("in_bone_ml", "in_gap_ml", "in_lesion_ml") if cement.get(key)
+    )
+    return f"{cement['placed_ml']:.2f} ml cement ({where})"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    # Piped text must not be cut at an assumed width of 80.
+    return Console(width=None if sys.stdout.isatty() else 120, emoji=False)
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text).split())
+
+
+def run(command: Callable[[], object]) -> int:
+    """Run a command; its exit status, and one line on standard error where it failed."""
+    try:
+        status = command()
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except SacrofemError as error:
+        kind, text, code = "error", _one_line(error), error.exit_status
+    except CycloptsError as error:
+        kind, text, code = "error", f"{_one_line(error)} Try `sacrofem --help`.", InputError.exit_status
+    except KeyboardInterrupt:
+        kind, text, code = "interrupted", "nothing was written", INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; the interpreter's own flush at exit must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        kind, text, code = "error", "out of memory; use a larger --size or --order 1", EnvironmentFailure.exit_status
+    except OSError as error:
+        kind, text, code = "error", _one_line(error), EnvironmentFailure.exit_status
+    except Exception as error:
+        if os.environ.get("SACROFEM_DEBUG"):
+            raise
+        text = f"{type(error).__name__}: {_one_line(error)}; please report it (SACROFEM_DEBUG=1 shows where)"
+        kind, code = "internal error", SacrofemError.exit_status
+    print(f"{kind}: {text}", file=sys.stderr)
+    return code
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of ``sacrofem``; returns the exit status."""
+    tokens = sys.argv[1:] if arguments is None else list(arguments)
+
+    def command() -> object:
+        return app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+
+    with warnings.catch_warnings():
+        # A result keeps its warnings itself; standard error stays free for the one line of an error.
+        warnings.simplefilter("ignore")
+        return run(command)

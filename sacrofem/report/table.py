@@ -1,0 +1,157 @@
+"""Measures as people read them: a label, a unit, before, after and change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+#: What the terminal and the top of the report show, in this order; all others are in comparison.json.
+HEADLINES: Mapping[str, str] = {
+    "micromotion_mean_um": "Micromotion of the gap, mean",
+    "micromotion_p95_um": "Micromotion of the gap, 95th percentile",
+    "opening_mean_um": "Gap opening, mean",
+    "closing_mean_um": "Gap closing, mean",
+    "slip_mean_um": "Gap slip, mean",
+    "gap_strain_p95": "Gap strain, 95th percentile",
+    "fragment_motion_um": "Motion between fragments",
+    "fracture_von_mises_mean_mpa": "Von Mises at the fracture, mean",
+    "fracture_von_mises_p95_mpa": "Von Mises at the fracture, 95th percentile",
+    "fracture_max_principal_p95_mpa": "Max principal at the fracture, 95th percentile",
+    "fracture_cortex_von_mises_p95_mpa": "Cortex von Mises at the fracture, 95th percentile",
+    "front_max_principal_p95_mpa": "Max principal at the front, 95th percentile",
+    "pericement_both_min_principal_strain_mean": "Compressive strain around the cement, mean",
+    "pericement_both_max_principal_strain_mean": "Tensile strain around the cement, mean",
+    "lesion_von_mises_p95_mpa": "Von Mises at the lesion, 95th percentile",
+    "lesion_min_principal_strain_p95": "Compressive strain at the lesion, 95th percentile",
+    "contralateral_max_principal_p95_mpa": "Max principal, untreated ala, 95th percentile",
+    "stiffness_n_per_mm": "Stiffness",
+    "strain_energy_nmm": "Strain energy",
+    "yield_load_n": "Yield load",
+    "reaction_share_left": "Load through the left joint",
+    "reaction_share_right": "Load through the right joint",
+    "reaction_share_ligaments": "Load through ligaments",
+}
+
+# Suffix of a key -> unit on the page, and the factor from the stored value.
+_UNITS: Mapping[str, tuple[str, float]] = {
+    "_um": ("µm", 1.0),
+    "_mpa": ("MPa", 1.0),
+    "_n_per_mm": ("N/mm", 1.0),
+    "_nmm": ("N mm", 1.0),
+    "_n": ("N", 1.0),
+    "_ml": ("ml", 1.0),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measure in the units of the page; ``change`` is text, a percentage or an absolute difference."""
+
+    key: str
+    label: str
+    unit: str
+    intact: str
+    before: str
+    after: str
+    change: str
+
+
+def label(key: str) -> str:
+    """What a measure is called on the page."""
+    return HEADLINES.get(key, key.replace("_", " "))
+
+
+def unit(key: str) -> tuple[str, float]:
+    """Unit of a measure on the page, and the factor from the stored value to it."""
+    if "principal_strain" in key:
+        return "µε", 1e6
+    if key.startswith("reaction_share") or key.startswith("gap_strain"):
+        return "%", 100.0
+    for suffix, (name, factor) in _UNITS.items():
+        if key.endswith(suffix):
+            return name, factor
+    return "", 1.0
+
+
+def number(value: float | None, factor: float = 1.0) -> str:
+    """Four significant digits; a dash where there is no value."""
+    if value is None:
+        return "–"
+    value *= factor
+    if value == 0:
+        return "0"
+    if 0.01 <= abs(value) < 1e6:
+        digits = max(0, 3 - len(str(int(abs(value)))) + (abs(value) < 1))
+        return f"{value:,.{digits}f}".replace(",", " ")
+    return f"{value:.3g}"
+
+
+def change_text(key: str, before: float | None, after: float | None, change: float | None) -> str:
+    """The relative change in per cent, else the absolute one, else a dash."""
+    if before is None or after is None:
+        return "–"
+    if change is not None:
+        return f"{100 * change:+.1f} %"
+    name, factor = unit(key)
+    difference = (after - before) * factor
+    return ("+" if difference > 0 else "") + f"{number(difference)} {name}".rstrip()
+
+
+def rows(
+    before: Mapping[str, float | None],
+    after: Mapping[str, float | None],
+    change: Mapping[str, float | None],
+    intact: Mapping[str, float | None] | None = None,
+    *,
+    headlines_only: bool = True,
+) -> list[Row]:
+    """The measures that exist in either state, as text.
+
+    Parameters
+    ----------
+    before, after, change, intact
+        Measures by key; ``change`` is (after - before) / before or None.
+    headlines_only
+        Those of `HEADLINES`, in their order; else all, headlines first.
+    """
+    keys = [key for key in HEADLINES if key in before or key in after]
+    if not headlines_only:
+        keys += [key for key in before if key not in HEADLINES]
+    result = []
+    for key in keys:
+        old, new = before.get(key), after.get(key)
+        if old is None and new is None:
+            continue
+        name, factor = unit(key)
+        result.append(
+            Row(
+                key,
+                label(key),
+                name,
+                number((intact or {}).get(key), factor),
+                number(old, factor),
+                number(new, factor),
+                change_text(key, old, new, change.get(key)),
+            )
+        )
+    return result
+
+
+def terminal_table(content: list[Row], *, title: str, intact: bool) -> Table:
+    """A rich table: measure, unit, (intact,) before, after, change."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("measure", no_wrap=True)
+    table.add_column("unit", no_wrap=True)
+    for name in (*(("intact",) if intact else ()), "before", "after", "change"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in content:
+        values = (*((row.intact,) if intact else ()), row.before, row.after, row.change)
+        table.add_row(row.label, row.unit, *values)
+    return table
