@@ -53,9 +53,7 @@ class Supports:
     def none(cls, space: Space) -> Supports:
         """Nothing held: to be filled with `dataclasses.replace`."""
         empty, index = np.zeros(0), np.zeros(0, dtype=np.int64)
-        return cls(
-            np.zeros((space.n_nodes, 3), dtype=bool), index, empty, empty, index, np.zeros((0, 3)), empty, index
-        )
+        return cls(np.zeros((space.n_nodes, 3), dtype=bool), index, empty, empty, index, np.zeros((0, 3)), empty, index)
 
 
 @dataclass(frozen=True)
