@@ -1,0 +1,188 @@
+"""Equilibrium of one model in any of its states, each solve checking itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from sacrofem.errors import SolverError
+from sacrofem.mechanics.blocks import BlockMatrix
+from sacrofem.mechanics.solver import LinearSystem, Method, Solution
+from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.state import State
+from sacrofem.mechanics.stiffness import Assembler, Membrane
+from sacrofem.mechanics.supports import Reactions, Supports, reactions
+from sacrofem.mesh.tetmesh import FloatArray, IntArray
+
+# Share of the load (and of load times height) that equilibrium may miss (DESIGN 5).
+BALANCE_LIMIT = 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """A state with the record of its solve.
+
+    Attributes
+    ----------
+    state : State
+    solution : Solution
+        Method, iterations, true residual, seconds.
+    reactions : Reactions
+        What joints and ligaments put on the sacrum.
+    checks : mapping of str to float
+        ``residual`` (true, relative), ``force`` and ``moment`` (unbalanced share of the load and
+        of load times height), ``energy`` (relative difference of strain energy and half the work).
+    """
+
+    state: State
+    solution: Solution
+    reactions: Reactions
+    checks: Mapping[str, float]
+
+
+class _Discrete:
+    """Assemblers of one space, P1 companion included, with the parts that no state changes."""
+
+    def __init__(self, space: Space, membrane: Membrane, supports: Supports, force: FloatArray) -> None:
+        self.space, self.membrane, self.supports, self.force = space, membrane, supports, force
+        self.assembler = Assembler(space)
+
+    @cached_property
+    def coarse(self) -> Assembler:
+        return Assembler(Space(self.space.mesh, 1))
+
+    def matrix(self, assembler: Assembler, youngs: FloatArray, poisson: FloatArray, gap: object) -> BlockMatrix:
+        return assembler.matrix(
+            youngs, poisson, membrane=self.membrane, gap=gap, supports=self.supports  # type: ignore[arg-type]
+        )
+
+
+class Statics:
+    """Linear equilibrium on a split mesh, with the same loads and supports in every state.
+
+    Parameters
+    ----------
+    space : Space
+        On the split mesh.
+    membrane : Membrane
+    supports : Supports
+        Its springs act on mesh points.
+    force : (N, 3)
+        Applied nodal forces, N.
+    method, tolerance
+        Of the linear solver.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        membrane: Membrane,
+        supports: Supports,
+        force: FloatArray,
+        *,
+        method: Method = "auto",
+        tolerance: float = 1e-10,
+    ) -> None:
+        self.space, self.membrane, self.supports, self.force = space, membrane, supports, force
+        self.method, self.tolerance = method, tolerance
+        self._split = _Discrete(space, membrane, supports, force)
+
+    @cached_property
+    def _tied(self) -> tuple[_Discrete, IntArray]:
+        """The same model with twin faces tied, and the number of each node in it."""
+        space = self.space
+        mesh, vertex = space.mesh.glued()
+        tied = Space(mesh, space.order)
+        node = np.empty(space.n_nodes, np.int64)
+        node[space.connectivity] = tied.connectivity
+        kept = space.mesh.pair == 0
+        number = np.cumsum(kept) - 1
+        force = np.zeros((tied.n_nodes, 3))
+        np.add.at(force, node, self.force)
+        fixed = np.zeros((tied.n_nodes, 3), dtype=bool)
+        np.logical_or.at(fixed, node, self.supports.fixed)
+        supports = replace(
+            self.supports,
+            fixed=fixed,
+            foundation_faces=number[self.supports.foundation_faces],
+            spring_nodes=vertex[self.supports.spring_nodes],
+        )
+        membrane = replace(
+            self.membrane, youngs=self.membrane.youngs[kept], thickness=self.membrane.thickness[kept]
+        )
+        return _Discrete(tied, membrane, supports, force), node
+
+    def solve(
+        self,
+        name: str,
+        youngs: FloatArray,
+        poisson: FloatArray,
+        gap: tuple[FloatArray, FloatArray] | None,
+        *,
+        fraction: FloatArray | None = None,
+        coverage: FloatArray | None = None,
+    ) -> Solved:
+        """One state.
+
+        Parameters
+        ----------
+        name
+            ``"intact"``, ``"before"`` or ``"after"``.
+        youngs, poisson : (m,)
+        gap
+            Normal and tangential stiffness (p, q) of the gap, N/mm³; None ties twin faces together.
+        fraction, coverage
+            Where cement is in this state: kept with the result.
+
+        Raises
+        ------
+        SolverError
+            The solve failed, or force, moment or energy do not balance.
+        """
+        tied = gap is None and bool(self.space.mesh.pair_side.any())  # type: ignore[union-attr]
+        discrete, node = self._tied if tied else (self._split, np.arange(self.space.n_nodes))
+        matrix = discrete.matrix(discrete.assembler, youngs, poisson, gap)
+        system = LinearSystem(
+            discrete.space,
+            matrix,
+            discrete.supports.fixed,
+            (lambda: discrete.matrix(discrete.coarse, youngs, poisson, gap)) if discrete.space.order == 2 else None,
+            method=self.method,
+            tolerance=self.tolerance,
+        )
+        solution = system.solve(discrete.force)
+        u = solution.displacement
+        internal = matrix.dot(u)
+        held = reactions(discrete.space, discrete.supports, u, internal - discrete.force)
+        checks = self._balance(discrete, u, internal, held)
+        checks["residual"] = solution.residual
+        for key in ("force", "moment"):
+            if not checks[key] <= BALANCE_LIMIT:
+                raise SolverError(
+                    f"{name}: {key} is out of balance by {checks[key]:.1e} of the load (limit {BALANCE_LIMIT:g}); "
+                    "lower solver.tolerance, or look for a nearly unsupported fragment"
+                )
+        m = len(self.space.mesh.tets)
+        state = State(
+            name, u[node], youngs, poisson,
+            np.zeros(m) if fraction is None else fraction,
+            np.zeros(self.space.gap.areas.shape) if coverage is None else coverage,
+            self.membrane.youngs, self.membrane.thickness, self.force,
+        )  # fmt: skip
+        return Solved(state, solution, held, checks)
+
+    def _balance(self, discrete: _Discrete, u: FloatArray, internal: FloatArray, held: Reactions) -> dict[str, float]:
+        force, nodes = discrete.force, discrete.space.nodes
+        total, load = force.sum(axis=0), float(np.abs(force).sum(axis=0).max())
+        height = float(np.ptp(nodes, axis=0).max())
+        turning = np.cross(nodes, force).sum(axis=0)
+        work = 0.5 * float(np.sum(force * u))
+        energy = 0.5 * float(np.sum(u * internal))
+        return {
+            "force": float(np.linalg.norm(total + held.force)) / load,
+            "moment": float(np.linalg.norm(turning + held.moment)) / (load * height),
+            "energy": abs(energy - work) / abs(work) if work else 0.0,
+        }
