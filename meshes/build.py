@@ -1,0 +1,149 @@
+"""Build the reference meshes and their manifest, or check that they can be built again.
+
+    python meshes/build.py                  all meshes, here
+    python meshes/build.py --only tiny      those whose name holds the word
+    python meshes/build.py --check          build into a temporary folder and compare with the manifest
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import platform
+import sys
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sacrofem.anatomy.regions import label_faces
+from sacrofem.anatomy.sacrum import ParametricSacrum
+from sacrofem.mesh.body import mesh_half
+from sacrofem.mesh.files import read_mesh, write_mesh
+from sacrofem.mesh.quality import check_mesh, element_quality, genus
+from sacrofem.mesh.split import mirror_and_join
+from sacrofem.mesh.tetmesh import TetMesh
+
+HERE = Path(__file__).resolve().parent
+LICENCE = "BSD-3-Clause"
+COUNT_TOLERANCE, VOLUME_TOLERANCE, QUALITY_TOLERANCE = 0.03, 0.002, 0.5
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Sizes in mm of one sacrum mesh, intact and fractured."""
+
+    size_mm: float
+    fracture_size_mm: float
+    lattice_mm: float = 2.0
+    hausdorff_mm: float | None = None
+
+
+RECIPES = {
+    "tiny": Recipe(size_mm=14.0, fracture_size_mm=7.0, hausdorff_mm=1.2),
+    "coarse": Recipe(size_mm=6.0, fracture_size_mm=2.5),
+    "medium": Recipe(size_mm=3.5, fracture_size_mm=1.6),
+}
+
+
+def intact(recipe: Recipe) -> TetMesh:
+    solid = ParametricSacrum()
+    half = mesh_half(
+        solid, size_mm=recipe.size_mm, lattice_mm=recipe.lattice_mm, hausdorff_mm=recipe.hausdorff_mm
+    )
+    return label_faces(mirror_and_join(half), solid.landmarks, auricular_outline=solid.auricular_distance)
+
+
+def build(folder: Path, only: str = "") -> dict[str, dict[str, object]]:
+    """Write the meshes to a folder; their entries in the manifest."""
+    jobs = {f"sacrum-{name}-intact": (intact, recipe) for name, recipe in RECIPES.items()}
+    entries = {}
+    for name, (make, recipe) in jobs.items():
+        if only not in name:
+            continue
+        mesh = make(recipe)
+        check_mesh(mesh, name)
+        path = folder / f"{name}.vtu"
+        write_mesh(path, mesh)
+        entries[name] = entry(path, f"{make.__name__}({recipe})")
+        print(name, entries[name])
+    return entries
+
+
+def entry(path: Path, made: str) -> dict[str, object]:
+    import mmgpy
+
+    mesh = read_mesh(path)
+    return {
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "points": len(mesh.points),
+        "tets": len(mesh.tets),
+        "pairs": int(np.count_nonzero(mesh.pair_side == 1)),
+        "volume_ml": round(float(mesh.volumes.sum()) / 1e3, 6),
+        "min_quality": round(float(element_quality(mesh.points, mesh.tets).min()), 6),
+        "genus": genus(mesh.glued()[0]),
+        "mmg": mmgpy.MMG_VERSION,
+        "platform": f"{platform.system()}-{platform.machine()}",
+        "numpy": np.__version__,
+        "made": made,
+        "licence": LICENCE,
+    }
+
+
+def write_manifest(entries: dict[str, dict[str, object]]) -> None:
+    lines = ["# Written by meshes/build.py; volume and quality as read back from the file.", "schema = 1"]
+    for name in sorted(entries):
+        lines += ["", f"[{name}]"]
+        for key, value in entries[name].items():
+            lines.append(f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}")
+    (HERE / "manifest.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def read_manifest() -> dict[str, dict[str, object]]:
+    path = HERE / "manifest.toml"
+    if not path.exists():
+        return {}
+    return {key: value for key, value in tomllib.loads(path.read_text(encoding="utf-8")).items() if key != "schema"}
+
+
+def differences(name: str, old: dict[str, object], new: dict[str, object]) -> list[str]:
+    """What differs beyond tolerance; bytes count where Mmg, numpy and platform are the manifest's."""
+    if all(old[key] == new[key] for key in ("mmg", "platform", "numpy")):
+        return [] if old["sha256"] == new["sha256"] else [f"{name}: sha256 differs on the same platform"]
+    found = []
+    for key, tolerance in (
+        ("points", COUNT_TOLERANCE),
+        ("tets", COUNT_TOLERANCE),
+        ("pairs", COUNT_TOLERANCE),
+        ("volume_ml", VOLUME_TOLERANCE),
+    ):
+        a, b = float(str(old[key])), float(str(new[key]))
+        if abs(a - b) > tolerance * abs(a):
+            found.append(f"{name}: {key} {b:g} instead of {a:g}")
+    if float(str(new["min_quality"])) < QUALITY_TOLERANCE * float(str(old["min_quality"])):
+        found.append(f"{name}: min_quality {new['min_quality']} instead of {old['min_quality']}")
+    if old["genus"] != new["genus"]:
+        found.append(f"{name}: genus {new['genus']} instead of {old['genus']}")
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="compare with the manifest, write nothing")
+    parser.add_argument("--only", default="", metavar="WORD", help="only meshes whose name holds WORD")
+    options = parser.parse_args()
+    manifest = read_manifest()
+    if not options.check:
+        write_manifest({**manifest, **build(HERE, options.only)})
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        entries = build(Path(folder), options.only)
+    found = [line for name, new in entries.items() for line in differences(name, manifest[name], new)]
+    print("\n".join(found) or f"{len(entries)} meshes as in the manifest")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

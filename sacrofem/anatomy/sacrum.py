@@ -1,0 +1,539 @@
+"""The parametric sacrum: five fused bodies, alae, posterior arch, canal and foramina as one implicit solid.
+
+All parts live in curved coordinates of the ventral arc: ``u`` = distance from the median plane, ``v`` = depth behind
+the ventral arc, ``s`` = length along it from the promontory. A circle makes them exact and free of any search.
+Signs ``[A]``, ``[T]``, ``[K]`` and ``[D]`` are the marks of the literature table; ``shape`` means chosen by eye.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+from scipy.optimize import brentq
+
+from sacrofem.anatomy.solid import LEVELS, AuricularFace, Corridor, FloatArray, Landmarks
+from sacrofem.errors import InputError
+
+Sex = Literal["female", "male"]
+Quad = tuple[float, float, float, float]
+Quint = tuple[float, float, float, float, float]
+
+
+@dataclass(frozen=True)
+class SacrumParameters:
+    """Dimensions of the built-in sacrum in mm and degrees; the defaults are the female preset.
+
+    Parameters
+    ----------
+    straight_length_mm
+        Promontory to apex. Women 93.64 ± 6.93, men 107.55 ± 8.89 (Bangladesh J Anat 15(2)) [A].
+    body_heights_mm
+        Ventral heights of S1..S5; their sum is the ventral arc, women 103.87 ± 9.60, men 113.40 ± 7.91 [A].
+        S1 28.90 and 28.16 (MRI, 25 + 25) [A]; the others share the rest (shape).
+    alar_breadth_mm
+        Largest width. Women 106.15 ± 5.07, men 101.52 ± 6.81 [A].
+    endplate_transverse_mm
+        Width of the S1 endplate: about 46 and 50 [K]; body width in women 40.3 ± 7.0 [T].
+    endplate_ap_mm
+        Mid-sagittal diameter of the S1 endplate: 30.22 ± 1.57 and 31.92 ± 2.28 [A].
+    slope_deg
+        Endplate against the horizontal: 24 to 55 [A]; fixes the frame.
+    promontory_tilt_deg
+        Endplate against the normal of the ventral face at the promontory. Follows from the S1 heights and depths (28.90
+        in front, 20.87 behind, depth 30.22 to 17.7) [D].
+    body_depths_mm
+        Mid-sagittal depth of S1..S5 at their lower ends: S1 17.7 ± 3.27 and 20.10 ± 3.34 [A]; others taper (shape).
+    body_half_widths_mm
+        Half the width of S1..S5 at their lower ends (shape; leaves the anterior foramina at their place).
+    canal_widths_mm, canal_depths_mm
+        Canal at the lower ends of S1..S4: about 30 x 20 at S1, 15 x 8 at S4 [K].
+    anterior_heights_mm, anterior_widths_mm
+        Anterior foramina S1..S4: S1 12.97 x 12.23, S2 12.85 x 13.13 (JCDR 2018) [A]; S3, S4 taper (shape).
+    posterior_heights_mm, posterior_widths_mm
+        Posterior foramina S1..S4: S1 10.36 x 7.66, S2 7.05 x 7.30 (JCDR 2018) [A]; S3, S4 taper (shape).
+    anterior_offsets_mm
+        Distance of the anterior foramina from the median plane; zone 3 about 15 wide, zone 2 10 to 12 [K].
+    posterior_offsets_mm
+        The same of the posterior foramina; S2 to S2 29.8 ± 2.7 across (27 sacra) [A].
+    lateral_half_widths_mm
+        Half the width of the lateral mass at the lower ends of S1..S5; the width at S1 is ``alar_breadth_mm`` (shape).
+    ala_slope_deg
+        Fall of the upper face of the ala to the side (shape).
+    ala_step_mm
+        Height of the endplate above the ala at its rim (shape).
+    ala_depth_mm
+        Depth of the ala at S1; 44.09 (JCDR 2018) [A].
+    auricular_height_mm
+        Long axis of the auricular face; 56.2 ± 4.6 [T].
+    auricular_width_mm
+        Width of the ear-shaped band (shape).
+    auricular_convergence_deg
+        Convergence of the two faces to the back at their top; joint plane 0 to 40° from sagittal [T].
+    lamina_thickness_mm
+        Bone behind the canal (shape).
+    crest_height_mm
+        Median crest behind the laminae (shape).
+    facet_offset_mm
+        S1 superior articular facets from the median plane (shape).
+    hiatus_mm
+        Length of the open part of the canal at its lower end (shape).
+    """
+
+    straight_length_mm: float = 94.0
+    body_heights_mm: Quint = (28.9, 24.0, 19.0, 16.5, 15.5)
+    alar_breadth_mm: float = 106.0
+    endplate_transverse_mm: float = 46.0
+    endplate_ap_mm: float = 30.2
+    slope_deg: float = 40.0
+    promontory_tilt_deg: float = 28.0
+    body_depths_mm: Quint = (18.5, 15.0, 12.5, 10.5, 8.5)
+    body_half_widths_mm: Quint = (17.5, 14.5, 13.0, 11.5, 8.5)
+    canal_widths_mm: Quad = (29.0, 24.0, 19.0, 15.0)
+    canal_depths_mm: Quad = (17.0, 13.0, 10.0, 8.0)
+    anterior_heights_mm: Quad = (13.0, 12.8, 10.5, 8.5)
+    anterior_widths_mm: Quad = (12.2, 12.6, 10.5, 8.5)
+    posterior_heights_mm: Quad = (10.4, 7.1, 6.4, 5.6)
+    posterior_widths_mm: Quad = (7.7, 7.3, 6.2, 5.4)
+    anterior_offsets_mm: Quad = (22.0, 20.0, 17.5, 15.0)
+    posterior_offsets_mm: Quad = (17.5, 15.0, 13.5, 11.5)
+    lateral_half_widths_mm: Quint = (52.0, 45.5, 33.0, 26.5, 11.0)
+    ala_slope_deg: float = 22.0
+    ala_step_mm: float = 4.5
+    ala_depth_mm: float = 44.0
+    auricular_height_mm: float = 56.0
+    auricular_width_mm: float = 18.0
+    auricular_convergence_deg: float = 18.0
+    lamina_thickness_mm: float = 5.5
+    crest_height_mm: float = 8.0
+    facet_offset_mm: float = 23.0
+    hiatus_mm: float = 11.0
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if np.any(np.asarray(value) <= 0) or not np.all(np.isfinite(value)):
+                raise InputError(
+                    "must be positive and finite",
+                    field=f"anatomy.parameters.{item.name}",
+                    value=value,
+                    mend="leave it out to take the preset's value",
+                )
+        if not 1.005 < self.ventral_arc_mm / self.straight_length_mm < 1.3:
+            raise InputError(
+                f"the ventral arc ({self.ventral_arc_mm:g} mm, sum of body_heights_mm) must be 1.005 to 1.3 times it",
+                field="anatomy.parameters.straight_length_mm",
+                value=self.straight_length_mm,
+                mend="change the length or the body heights",
+            )
+
+    @property
+    def ventral_arc_mm(self) -> float:
+        """Length of the ventral face from promontory to apex along the bone."""
+        return float(sum(self.body_heights_mm))
+
+    @classmethod
+    def preset(cls, sex: Sex = "female") -> SacrumParameters:
+        """The female or the male sacrum of the literature table.
+
+        Raises
+        ------
+        InputError
+            For any other name.
+        """
+        if sex == "female":
+            return cls()
+        if sex == "male":
+            return replace(
+                cls(),
+                straight_length_mm=107.5,
+                body_heights_mm=(28.2, 26.0, 22.0, 19.0, 18.2),
+                alar_breadth_mm=102.0,
+                endplate_transverse_mm=50.0,
+                endplate_ap_mm=31.9,
+                promontory_tilt_deg=24.0,
+                body_depths_mm=(20.5, 17.0, 14.5, 12.0, 9.5),
+                body_half_widths_mm=(18.5, 15.5, 13.5, 12.0, 9.0),
+                lateral_half_widths_mm=(50.0, 45.0, 34.0, 27.5, 11.5),
+                auricular_height_mm=60.0,
+                auricular_convergence_deg=14.0,
+                posterior_heights_mm=(11.0, 7.6, 6.8, 6.0),
+            )
+        raise InputError(
+            "no such preset", field="anatomy.sex", value=sex, mend="use 'female' or 'male'"
+        )
+
+
+def smooth_min(a: FloatArray, b: FloatArray, radius: float) -> FloatArray:
+    """Union of two fields with a fillet (polynomial smooth minimum)."""
+    blend = np.maximum(radius - np.abs(a - b), 0.0)
+    return np.minimum(a, b) - blend**2 / (4.0 * radius)
+
+
+def smooth_max(a: FloatArray, b: FloatArray, radius: float) -> FloatArray:
+    """Intersection of two fields with a rounded edge."""
+    return -smooth_min(-a, -b, radius)
+
+
+def smooth_step(value: FloatArray, width: float) -> FloatArray:
+    """0 well below zero, 1 well above, with the given width of transition."""
+    return 0.5 * (1.0 + np.tanh(2.0 * value / width))
+
+
+def _bump(value: FloatArray, centre: float, width: float) -> FloatArray:
+    return np.exp(-(((value - centre) / width) ** 2))
+
+
+@dataclass(frozen=True, eq=False)
+class ParametricSacrum:
+    """The sacrum of given parameters as an implicit solid, symmetric in x.
+
+    Parameters
+    ----------
+    parameters
+        Dimensions; the female preset by default.
+    """
+
+    parameters: SacrumParameters = SacrumParameters()
+
+    # ------------------------------------------------------------------ the curved frame
+    @cached_property
+    def arc_angle(self) -> float:
+        """Angle (rad) of the circular ventral arc with the given chord and length."""
+        ratio = self.parameters.straight_length_mm / self.parameters.ventral_arc_mm
+        return float(brentq(lambda a: np.sin(a / 2) / (a / 2) - ratio, 1e-3, 2 * np.pi - 1e-3))
+
+    @property
+    def arc_radius(self) -> float:
+        """Radius (mm) of the ventral arc."""
+        return self.parameters.ventral_arc_mm / self.arc_angle
+
+    @property
+    def endplate_normal(self) -> FloatArray:
+        """(3,) unit normal out of the S1 endplate."""
+        slope = np.radians(self.parameters.slope_deg)
+        return np.array([0.0, -np.sin(slope), np.cos(slope)])
+
+    @cached_property
+    def _axes(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        p = self.parameters
+        slope, start = np.radians(p.slope_deg), np.radians(p.slope_deg + p.promontory_tilt_deg)
+        promontory = -0.5 * p.endplate_ap_mm * np.array([np.cos(slope), np.sin(slope)])
+        depth, along = np.array([np.cos(start), np.sin(start)]), np.array([np.sin(start), -np.cos(start)])
+        return promontory - self.arc_radius * depth, depth, along
+
+    def arc_coordinates(self, points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Distance from the median plane, depth behind the ventral arc and length along it (each (n,), mm)."""
+        centre, depth, along = self._axes
+        r = points[:, 1:] - centre
+        v = np.hypot(r[:, 0], r[:, 1]) - self.arc_radius
+        s = np.arctan2(r @ along, r @ depth) * self.arc_radius
+        return np.abs(points[:, 0]), v, s
+
+    def at(self, x: float, v: float, s: float) -> FloatArray:
+        """(3,) the point at lateral position x, depth v and arc length s."""
+        centre, depth, along = self._axes
+        angle = s / self.arc_radius
+        y, z = centre + (self.arc_radius + v) * (np.cos(angle) * depth + np.sin(angle) * along)
+        return np.array([x, y, z])
+
+    @cached_property
+    def ends(self) -> FloatArray:
+        """(5,) arc lengths of the lower ends of S1..S5."""
+        return np.cumsum(self.parameters.body_heights_mm)
+
+    def _profile(self, s: FloatArray, upper: float, values: tuple[float, ...]) -> FloatArray:
+        stations = np.array([0.0, *self.ends[: len(values)]])
+        curve = PchipInterpolator(stations, [upper, *values])
+        return np.asarray(curve(np.clip(s, 0.0, stations[-1])))
+
+    def _body_depth(self, s: FloatArray) -> FloatArray:
+        p = self.parameters
+        # At the hind edge of the endplate, which lies lower than the promontory, the depth is that of the endplate.
+        top = p.endplate_ap_mm * np.cos(np.radians(p.promontory_tilt_deg))
+        hind = p.endplate_ap_mm * np.sin(np.radians(p.promontory_tilt_deg))
+        curve = PchipInterpolator(
+            [0.0, 0.75 * hind, *self.ends], [top, top, *p.body_depths_mm]
+        )
+        return np.asarray(curve(np.clip(s, 0.0, self.ends[-1])))
+
+    def _canal_axis(self, s: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Depth of the canal's axis, half width and half depth at arc length s."""
+        p = self.parameters
+        width = self._profile(s, p.canal_widths_mm[0] * 1.04, p.canal_widths_mm)
+        depth = self._profile(s, p.canal_depths_mm[0] * 1.15, p.canal_depths_mm)
+        return self._body_depth(s) + 0.5 * depth, 0.5 * width, 0.5 * depth
+
+    # ------------------------------------------------------------------ parts
+    def _bodies(self, u: FloatArray, v: FloatArray, s: FloatArray) -> FloatArray:
+        p = self.parameters
+        lines = np.sum([_bump(s, end, 2.5) for end in self.ends[:4]], axis=0)
+        waist = np.sum([_bump(s, end - 0.5 * h, 0.33 * h) for end, h in zip(self.ends, p.body_heights_mm, strict=True)], axis=0)
+        half_depth = 0.5 * self._body_depth(s)
+        half_width = self._profile(s, 0.5 * p.endplate_transverse_mm, p.body_half_widths_mm) - 0.8 * waist
+        front = v + 0.7 * lines - 0.5 * waist
+        a, b = u / half_width, (front - half_depth) / half_depth
+        r = (np.abs(a) ** 2.6 + np.abs(b) ** 2.6 + 1e-12) ** (1 / 2.6)
+        return (r - 1.0) * np.minimum(half_width, half_depth)
+
+    def _lateral_mass(self, u: FloatArray, v: FloatArray, s: FloatArray, h: FloatArray, ear: FloatArray) -> FloatArray:
+        p = self.parameters
+        arc = self.ends[-1]
+        widths = p.lateral_half_widths_mm
+        top = 0.5 * p.alar_breadth_mm
+        stations = [-8.0, 0.0, 0.42 * self.ends[0], *self.ends[:2], *(0.4 * self.ends[1:2] + 0.6 * self.ends[2:3]), *self.ends[2:4], 0.5 * (self.ends[3] + arc), arc + 2.0]
+        values = [top - 4.0, top - 1.6, top, *widths[:2], 0.75 * widths[1] + 0.25 * widths[2], *widths[2:4], 0.55 * widths[3] + 0.45 * widths[4] + 3.0, widths[4]]
+        outline = PchipInterpolator(stations, values)(np.clip(s, -8.0, arc + 2.0))
+        # The faces converge to the back above and turn the other way below: the propeller of the joint.
+        turn = np.tan(np.radians(p.auricular_convergence_deg)) * (1.0 - 1.1 * np.clip(s / self.ends[2], 0.0, 1.0))
+        side = (u - outline) + turn * (v - 12.0) - 1.2 * smooth_step(-ear, 4.0)
+        side = side / np.sqrt(1.0 + turn**2)
+        reach = np.clip(u / top, 0.0, 1.1)
+        taper = self._profile(s, 1.0, (0.84, 0.70, 0.50, 0.34, 0.22))
+        front = self._profile(s, 12.0, (4.5, 3.0, 2.5, 2.0, 1.2)) - 7.0 * taper * reach**2 * 0.6
+        back = taper * p.ala_depth_mm * (1.02 - 0.24 * reach**2) + 2.0 * (1 - taper)
+        lateral = smooth_max(side, smooth_max(front - v, v - back, 8.0), 5.0)
+        fall = np.tan(np.radians(p.ala_slope_deg))
+        rim = 0.5 * p.endplate_transverse_mm
+        slope = fall * 6.0 * np.log1p(np.exp((u - rim) / 6.0))
+        roof = h + p.ala_step_mm + slope + 0.012 * np.maximum(24.0 - v, 0.0) ** 2
+        return smooth_max(lateral, roof / np.sqrt(1.0 + fall**2), 6.0)
+
+    def _arch(self, u: FloatArray, v: FloatArray, s: FloatArray, h: FloatArray) -> FloatArray:
+        p = self.parameters
+        centre, half_width, half_depth = self._canal_axis(s)
+        canal = _ellipse(u, v - centre, half_width, half_depth)
+        laminae = canal - p.lamina_thickness_mm
+        height = p.crest_height_mm * (1.0 - 0.75 * np.clip(s / self.ends[3], 0.0, 1.0))
+        knobs = np.sum([_bump(s, mid, 5.5) for mid in (np.array([0.62, 1.0, 1.0, 1.0]) * self.ends[:4] - [0, 9, 8, 7])], axis=0)
+        height = height * (0.45 + 0.55 * np.clip(knobs, 0, 1))
+        crest_top = centre + half_depth + p.lamina_thickness_mm + height
+        crest = smooth_max(u - 2.8, smooth_max(v - crest_top, centre - v, 2.0), 3.0)
+        arch = smooth_min(laminae, crest, 5.0)
+        roof = h + 9.0 + 0.012 * u**2
+        arch = smooth_max(arch, roof, 4.0)
+        hiatus = s - (self.ends[-1] - p.hiatus_mm) + 0.25 * (v - centre) - 0.35 * u
+        return smooth_max(arch, hiatus, 3.0)
+
+    def _facets(self, u: FloatArray, points: FloatArray, h: FloatArray) -> FloatArray:
+        p = self.parameters
+        slope = np.radians(p.slope_deg)
+        e = points[:, 1] * np.cos(slope) + points[:, 2] * np.sin(slope)
+        centre = 0.5 * p.endplate_ap_mm + 9.0
+        a, b, c = (u - p.facet_offset_mm) / 7.5, (e - centre - 0.15 * (h + 8.0)) / 7.0, (h + 8.0) / 13.0
+        process = (np.sqrt(a**2 + b**2 + c**2 + 1e-12) - 1.0) * 7.0
+        # A shallow hollow that looks back and inward: the joint face for L5.
+        du, de, dh = u - (p.facet_offset_mm - 7.5), e - (centre + 12.5), h - 1.0
+        hollow = 9.5 - np.sqrt(du**2 + de**2 + (0.7 * dh) ** 2 + 1e-12)
+        return smooth_max(process, hollow, 2.0)
+
+    def _canal(self, u: FloatArray, v: FloatArray, s: FloatArray) -> FloatArray:
+        centre, half_width, half_depth = self._canal_axis(s)
+        return _ellipse(u, v - centre, half_width, half_depth)
+
+    def _ear(self, points: FloatArray) -> FloatArray:
+        """Signed distance (mm, in the lateral view) to the outline of the auricular face."""
+        p = self.parameters
+        half, bend, half_angle = 0.5 * p.auricular_width_mm, self._ear_bend, self._ear_half_angle
+        mid = self.at(0.0, 13.0, self._ear_level)
+        angle = self._ear_angle
+        back, down = np.array([np.cos(angle), np.sin(angle)]), np.array([np.sin(angle), -np.cos(angle)])
+        r = points[:, 1:] - (mid[1:] + bend * back)
+        radial, tangent = -(r @ back), r @ down
+        phi = np.arctan2(tangent, radial)
+        phi = phi - np.clip(phi, -half_angle, half_angle)
+        radius = np.hypot(radial, tangent)
+        # Distance to an arc; beyond its ends to the end point.
+        away = np.sqrt(radius**2 + bend**2 - 2 * radius * bend * np.cos(phi) + 1e-12)
+        # The cranial limb is broader than the caudal one.
+        return away - half * (1.0 - 0.2 * np.tanh(tangent / 15.0))
+
+    @property
+    def _ear_bend(self) -> float:
+        return 0.7 * self.parameters.auricular_height_mm
+
+    @property
+    def _ear_half_angle(self) -> float:
+        p = self.parameters
+        reach = 0.5 * (p.auricular_height_mm - p.auricular_width_mm) / self._ear_bend
+        return float(np.arcsin(np.clip(reach, 0.0, 0.98)))
+
+    @property
+    def _ear_level(self) -> float:
+        return float(0.8 * self.ends[1])
+
+    @property
+    def _ear_angle(self) -> float:
+        """Direction (rad from +y to +z) to the back of the auricular face, across its long axis."""
+        p = self.parameters
+        middle = self._ear_level / self.arc_radius
+        return float(np.radians(p.slope_deg + p.promontory_tilt_deg) - middle)
+
+    def _foramen_axes(self, level: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """(u, v, s) of the anterior mouth, the meeting with the canal and the posterior mouth."""
+        p = self.parameters
+        s = self.ends[level]
+        centre, half_width, half_depth = (float(q[0]) for q in self._canal_axis(np.array([s])))
+        front, back = p.anterior_offsets_mm[level], p.posterior_offsets_mm[level]
+        shift = (4.0, 1.5, -0.5, -2.0)[level]
+        rear = centre + half_depth + p.lamina_thickness_mm
+        inner = np.array([0.80 * half_width, centre - 0.1 * half_depth, s])
+        return np.array([front, 3.0, s]), inner, np.array([back, rear, s + shift])
+
+    def _foramina(self, u: FloatArray, v: FloatArray, s: FloatArray) -> FloatArray:
+        p = self.parameters
+        result = np.full(len(u), 50.0)
+        for k in range(4):
+            mouth, inner, rear = self._foramen_axes(k)
+            front = (p.anterior_widths_mm[k], p.anterior_heights_mm[k])
+            hind = (p.posterior_widths_mm[k], p.posterior_heights_mm[k])
+            middle = tuple(0.5 * min(a, b) + 0.4 * max(a, b) for a, b in zip(front, hind, strict=True))
+            for start, size, grown in ((mouth, front, 1.0), (rear, hind, 1.0)):
+                tube = self._tube(u, v, s, start, inner, size, middle if grown else size)
+                result = smooth_min(result, tube, 1.5)
+        return result
+
+    def _tube(
+        self,
+        u: FloatArray,
+        v: FloatArray,
+        s: FloatArray,
+        start: FloatArray,
+        end: FloatArray,
+        start_size: tuple[float, float],
+        end_size: tuple[float, ...],
+    ) -> FloatArray:
+        """Elliptic tube from a mouth to the canal, prolonged outwards from the mouth."""
+        du, dv = end[0] - start[0], end[1] - start[1]
+        length = np.hypot(du, dv)
+        t = ((u - start[0]) * du + (v - start[1]) * dv) / length**2
+        t = np.clip(t, -15.0 / length, 1.0)
+        inside = np.clip(2.0 * t - 1.0, 0.0, 1.0)
+        width = 0.5 * (start_size[0] + (end_size[0] - start_size[0]) * inside)
+        height = 0.5 * (start_size[1] + (end_size[1] - start_size[1]) * inside)
+        axis_s = start[2] + (end[2] - start[2]) * np.clip(t, 0.0, 1.0)
+        across = np.hypot(u - start[0] - t * du, v - start[1] - t * dv)
+        along = (s - axis_s) * (1.0 + v / self.arc_radius)
+        r = np.sqrt((across / width) ** 2 + (along / height) ** 2 + 1e-12)
+        return (r - 1.0) * np.minimum(width, height)
+
+    # ------------------------------------------------------------------ the solid
+    @property
+    def symmetric(self) -> bool:
+        """True: the solid knows only the distance from the median plane."""
+        return True
+
+    @cached_property
+    def bounds(self) -> FloatArray:
+        """(2, 3) a box around the solid, mm."""
+        p = self.parameters
+        s, v = np.meshgrid(np.linspace(-6.0, self.ends[-1] + 6.0, 40), [-8.0, 70.0])
+        keep = (v < 0) | (s < self.ends[2])
+        yz = np.array([self.at(0.0, a, b)[1:] for a, b in zip(v[keep], s[keep], strict=True)])
+        x = 0.5 * p.alar_breadth_mm + 5.0
+        low, high = yz.min(axis=0), yz.max(axis=0)
+        return np.array([[-x, low[0], low[1] - 4.0], [x, min(high[0], 75.0), 28.0]])
+
+    def signed_distance(self, points: FloatArray) -> FloatArray:
+        """(n,) approximate signed distance in mm at (n, 3) points, negative inside."""
+        points = np.atleast_2d(np.asarray(points, dtype=float))
+        u, v, s = self.arc_coordinates(points)
+        h = points @ self.endplate_normal
+        bodies = smooth_max(self._bodies(u, v, s), h, 2.0)
+        wings = self._lateral_mass(u, v, s, h, self._ear(points))
+        bone = smooth_min(bodies, wings, 5.0)
+        bone = smooth_min(bone, self._arch(u, v, s, h), 4.0)
+        bone = smooth_min(bone, self._facets(u, points, h), 4.0)
+        end = (s - self.ends[-1]) * (1.0 + v / self.arc_radius)
+        bone = smooth_max(bone, end, 3.0)
+        void = smooth_min(self._canal(u, v, s), self._foramina(u, v, s), 2.0)
+        return smooth_max(bone, -void, 2.5)
+
+    @cached_property
+    def landmarks(self) -> Landmarks:
+        """Landmarks of the solid, all of them on or in it."""
+        p, arc = self.parameters, self.ends[-1]
+        middles = self.ends - 0.5 * np.array(p.body_heights_mm)
+        # The endplate is tilted against the ventral arc: the middle of S1 lies lower than that of its ventral face.
+        middles[0] += 0.25 * p.endplate_ap_mm * np.sin(np.radians(p.promontory_tilt_deg))
+        depths = 0.5 * self._body_depth(middles)
+        foramina = {}
+        for k, level in enumerate(LEVELS):
+            for side, sign in (("left", 1.0), ("right", -1.0)):
+                foramina[f"{level}_{side}"] = self._foramen_corridor(k, sign)
+        return Landmarks(
+            endplate_centre=np.zeros(3),
+            endplate_normal=self.endplate_normal,
+            promontory=self._towards(self.at(0.0, 5.0, 8.0), self.at(0.0, 0.0, 0.0)),
+            apex=self._towards(self.at(0.0, 3.0, arc - 5.0), self.at(0.0, 0.0, arc)),
+            levels=np.array([self.at(0.0, v, s) for v, s in zip(depths, middles, strict=True)]),
+            auricular={"left": self._auricular_face(1.0), "right": self._auricular_face(-1.0)},
+            canal=self._canal_corridor(),
+            foramina=foramina,
+        )
+
+    def _towards(self, inside: FloatArray, outside: FloatArray) -> FloatArray:
+        """The point where the way from inside through ``outside`` leaves the solid."""
+        way = outside - inside
+        t = brentq(lambda t: float(self.signed_distance(inside + t * way)[0]), 0.0, 3.0)
+        return np.asarray(inside + t * way)
+
+    def _canal_corridor(self) -> Corridor:
+        arc = self.ends[-1]
+        top = brentq(
+            lambda s: float(self.at(0.0, float(self._canal_axis(np.array([s]))[0][0]), s) @ self.endplate_normal),
+            -20.0,
+            0.5 * arc,
+        )
+        s = np.linspace(top, arc, 12)
+        centre, half_width, half_depth = self._canal_axis(s)
+        points = np.array([self.at(0.0, v, a) for v, a in zip(centre, s, strict=True)])
+        return Corridor(points, np.minimum(0.8 * half_width, half_depth))
+
+    def _foramen_corridor(self, level: int, sign: float) -> Corridor:
+        p = self.parameters
+        mouth, inner, rear = self._foramen_axes(level)
+        path = np.array([mouth, 0.5 * (mouth + inner), inner, 0.5 * (rear + inner), rear])
+        front = min(p.anterior_widths_mm[level], p.anterior_heights_mm[level])
+        hind = min(p.posterior_widths_mm[level], p.posterior_heights_mm[level])
+        middle = 0.5 * min(front, hind) + 0.4 * max(front, hind)
+        points = np.array([self.at(sign * u, v, s) for u, v, s in path])
+        return Corridor(points, 0.5 * np.array([front, front, min(front, middle), hind, hind]))
+
+    def _auricular_face(self, sign: float) -> AuricularFace:
+        p = self.parameters
+        y, z = (a.ravel() for a in np.meshgrid(*(np.arange(low, high, 1.5) for low, high in self.bounds.T[1:])))
+        cloud = np.stack([np.zeros_like(y), y, z], axis=1)
+        cloud = self._lateral(cloud[self._ear(cloud) < -1.0])
+        middle = cloud.mean(axis=0)
+        normal = np.linalg.svd(cloud - middle)[2][2]
+        normal *= np.sign(normal[0])
+        centre = self._lateral(middle[None])[0]
+        flip = np.array([sign, 1.0, 1.0])
+        width = p.auricular_width_mm + self._ear_bend * (1.0 - np.cos(self._ear_half_angle))
+        return AuricularFace(centre * flip, normal * flip, p.auricular_height_mm, float(width))
+
+    def _lateral(self, points: FloatArray) -> FloatArray:
+        """Points moved along x onto the left lateral face."""
+        low = np.full(len(points), 0.25 * self.parameters.alar_breadth_mm)
+        high = np.full(len(points), 0.5 * self.parameters.alar_breadth_mm + 5.0)
+        for _ in range(40):
+            x = 0.5 * (low + high)
+            inside = self.signed_distance(np.column_stack([x, points[:, 1:]])) < 0
+            low, high = np.where(inside, x, low), np.where(inside, high, x)
+        return np.column_stack([0.5 * (low + high), points[:, 1:]])
+
+    def auricular_distance(self, points: FloatArray) -> FloatArray:
+        """(n,) signed distance (mm, lateral view) of (n, 3) points to the ear-shaped outline, negative within."""
+        return self._ear(np.asarray(points, dtype=float))
+
+
+def _ellipse(u: FloatArray, w: FloatArray, half_width: FloatArray, half_depth: FloatArray) -> FloatArray:
+    """A rounded triangle with its base in front: an ellipse that narrows to the back."""
+    lean = np.clip(w / half_depth, -1.0, 1.5)
+    width = half_width * (1.0 - 0.22 * (lean + 0.6))
+    r = np.sqrt((u / width) ** 2 + (w / half_depth) ** 2 + 1e-12)
+    return (r - 1.0) * np.minimum(half_width, half_depth)
