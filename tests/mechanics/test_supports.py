@@ -1,0 +1,152 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from blocks_of_tets import box
+from named_box import half_box, landmarks, named, whole_box
+
+from sacrofem.errors import InputError
+from sacrofem.mechanics.loads import endplate_faces, load, load_resultant, load_vector
+from sacrofem.mechanics.solver import LinearSystem
+from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.stiffness import Assembler
+from sacrofem.mechanics.supports import (
+    CALIBRATED_JOINT,
+    LIGAMENT_STIFFNESS,
+    Joint,
+    elastic_supports,
+    fixed_supports,
+    ligaments,
+    reactions,
+    supported_faces,
+)
+
+
+def solved(space, supports, kind="standing", slope=0.0, **given):
+    m = len(space.mesh.tets)
+    matrix = Assembler(space).matrix(np.full(m, 100.0), np.full(m, 0.3), supports=supports)
+    resultant = load_resultant(landmarks(slope), load(kind, **given), slope_deg=slope)
+    force = load_vector(space, endplate_faces(space), resultant)
+    u = LinearSystem(space, matrix, supports.fixed, method="direct", tolerance=1e-12).solve(force).displacement
+    return u, force, resultant, matrix.dot(u) - force
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_reactions_balance_force_and_moment(order):
+    space = Space(whole_box(), order)
+    supports = elastic_supports(space, landmarks(40.0))
+    u, force, resultant, _ = solved(space, supports, slope=30.0, moment_nmm=(2e3, 5e3, -1e3))
+    total = reactions(space, supports, u)
+    np.testing.assert_allclose(total.force, -resultant.force, atol=1e-8)
+    np.testing.assert_allclose(total.moment, -np.cross(space.nodes, force).sum(axis=0), atol=1e-5)
+    assert sum(total.shares(resultant.force).values()) == pytest.approx(1.0, abs=1e-10)
+
+
+def test_fixed_faces_balance_force_through_nodal_reactions():
+    space = Space(whole_box(), 2)
+    supports = fixed_supports(space)
+    u, force, resultant, residual = solved(space, supports)
+    total = reactions(space, supports, u, residual)
+    np.testing.assert_allclose(total.force, -resultant.force, atol=1e-8)
+    np.testing.assert_allclose(total.moment, -np.cross(space.nodes, force).sum(axis=0), atol=1e-6)
+    shares = total.shares(resultant.force)
+    assert shares["left"] == pytest.approx(0.5, abs=1e-9)
+    assert shares["ligaments"] == 0.0
+    with pytest.raises(ValueError, match="nodal_reactions"):
+        reactions(space, supports, u)
+
+
+def test_symmetric_load_is_shared_evenly_and_ligaments_are_mirrored():
+    space = Space(whole_box(), 2)
+    supports = elastic_supports(space, landmarks())
+    u, _, resultant, _ = solved(space, supports)
+    total = reactions(space, supports, u)
+    shares = total.shares(resultant.force)
+    assert shares["left"] == pytest.approx(shares["right"], abs=1e-9)
+    for name in LIGAMENT_STIFFNESS:
+        np.testing.assert_allclose(
+            total.forces[f"{name}_left"] * [-1, 1, 1], total.forces[f"{name}_right"], atol=1e-9, err_msg=name
+        )
+
+
+def test_stiffness_of_each_ligament_is_its_share_of_the_published_one():
+    space = Space(whole_box(), 2)
+    supports = elastic_supports(space, landmarks(), joint=replace(CALIBRATED_JOINT, ligament_factor=0.5))
+    assert len(supports.ligaments) == 14
+    for number, name in enumerate(supports.ligaments):
+        mine = supports.spring_ligament == number
+        published = LIGAMENT_STIFFNESS[name.rsplit("_", 1)[0]]
+        assert supports.spring_stiffness[mine].sum() == pytest.approx(0.5 * published)
+        assert (supports.spring_stiffness[mine] > 0).any()
+    np.testing.assert_allclose(np.linalg.norm(supports.spring_directions, axis=1), 1.0)
+
+
+def test_layer_stiffness_is_modulus_over_thickness():
+    joint = Joint(modulus_mpa=10.0, poisson=0.4, thickness_mm=2.0)
+    assert joint.normal_stiffness == pytest.approx(10.0 * 0.6 / (1.4 * 0.2) / 2.0)
+    assert joint.tangential_stiffness == pytest.approx(10.0 / 2.8 / 2.0)
+
+
+def test_stiff_block_on_its_layer_moves_as_springs_in_parallel():
+    mesh = whole_box((1, 1, 1))
+    space = Space(mesh, 1)
+    joint = Joint(modulus_mpa=1.0)
+    supports = elastic_supports(space, landmarks(), joint=joint, with_ligaments=False)
+    m = len(mesh.tets)
+    matrix = Assembler(space).matrix(np.full(m, 1e7), np.full(m, 0.3), supports=supports)
+    resultant = load_resultant(landmarks(), load("standing"), slope_deg=0.0)
+    force = load_vector(space, endplate_faces(space), resultant)
+    u = LinearSystem(space, matrix, supports.fixed, method="direct").solve(force).displacement
+    area = 2 * 20.0 * 30.0
+    np.testing.assert_allclose(u[:, 2], -700.0 / (joint.tangential_stiffness * area), rtol=1e-4)
+
+
+def test_swing_side_carries_nothing():
+    space = Space(whole_box(), 1)
+    supports = elastic_supports(space, landmarks(), free_side="right")
+    u, _, resultant, _ = solved(space, supports, "one-legged")
+    total = reactions(space, supports, u)
+    assert total.shares(resultant.force)["right"] == 0.0
+    assert not any(name.endswith("_right") for name in supports.ligaments)
+    np.testing.assert_allclose(total.force, -resultant.force, atol=1e-8)
+    held = fixed_supports(space, free_side="right").fixed.any(axis=1)
+    assert held.any()
+    assert (space.nodes[held, 0] > 29.9).all()
+
+
+def test_hemisacrum_is_held_on_its_one_face():
+    space = Space(named(half_box()), 1)
+    supports = elastic_supports(space, landmarks())
+    centres = space.mesh.points[space.mesh.faces[supports.foundation_faces]].mean(axis=1)
+    np.testing.assert_allclose(centres[:, 0], 30.0)
+    assert {name.rsplit("_", 1)[1] for name in supports.ligaments} == {"left"}
+    with pytest.raises(InputError, match="no auricular face"):
+        elastic_supports(space, landmarks(), free_side="left")
+
+
+def test_no_named_face_to_hold_is_refused():
+    with pytest.raises(InputError, match="auricular_left or auricular_right"):
+        fixed_supports(Space(box(), 1))
+
+
+def test_supported_faces_are_those_on_layer_or_fixed():
+    space = Space(whole_box(), 2)
+    both = space.mesh.face_sets["auricular_left"] | space.mesh.face_sets["auricular_right"]
+    for supports in (elastic_supports(space, landmarks()), fixed_supports(space)):
+        np.testing.assert_array_equal(supported_faces(space, supports), np.flatnonzero(both))
+
+
+def test_ligaments_of_both_sides_are_mirror_images():
+    for left, right in zip(ligaments(landmarks(), "left"), ligaments(landmarks(), "right"), strict=True):
+        assert left.name == right.name
+        np.testing.assert_allclose(left.bone * [-1, 1, 1], right.bone, atol=1e-12)
+        np.testing.assert_allclose(left.end * [-1, 1, 1], right.end, atol=1e-12)
+
+
+def test_ligaments_pull_where_anatomy_says():
+    left = {band.name: band.end - band.bone for band in ligaments(landmarks(), "left")}
+    assert all(line[0] > 0 for line in left.values())  # all run laterally
+    assert left["sacrotuberous"][2] < 0
+    assert left["sacrospinous"][2] < 0
+    assert left["long_posterior_sacroiliac"][1] > 0
+    assert left["long_posterior_sacroiliac"][2] > 0
