@@ -1,0 +1,308 @@
+"""Fractures: a mesh cut along implicit surfaces, its nodes split there and the faces paired."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from sacrofem.errors import InputError, SacrofemError, SacrofemWarning
+from sacrofem.mesh.conform import Complex, edges_of, following, improved, interface, sides
+from sacrofem.mesh.quality import components, element_quality
+from sacrofem.mesh.split import face_codes, split
+from sacrofem.mesh.surfaces import FractureSurface, Level, fracture_surfaces, plane
+from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray, TetMesh, boundary_faces
+
+__all__ = ["FractureSurface", "cut", "fracture_surfaces", "plane", "split"]
+
+log = logging.getLogger("sacrofem")
+
+HAUSDORFF_MM = 0.1
+"""How far the outer surface may stray where the cut meets it; elsewhere it is frozen."""
+
+LEAST_QUALITY = 0.02
+"""Quality of the worst tet that a cut should leave (DESIGN, section 6)."""
+
+
+def cut(mesh: TetMesh, surfaces: Sequence[FractureSurface], *, size_mm: float | None = None) -> TetMesh:
+    """Fracture a mesh: it is made to follow the surfaces and opened there.
+
+    Away from the surfaces points, tets and faces stay as they are, to the last bit. Named sets
+    survive; ``outer`` is made (all faces but ``cut``) where there is none. Patches of a fracture
+    smaller than four squared edge lengths, where it nicks a bump beside its main part, stay whole.
+
+    Parameters
+    ----------
+    mesh
+        Any unbroken mesh, in mm.
+    surfaces
+        Cut one after another; they may cross. All of them in one call.
+    size_mm
+        Edge length at the fractures, where it is smaller than the mesh's own; growing by 0.3 mm/mm.
+
+    Raises
+    ------
+    InputError
+        A surface misses the mesh (with its nearest distance) or only grazes it (with the area), the
+        mesh is fractured already, or two surfaces share a name.
+    SacrofemError
+        Mmg gave up.
+    """
+    if mesh.paired[0].size:
+        raise InputError("the mesh is fractured already", field="fracture", mend="cut all surfaces in one call")
+    names = [surface.name for surface in surfaces]
+    if len(set(names)) < len(names):
+        raise InputError("two surfaces share a name", field="fracture", value=names, mend="name them differently")
+    if size_mm is not None and not size_mm > 0:
+        raise InputError("must be positive", field="mesh.fracture_size_mm", value=size_mm, mend="give mm")
+    if "outer" not in mesh.face_sets:
+        cut_face = mesh.face_sets.get("cut", np.zeros(len(mesh.faces), bool))
+        mesh = mesh.with_sets(face_sets={"outer": ~cut_face})
+    if not surfaces:
+        return mesh
+
+    followed, broken = _follow(mesh, surfaces)
+    _refuse_flakes(followed, dict(zip(names, broken, strict=True)))
+    if len(followed.points) == len(mesh.points) and size_mm is None:
+        fractured = split(mesh, dict(zip(names, broken, strict=True)))
+    else:
+        positive = np.array([sides(followed, i, surface.level) for i, surface in enumerate(surfaces)])
+        followed, broken = _improve(followed, positive, broken, size_mm)
+        fractured = split(_renamed(mesh, followed), dict(zip(names, broken, strict=True)))
+    poor = int(np.count_nonzero(element_quality(fractured.points, fractured.tets) < LEAST_QUALITY))
+    before = int(np.count_nonzero(element_quality(mesh.points, mesh.tets) < LEAST_QUALITY))
+    if poor > before:
+        text = f"cutting left {poor - before} tets of quality below {LEAST_QUALITY:g}; shift the fracture or refine"
+        warnings.warn(text, SacrofemWarning, stacklevel=2)
+    return fractured
+
+
+def _edge_length(mesh: TetMesh) -> FloatArray:
+    """(n,) mean length of the edges at each point."""
+    edges = edges_of(mesh.tets)
+    length = np.linalg.norm(mesh.points[edges[:, 1]] - mesh.points[edges[:, 0]], axis=1)
+    ends = edges.ravel()
+    mean: FloatArray = np.bincount(ends, np.repeat(length, 2)) / np.bincount(ends)
+    return mean
+
+
+def _groups(mesh: TetMesh) -> tuple[BoolArray, IntArray, BoolArray, IntArray]:
+    """Which sets the tets, and the faces, of each reference belong to, and the references.
+
+    Tables have a row for each reference and a column for each set; the last column of that of the
+    faces says whether they lie exactly in x = 0.
+    """
+    none = np.empty((len(mesh.tets), 0), bool)
+    tets = np.column_stack([none, *mesh.tet_sets.values()])
+    middle = (mesh.points[mesh.faces, 0] == 0.0).all(axis=1)
+    faces = np.column_stack([*mesh.face_sets.values(), middle])
+    if tets.shape[1]:
+        tet_table, tet_refs = np.unique(tets, axis=0, return_inverse=True)
+    else:
+        tet_table, tet_refs = none[:1], np.zeros(len(tets), np.int64)
+    face_table, face_refs = np.unique(faces, axis=0, return_inverse=True)
+    return tet_table, tet_refs.ravel(), face_table, face_refs.ravel()
+
+
+def _renamed(mesh: TetMesh, work: Complex) -> TetMesh:
+    """The tets of ``work`` with the names of ``mesh``."""
+    tet_table, _, face_table, _ = _groups(mesh)
+    faces = boundary_faces(work.tets)
+    code, given = (face_codes(some, len(work.points)) for some in (faces, work.faces))
+    order = np.argsort(given)
+    place = order[np.minimum(np.searchsorted(given, code, sorter=order), len(given) - 1)]
+    if len(given) != len(code) or (given[place] != code).any():
+        raise SacrofemError("the names of some faces were lost in the cut; shift the fracture a little")
+    on_faces, on_tets = face_table[work.face_refs[place]], tet_table[work.tet_refs]
+    points = work.points.copy()
+    points[faces[on_faces[:, -1]], 0] = 0.0
+    return TetMesh(
+        points,
+        work.tets,
+        faces,
+        dict(zip(mesh.tet_sets, on_tets.T, strict=True)),
+        dict(zip(mesh.face_sets, on_faces.T[:-1], strict=True)),
+    )
+
+
+def _follow(mesh: TetMesh, surfaces: Sequence[FractureSurface]) -> tuple[Complex, list[IntArray]]:
+    """The mesh following every surface and front, and the broken faces of each surface."""
+    s = len(surfaces)
+    # Columns: levels, then extents, then the edge length.
+    fields = np.column_stack([np.zeros((len(mesh.points), 2 * s)), _edge_length(mesh)])
+    _, tet_refs, _, face_refs = _groups(mesh)
+    work = Complex(mesh.points, mesh.tets, tet_refs, mesh.faces, face_refs, fields)
+
+    def with_values(work: Complex, column: int, level: Level) -> Complex:
+        values = np.asarray(level(work.points), dtype=float)
+        if values.shape != (len(work.points),) or not np.isfinite(values).all():
+            raise InputError(
+                "does not give one finite number a point",
+                field=f"fracture.{surfaces[column % s].name}",
+                mend="mend its level or extent function",
+            )
+        fields = work.fields.copy()
+        fields[:, column] = values
+        return replace(work, fields=fields)
+
+    for i, surface in enumerate(surfaces):
+        work = following(with_values(work, i, surface.level), i, surface.level)
+    extents: list[Level | None] = []
+    for i, surface in enumerate(surfaces):
+        faces = interface(work, sides(work, i, surface.level))
+        if not len(faces):
+            _refuse_miss(mesh, surface)
+        extent = _shared_extent(surface, work.points[np.unique(faces)])
+        if extent is not None:
+            work = following(with_values(work, s + i, extent), s + i, extent, edges_of(faces))
+        extents.append(extent)
+
+    taken = np.empty(0, np.int64)
+    broken = []
+    for i, (surface, extent) in enumerate(zip(surfaces, extents, strict=True)):
+        faces = interface(work, sides(work, i, surface.level))
+        if extent is not None:
+            faces = faces[_within(work, faces, s + i, extent)]
+            if not len(faces):
+                _refuse_miss(mesh, surface)
+        # Two surfaces that fall on one face: the first one has it.
+        code = face_codes(faces, len(work.points))
+        faces, code = faces[~np.isin(code, taken)], code[~np.isin(code, taken)]
+        taken = np.concatenate([taken, code])
+        broken.append(_large_patches(work, faces, surface.name))
+    return work, broken
+
+
+def _shared_extent(surface: FractureSurface, points: FloatArray) -> Level | None:
+    """The extent with the share worked in: where the surface's own length along a direction is spent."""
+    if not 0 < surface.share <= 1:
+        raise InputError("must lie in (0, 1]", field="fracture.extent", value=surface.share, mend="give a share")
+    if surface.share == 1.0:
+        return surface.extent
+    direction = np.asarray(surface.share_from, dtype=float)
+    direction = direction / np.linalg.norm(direction)
+    inner = surface.extent
+    along = points[inner(points) <= 0] @ direction if inner is not None else points @ direction
+    limit = along.max(initial=-np.inf) - surface.share * np.ptp(along) if len(along) else 0.0
+
+    def extent(points: FloatArray) -> FloatArray:
+        beyond = limit - points @ direction
+        return np.asarray(beyond if inner is None else np.maximum(beyond, inner(points)))
+
+    return extent
+
+
+def _within(work: Complex, faces: IntArray, column: int, extent: Level) -> BoolArray:
+    value = work.fields[faces, column]
+    largest = np.take_along_axis(value, np.abs(value).argmax(axis=1)[:, None], axis=1)[:, 0]
+    flat = largest == 0.0
+    largest[flat] = extent(work.points[faces[flat]].mean(axis=1))
+    return np.asarray(largest < 0.0)
+
+
+def _areas(points: FloatArray, faces: IntArray) -> FloatArray:
+    p = points[faces]
+    return np.asarray(0.5 * np.linalg.norm(np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]), axis=1))
+
+
+def _large_patches(work: Complex, faces: IntArray, name: str) -> IntArray:
+    n = len(work.points)
+    ends = faces[:, :2].ravel(), faces[:, 1:].ravel()
+    _, label = connected_components(coo_array((np.ones(len(ends[0])), ends), shape=(n, n)), directed=False)
+    area = _areas(work.points, faces)
+    patch_area = np.bincount(label[faces[:, 0]], area)
+    least = 4.0 * float(np.median(work.fields[faces, -1])) ** 2 if len(faces) else 0.0
+    large = patch_area[label[faces[:, 0]]] >= least
+    if not large.any():
+        raise InputError(
+            f"only grazes the bone: {area.sum():.3g} mm² in patches below {least:.3g} mm²",
+            field=f"fracture.{name}",
+            mend="move it deeper into the bone, or refine the mesh",
+        )
+    if not large.all():
+        log.info("fracture %s: patches of %.3g mm² in all stay whole", name, area[~large].sum())
+    whole: IntArray = faces[large]
+    return whole
+
+
+def _refuse_miss(mesh: TetMesh, surface: FractureSurface) -> None:
+    inside = np.ones(len(mesh.points), bool)
+    if surface.extent is not None:
+        inside = surface.extent(mesh.points) <= 0
+        inside |= ~inside.any()
+    distance = float(np.abs(surface.level(mesh.points[inside])).min())
+    raise InputError(
+        f"misses the bone; nearest distance {distance:.3g} mm",
+        field=f"fracture.{surface.name}",
+        mend="move it, or widen its extent",
+    )
+
+
+def _refuse_flakes(work: Complex, broken: Mapping[str, IntArray]) -> None:
+    """Refuse pieces thinner than a quarter of an edge: the cut all but follows the outer surface."""
+    trial = split(TetMesh(work.points, work.tets, work.faces), broken)
+    label = components(trial)
+    volume = np.bincount(label, trial.volumes)
+    open_faces = np.concatenate(trial.paired)
+    area = np.bincount(label[trial.face_owners[open_faces]], trial.face_areas[open_faces], minlength=len(volume))
+    size = float(np.median(work.fields[np.concatenate(list(broken.values())), -1]))
+    thin = volume < 0.25 * size * area
+    if len(volume) > 1 and thin.any():
+        worst = int(np.argmin(np.where(area > 0, volume / np.maximum(area, 1e-300), np.inf)))
+        owners = label[trial.face_owners]
+        names = [name for name in broken if (trial.face_sets[f"fracture_{name}"] & (owners == worst)).any()]
+        raise InputError(
+            f"only grazes the bone: it shaves off {volume[worst]:.3g} mm³ over {area[worst]:.3g} mm²",
+            field=f"fracture.{names[0]}",
+            mend="move it deeper into the bone",
+        )
+
+
+def _improve(
+    work: Complex, positive: BoolArray, broken: list[IntArray], size_mm: float | None
+) -> tuple[Complex, list[IntArray]]:
+    """Mmg on the neighbourhood of the cuts; references carry every name through it."""
+    s, n = len(positive), len(work.points)
+    surfaces = [interface(work, side) for side in positive]
+    size = work.fields[:, -1]
+    distance = cKDTree(work.points[np.unique(np.concatenate(surfaces))]).query(work.points)[0]
+    wanted = size
+    if size_mm is not None:
+        gap = cKDTree(work.points[np.unique(np.concatenate(broken))]).query(work.points)[0]
+        wanted = np.minimum(size, size_mm + 0.3 * gap)
+    frozen = (distance > 2.5 * size) & (wanted > 0.85 * size)
+
+    tet_groups, tet_ref = np.unique(np.column_stack([work.tet_refs, positive.T]), axis=0, return_inverse=True)
+    code = [face_codes(faces, n) for faces in surfaces]
+    open_code = [face_codes(faces, n) for faces in broken]
+    first = int(work.face_refs.max()) + 2  # of the references of inner faces
+    inner, inner_ref = np.concatenate(surfaces), np.empty(0, np.int64)
+    for i in range(s):
+        inner_ref = np.concatenate([inner_ref, first + 2 * i + np.isin(code[i], open_code[i])])
+    _, once = np.unique(np.concatenate(code), return_index=True)
+    given = replace(
+        work,
+        tet_refs=tet_ref.ravel() + 1,
+        faces=np.concatenate([work.faces, inner[once]]),
+        face_refs=np.concatenate([work.face_refs + 1, inner_ref[once]]),
+    )
+    better = improved(given, wanted, frozen, HAUSDORFF_MM)
+    groups = tet_groups[better.tet_refs - 1]
+    positive = groups[:, 1:].T.astype(bool)
+    is_inner = better.face_refs >= first
+    better_code = face_codes(better.faces, len(better.points))
+    broken = []
+    for i in range(s):
+        faces = interface(better, positive[i])
+        kept = better_code[better.face_refs == first + 2 * i + 1]
+        broken.append(faces[np.isin(face_codes(faces, len(better.points)), kept)])
+    outer = replace(
+        better, tet_refs=groups[:, 0], faces=better.faces[~is_inner], face_refs=better.face_refs[~is_inner] - 1
+    )
+    return outer, broken
