@@ -273,10 +273,11 @@ def info(*, json: bool = False) -> int:
     from sacrofem.mechanics.loads import LOADS
     from sacrofem.presets import PRESETS
     from sacrofem.report.results import versions
+    from sacrofem.threads import available_cores
 
     content: dict[str, Any] = {
         "versions": versions(),
-        "threads": _cores(),
+        "threads": available_cores(),
         "presets": {name: {"title": p.title, "source": p.source} for name, p in PRESETS.items()},
         "loads": {
             name: {
@@ -374,10 +375,6 @@ def _placed(content: dict[str, Any]) -> str:
         f"{cement[key]:.2f} in {key[3:-3]}" for key in ("in_bone_ml", "in_gap_ml", "in_lesion_ml") if cement.get(key)
     )
     return f"{cement['placed_ml']:.2f} ml cement ({where})"
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _console() -> Any:
