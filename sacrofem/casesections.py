@@ -76,11 +76,14 @@ class Anatomy(Section):
 class Mesh(Section):
     """[mesh]: how finely it is divided."""
 
+    reference: Literal["tiny", "coarse", "medium"] = Field(
+        default="medium", description="shipped mesh that is used where no size is given"
+    )
     size_mm: float | None = Field(
         default=None,
         ge=0.5,
         le=20,
-        description="edge length away from the fracture; not given: the shipped medium mesh",
+        description="edge length away from the fracture; not given: the shipped mesh named by `reference`",
     )
     fracture_size_mm: float | None = Field(
         default=None, ge=0.3, le=20, description="edge length at the fracture; not given: 0.6 of size_mm"

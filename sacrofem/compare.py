@@ -1,0 +1,316 @@
+"""The main job: one case solved before and after cement, on one mesh under one load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from sacrofem.bone.lesion import border_distance
+from sacrofem.case import Case
+from sacrofem.cement.spread import CementRegion
+from sacrofem.mechanics.catalogue import Changes, changes
+from sacrofem.mechanics.materials import floor_share
+from sacrofem.mechanics.measures import Measures, measure
+from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.state import State
+from sacrofem.mechanics.statics import Solved, Statics
+from sacrofem.mechanics.zones import ReferencePlan, Zones, build_zones
+from sacrofem.mesh.quality import element_quality
+from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.model import Model, Progress, prepare, volumes_ml
+from sacrofem.threads import threads
+
+__all__ = ["Comparison", "compare", "prepare", "solve_model"]
+
+Values = Mapping[str, float | None]
+# Closer to the joint than this a filled gap and its aperture count as extra bone (DESIGN 4).
+NEGLIGIBLE_FILLER = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What cement did: measures before and after, and everything they were computed from.
+
+    Attributes
+    ----------
+    case : Case
+    before, after : mapping of str to float or None
+        Every measure (see ``sacrofem.mechanics.catalogue``).
+    change : mapping of str to float or None
+        (after - before) / before, None where that means nothing.
+    intact : mapping or None
+        The same measures of the unfractured bone, where asked for.
+    fractures : mapping
+        ``{name: {"before", "after", "change"}}``.
+    reasons : mapping of str to str
+        Why a measure is None.
+    model : Model
+    states : mapping of str to State
+    records : mapping of str to Solved
+        The solves with their checks.
+    warnings : list of str
+    """
+
+    case: Case
+    before: Values
+    after: Values
+    change: Values
+    intact: Values | None
+    fractures: Mapping[str, Mapping[str, Values]]
+    reasons: Mapping[str, str]
+    model: Model
+    records: Mapping[str, Solved]
+    warnings: list[str]
+
+    @property
+    def mesh(self) -> TetMesh:
+        """The split mesh."""
+        return self.model.mesh
+
+    @property
+    def space(self) -> Space:
+        """Displacements on the split mesh."""
+        return self.model.space
+
+    @property
+    def region(self) -> CementRegion:
+        """Where the cement lies."""
+        return self.model.region
+
+    @property
+    def states(self) -> Mapping[str, State]:
+        """The solved states by name."""
+        return {name: solved.state for name, solved in self.records.items()}
+
+    @property
+    def cement(self) -> Mapping[str, Any]:
+        """Cement volumes in ml; leak and clearance are not computed yet."""
+        return {**volumes_ml(self.model), "leaked_ml": {}, "clearance_mm": {}}
+
+    @property
+    def mesh_info(self) -> Mapping[str, float]:
+        """Size and quality of the mesh."""
+        return mesh_info(self.model)
+
+    @property
+    def solver(self) -> Mapping[str, Any]:
+        """Method, iterations, true residual and seconds, worst or summed over the states."""
+        solutions = [solved.solution for solved in self.records.values()]
+        return {
+            "method": solutions[0].method,
+            "iterations": max(s.iterations for s in solutions),
+            "residual": max(s.residual for s in solutions),
+            "seconds": sum(s.seconds for s in solutions),
+        }
+
+    @property
+    def checks(self) -> Mapping[str, float]:
+        """Largest imbalance over the states, relative."""
+        keys = ("residual", "force", "moment", "energy")
+        return {key: max(solved.checks[key] for solved in self.records.values()) for key in keys}
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of ``comparison.json``."""
+        return {
+            "schema": 1,
+            "case": self.case.to_dict(),
+            "before": dict(self.before),
+            "after": dict(self.after),
+            "change": dict(self.change),
+            "intact": None if self.intact is None else dict(self.intact),
+            "fractures": {
+                name: {state: dict(values) for state, values in entry.items()} for name, entry in self.fractures.items()
+            },
+            "mesh_band": None,
+            "input_range": None,
+            "cement": dict(self.cement),
+            "mesh": dict(self.mesh_info),
+            "solver": dict(self.solver),
+            "checks": dict(self.checks),
+            "safety": None,
+            "reasons": dict(self.reasons),
+            "warnings": list(self.warnings),
+        }
+
+
+def compare(case: Case, *, intact: bool = False, progress: Progress | None = None) -> Comparison:
+    """Solve a case before and after cement.
+
+    Parameters
+    ----------
+    case
+    intact
+        Solve the unfractured bone too: the same mesh with twin faces tied.
+    progress
+        Called with the name of each stage as it begins.
+
+    Raises
+    ------
+    InputError
+        The case cannot be built.
+    SolverError
+        A solve failed or did not balance.
+    """
+    with threads(case.solver.threads):
+        return solve_model(prepare(case, progress), intact=intact, progress=progress)
+
+
+def solve_model(model: Model, *, intact: bool = False, progress: Progress | None = None) -> Comparison:
+    """The comparison of a model that is prepared already."""
+    case, space = model.case, model.space
+    say = progress or (lambda stage: None)
+    statics = Statics(
+        space,
+        model.membrane,
+        model.supports,
+        model.force,
+        method="direct" if case.solver.method == "direct" else "auto",
+        tolerance=case.solver.tolerance,
+    )
+    broken = len(space.gap.areas) > 0
+    bone, treated = model.bone, model.treated
+    records: dict[str, Solved] = {}
+    if intact:
+        say("solving intact")
+        records["intact"] = statics.solve("intact", bone.youngs, bone.poisson, None)
+    say("solving before")
+    gap = model.gap(np.zeros_like(model.coverage)) if broken else None
+    records["before"] = statics.solve("before", bone.youngs, bone.poisson, gap)
+    say("solving after")
+    gap = model.gap(model.coverage) if broken else None
+    records["after"] = statics.solve(
+        "after", treated.youngs, treated.poisson, gap, fraction=model.region.fraction, coverage=model.coverage
+    )
+    say("measuring")
+    measured = measure_states(model, records)
+    return _comparison(model, records, measured)
+
+
+def zones_of(model: Model) -> Zones:
+    """The measuring zones of a model, fixed by its own plan."""
+    return build_zones(
+        model.space,
+        plan=ReferencePlan(model.region.fraction, model.region.placed_ml) if model.region.fraction.any() else None,
+        landmarks=model.landmarks,
+        lesion_distance=None if model.lesion is None else partial(_distance_to, model),
+        cortex=(model.membrane.youngs > 0) & (model.membrane.thickness > 0),
+    )
+
+
+def _distance_to(model: Model, points: Any) -> Any:
+    assert model.lesion is not None
+    return border_distance(points, model.lesion)
+
+
+def measure_states(model: Model, records: Mapping[str, Solved], zones: Zones | None = None) -> dict[str, Measures]:
+    """All measures of solved states, in one set of zones."""
+    zones = zones or zones_of(model)
+    return {
+        name: measure(
+            model.space,
+            solved.state,
+            zones,
+            resultant=model.resultant,
+            supports=model.supports,
+            aperture_mm=model.case.fracture.aperture_mm,
+            nodal_reactions=solved.nodal_reactions,
+            membrane_poisson=model.membrane.poisson,
+        )
+        for name, solved in records.items()
+    }
+
+
+def _comparison(model: Model, records: Mapping[str, Solved], measured: Mapping[str, Measures]) -> Comparison:
+    before, after = measured["before"], measured["after"]
+    change = changes(before.values, after.values)
+    fractures = {
+        name: {
+            "before": before.fractures[name],
+            "after": after.fractures[name],
+            "change": changes(before.fractures[name], after.fractures[name]).relative,
+        }
+        for name in before.fractures
+    }
+    return Comparison(
+        model.case,
+        before.values,
+        after.values,
+        change.relative,
+        measured["intact"].values if "intact" in measured else None,
+        fractures,
+        _reasons(measured, change),
+        model,
+        records,
+        [*model.warnings, *_warnings(model, measured)],
+    )
+
+
+def _reasons(measured: Mapping[str, Measures], change: Changes) -> dict[str, str]:
+    reasons = {key: f"change: {text}" for key, text in change.reasons.items()}
+    for name, values in measured.items():
+        reasons |= {key: f"{name}: {text}" for key, text in values.reasons.items()}
+    return dict(sorted(reasons.items()))
+
+
+def _warnings(model: Model, measured: Mapping[str, Measures]) -> list[str]:
+    case = model.case
+    notes = []
+    if case.mesh.order == 1:
+        notes.append("P1 is a preview: micromotion comes out far too small; use --order 2")
+    closed = {name: values.closed_share for name, values in measured.items() if name != "intact"}
+    if any(share is not None for share in closed.values()):
+        worst = max(share or 0.0 for share in closed.values())
+        if worst == 0.0:
+            notes.append(
+                f"no face of the gap closed by more than its aperture ({case.fracture.aperture_mm:g} mm): "
+                "the bonded result is the contact result"
+            )
+        else:
+            notes.append(
+                f"{100 * worst:.2g} % of the fracture area closed by more than its aperture "
+                f"({case.fracture.aperture_mm:g} mm): there the bonded filler stands for contact"
+            )
+    share = floor_share(model.mesh, model.bone)
+    if share:
+        text = f"bone on the modulus floor of {case.materials.floor_mpa:g} MPa: {100 * share:.0f} % of the volume"
+        if len(model.space.gap.areas):
+            near = _fracture_band(model)
+            band = floor_share(model.mesh, model.bone, near)
+            text += f", {100 * (band or 0.0):.0f} % within 5 mm of the fracture"
+        notes.append(text)
+    filler = model.fillers[0].modulus_mpa
+    if len(model.space.gap.areas) and filler > NEGLIGIBLE_FILLER * float(np.median(model.bone.youngs)):
+        notes.append(
+            f"the filler ({filler:g} MPa) is not soft beside bone: the aperture counts as extra bone in the mesh"
+        )
+    if case.cement.in_gap == "bonded" and model.coverage.any():
+        notes.append("cement in the gap is bonded to both faces, the strongest assumption; compare in_gap = none")
+    return notes
+
+
+def _fracture_band(model: Model) -> Any:
+    from scipy.spatial import cKDTree
+
+    tree = cKDTree(model.space.gap.points.reshape(-1, 3))
+    return tree.query(model.mesh.centroids, distance_upper_bound=5.0)[0] <= 5.0
+
+
+def mesh_info(model: Model) -> dict[str, float]:
+    """Nodes, tets, unknowns, volume and worst quality of a model's mesh."""
+    mesh = model.mesh
+    return {
+        "nodes": len(mesh.points),
+        "tets": len(mesh.tets),
+        "dofs": 3 * model.space.n_nodes,
+        "volume_ml": float(mesh.volumes.sum()) / 1e3,
+        "min_quality": float(element_quality(mesh.points, mesh.tets).min()),
+    }
+
+
+def with_plan(model: Model, region: CementRegion) -> Model:
+    """The same model under another cement plan."""
+    return replace(model, region=region, coverage=region.coverage)

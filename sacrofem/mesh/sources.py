@@ -1,0 +1,179 @@
+"""Where the mesh of a case comes from: shipped, made from the built-in sacrum, or the user's own file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from sacrofem.anatomy.regions import label_faces
+from sacrofem.anatomy.sacrum import ParametricSacrum
+from sacrofem.anatomy.solid import Landmarks
+from sacrofem.case import Case
+from sacrofem.errors import InputError
+from sacrofem.mesh.body import SizeRegion, mesh_half, mesh_solid
+from sacrofem.mesh.files import read_mesh, reference_mesh
+from sacrofem.mesh.fracture import cut
+from sacrofem.mesh.quality import check_mesh
+from sacrofem.mesh.restrict import hemisacrum
+from sacrofem.mesh.split import mirror_and_join
+from sacrofem.mesh.surfaces import FractureSurface, fracture_surfaces, plane
+from sacrofem.mesh.tetmesh import FloatArray, TetMesh
+
+# Edge length at the fracture of the shipped meshes (meshes/build.py).
+REFERENCE_FRACTURE_MM = {"tiny": 7.0, "coarse": 2.5, "medium": 1.6}
+# The distance from the joint that the shipped fractured meshes were built with.
+REFERENCE_JOINT_DISTANCE_MM = 12.0
+FRACTURE_SIZE_SHARE = 0.6
+_UNIT_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
+
+
+def case_surfaces(case: Case, landmarks: Landmarks) -> tuple[FractureSurface, ...]:
+    """The fracture surfaces of a case: its pattern and its own planes."""
+    fracture = case.fracture
+    named: tuple[FractureSurface, ...] = ()
+    if fracture.zone != "none":
+        named = fracture_surfaces(
+            fracture.zone,
+            landmarks,
+            side=fracture.side,
+            joint_distance_mm=fracture.joint_distance_mm,
+            allow_near_joint=fracture.allow_near_joint,
+            extent=fracture.extent,
+            extent_from=fracture.extent_from,
+        )
+    own = (plane(s.name, s.point, s.normal, s.radius_mm) for s in fracture.surfaces)
+    return (*named, *own)
+
+
+def sacrum_mesh(
+    solid: ParametricSacrum,
+    surfaces: Sequence[FractureSurface] = (),
+    *,
+    size_mm: float,
+    fracture_size_mm: float | None = None,
+    lattice_mm: float = 2.0,
+    hausdorff_mm: float | None = None,
+) -> TetMesh:
+    """The built-in sacrum, meshed, its surfaces named, and fractured.
+
+    Where the fractures of the left side are the mirror image of those of the right one, half of it
+    is meshed and cut, so that the whole is symmetric to the last bit.
+
+    Parameters
+    ----------
+    solid
+    surfaces
+        Fractures.
+    size_mm, fracture_size_mm
+        Edge length away from the fractures and at them.
+    lattice_mm, hausdorff_mm
+        See ``mesh_solid``.
+    """
+    regions = [SizeRegion(_distance(surface), fracture_size_mm) for surface in surfaces if fracture_size_mm is not None]
+    names = {surface.name for surface in surfaces}
+    mirrored = {_other_side(name) for name in names}
+    if solid.symmetric and names == mirrored and not names & {"zone3"}:
+        half = mesh_half(
+            solid, size_mm=size_mm, regions=regions, lattice_mm=lattice_mm, hausdorff_mm=hausdorff_mm
+        )
+        half = label_faces(half, solid.landmarks, auricular_outline=solid.auricular_distance)
+        left = [surface for surface in surfaces if not surface.name.endswith("_right")]
+        return mirror_and_join(cut(half, left, size_mm=fracture_size_mm) if left else half)
+    whole = mesh_solid(solid, size_mm=size_mm, regions=regions, lattice_mm=lattice_mm, hausdorff_mm=hausdorff_mm)
+    whole = label_faces(whole, solid.landmarks, auricular_outline=solid.auricular_distance)
+    return cut(whole, surfaces, size_mm=fracture_size_mm)
+
+
+def _other_side(name: str) -> str:
+    if name.endswith("_left"):
+        return name.removesuffix("_left") + "_right"
+    return name.removesuffix("_right") + "_left" if name.endswith("_right") else name
+
+
+def _distance(surface: FractureSurface) -> Callable[[FloatArray], FloatArray]:
+    def distance(points: FloatArray) -> FloatArray:
+        away = np.abs(surface.level(points))
+        return away if surface.extent is None else np.maximum(away, surface.extent(points))
+
+    return distance
+
+
+def case_mesh(case: Case, solid: ParametricSacrum, landmarks: Landmarks) -> tuple[TetMesh, tuple[str, ...]]:
+    """The fractured mesh of a case, and notes on it.
+
+    Raises
+    ------
+    InputError
+        The file or the fracture is refused.
+    """
+    notes: list[str] = []
+    if case.anatomy.kind == "mesh":
+        mesh = _own(case, landmarks, notes)
+    elif _has_reference(case):
+        mesh = _reference(case, landmarks)
+    else:
+        size = case.mesh.size_mm or 4.0
+        mesh = sacrum_mesh(
+            solid,
+            case_surfaces(case, landmarks),
+            size_mm=size,
+            fracture_size_mm=case.mesh.fracture_size_mm or FRACTURE_SIZE_SHARE * size,
+        )
+    if case.anatomy.half != "none":
+        mesh = hemisacrum(mesh, case.anatomy.half)
+    return mesh, tuple(notes)
+
+
+def _has_reference(case: Case) -> bool:
+    return case.mesh.size_mm is None and case.anatomy.sex == "female" and not case.anatomy.parameters
+
+
+def _reference(case: Case, landmarks: Landmarks) -> TetMesh:
+    name, fracture = case.mesh.reference, case.fracture
+    if fracture.zone == "none" and not fracture.surfaces:
+        return reference_mesh(f"sacrum-{name}-intact")
+    shipped = (
+        fracture.zone == "zone1"
+        and fracture.joint_distance_mm == REFERENCE_JOINT_DISTANCE_MM
+        and fracture.extent == 1.0
+        and not fracture.surfaces
+    )
+    if not shipped:
+        intact = reference_mesh(f"sacrum-{name}-intact")
+        return cut(intact, case_surfaces(case, landmarks), size_mm=REFERENCE_FRACTURE_MM[name])
+    mesh = reference_mesh(f"sacrum-{name}-bilateral")
+    if fracture.side != "both":
+        whole = "right" if fracture.side == "left" else "left"
+        mesh = mesh.glued(mesh.face_sets[f"fracture_zone1_{whole}"])[0]
+    return mesh
+
+
+def _own(case: Case, landmarks: Landmarks, notes: list[str]) -> TetMesh:
+    path = case.anatomy.path
+    assert path is not None
+    mesh = read_mesh(path)
+    if case.anatomy.units != "mm":
+        scale = _UNIT_MM[case.anatomy.units]
+        mesh = TetMesh(
+            mesh.points * scale, mesh.tets, mesh.faces, mesh.tet_sets, mesh.face_sets, mesh.pair, mesh.pair_side
+        )
+    check_mesh(mesh, path, sacrum_units=True)
+    if not case.anatomy.landmarks:
+        notes.append(f"landmarks of {path} are those of the built-in sacrum: density map and needles follow them")
+    surfaces = case_surfaces(case, landmarks)
+    if len(mesh.paired[0]):
+        if not surfaces:
+            return mesh.glued()[0]
+        notes.append(f"{path} is fractured already: its own fracture stands in place of fracture.zone")
+        return mesh
+    if not surfaces:
+        return mesh
+    if any(not np.any(mesh.face_sets.get(name, False)) for name in ("endplate", "auricular_left")):
+        raise InputError(
+            f"the mesh lacks the sets endplate and auricular_left; it has {', '.join(sorted(mesh.face_sets)) or 'none'}",
+            file=path,
+            field="anatomy.path",
+            mend="name the loaded and the supported faces",
+        )
+    return cut(mesh, surfaces, size_mm=case.mesh.fracture_size_mm)

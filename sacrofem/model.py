@@ -1,0 +1,341 @@
+"""From a case to everything short of a solution: mesh, bone, cement, loads and supports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+
+from sacrofem.anatomy.sacrum import ParametricSacrum, SacrumParameters
+from sacrofem.anatomy.solid import Landmarks, Side
+from sacrofem.bone.density import generic_density
+from sacrofem.bone.laws import bone_volume_fraction
+from sacrofem.bone.lesion import Lesion, lesion_bone_volume_fraction, lesion_density, lesion_share
+from sacrofem.case import Case
+from sacrofem.cement.mixture import CementMaterial, cement_material
+from sacrofem.cement.needle import Injection, Needle, long_axis_needles, short_axis_needles
+from sacrofem.cement.shapes import Column, Ellipsoid, Spread
+from sacrofem.cement.spread import CementRegion, place_cement, spot_coverage
+from sacrofem.errors import InputError
+from sacrofem.mechanics.fragments import check_held
+from sacrofem.mechanics.interface import Filler, gap_stiffness
+from sacrofem.mechanics.loads import Load, Resultant, endplate_faces, face_centroid, load, load_resultant, load_vector
+from sacrofem.mechanics.materials import Elasticity, bone_elasticity, cemented_elasticity, cortex, cortical_membrane
+from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.stiffness import Membrane
+from sacrofem.mechanics.supports import Supports, elastic_supports, fixed_supports
+from sacrofem.mesh.quality import element_quality
+from sacrofem.mesh.sources import case_mesh
+from sacrofem.mesh.tetmesh import FloatArray, TetMesh
+
+Progress = Callable[[str], None]
+
+
+def _silent(stage: str) -> None:
+    pass
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A case made concrete; nothing is solved yet.
+
+    Attributes
+    ----------
+    case : Case
+    mesh : TetMesh
+        Cut and split along the fracture.
+    landmarks : Landmarks
+    space : Space
+    bone : Elasticity
+        Without cement.
+    density : (m,)
+        Calibrated QCT density, g/cm³.
+    pore_fraction : (m,)
+    region : CementRegion
+        Where the cement lies; its coverage counts only where ``gap_cement`` says so.
+    cement : CementMaterial
+    membrane : Membrane
+    supports : Supports
+    load : Load
+    resultant : Resultant
+    force : (N, 3)
+        Nodal forces.
+    lesion : Lesion or None
+    lesion_fraction : (m,)
+        Share of each tet inside the lesion.
+    warnings : tuple of str
+    """
+
+    case: Case
+    mesh: TetMesh
+    landmarks: Landmarks
+    space: Space
+    bone: Elasticity
+    density: FloatArray
+    pore_fraction: FloatArray
+    region: CementRegion
+    coverage: FloatArray
+    cement: CementMaterial
+    membrane: Membrane
+    supports: Supports
+    load: Load
+    resultant: Resultant
+    force: FloatArray
+    lesion: Lesion | None
+    lesion_fraction: FloatArray
+    warnings: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def treated(self) -> Elasticity:
+        """Bone with cement in it."""
+        return cemented_elasticity(self.bone, self.region.fraction, self.cement, law=self.case.cement.mixture)
+
+    @property
+    def fillers(self) -> tuple[Filler, Filler]:
+        """What fills the gap before, and where cement covers it."""
+        fracture = self.case.fracture
+        cement = Filler(self.cement.modulus_mpa, self.cement.poisson)
+        if fracture.filler == "cement":
+            return cement, cement
+        return Filler(fracture.modulus_mpa or 0.0, fracture.filler_poisson), cement
+
+    def summary(self) -> dict[str, dict[str, Any]]:
+        """What `sacrofem check` prints."""
+        return summary(self)
+
+    def gap(self, coverage: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Normal and tangential stiffness of the gap (p, q) where cement covers ``coverage`` of it."""
+        return gap_stiffness(coverage, self.case.fracture.aperture_mm, *self.fillers)
+
+
+def prepare(case: Case, progress: Progress | None = None) -> Model:
+    """Everything short of solving; refuses what cannot be solved.
+
+    Parameters
+    ----------
+    case
+    progress
+        Called with the name of each stage as it begins.
+
+    Raises
+    ------
+    InputError
+        Naming field, value and mend.
+    """
+    progress = progress or _silent
+    progress("mesh")
+    solid = ParametricSacrum(_parameters(case))
+    landmarks = _landmarks(case, solid)
+    mesh, warnings = case_mesh(case, solid, landmarks)
+    _check_sets(case, mesh)
+    space = Space(mesh, case.mesh.order)
+
+    progress("bone")
+    density = generic_density(mesh.centroids, landmarks, case.materials.bone) * case.materials.density_factor
+    lesion, lesion_fraction = None, np.zeros(len(mesh.tets))
+    bone_fraction = bone_volume_fraction(density)
+    if case.lesion.kind != "none":
+        lesion = Lesion(case.lesion.kind, case.lesion.centre_mm, case.lesion.radii_mm, case.lesion.density_factor)
+        lesion_fraction = lesion_share(mesh, lesion)
+        bone_fraction = lesion_bone_volume_fraction(mesh, bone_fraction, lesion)
+        density = lesion_density(mesh, density, lesion)
+    bone = bone_elasticity(
+        density, law=case.materials.density_law, floor_mpa=case.materials.floor_mpa, poisson=case.materials.poisson
+    )
+    shell = cortex(
+        case.materials.bone,
+        thickness_mm=case.materials.cortex_thickness_mm,
+        modulus_mpa=case.materials.cortex_modulus_mpa,
+    )
+
+    progress("cement")
+    pores = 1.0 - bone_fraction
+    region, coverage = _place(case, mesh, space, landmarks, solid, pores, lesion_fraction)
+
+    progress("loads and supports")
+    kind = load(
+        case.load.kind,
+        force_n=case.load.force_n,
+        point_mm=case.load.point,
+        moment_nmm=case.load.moment if any(case.load.moment) else None,
+    )
+    faces = endplate_faces(space)
+    centre = face_centroid(space, faces) if case.anatomy.half != "none" else None
+    resultant = load_resultant(landmarks, kind, slope_deg=case.load.slope_deg, centre=centre)
+    free = _swing_side(case, kind)
+    supports = (
+        fixed_supports(space, free_side=free)
+        if case.supports.kind == "fixed"
+        else elastic_supports(space, landmarks, with_ligaments=case.supports.ligaments, free_side=free)
+    )
+    material = cement_material(case.cement.material)
+    cement = CementMaterial(
+        **{
+            **vars(material),
+            "modulus_mpa": case.cement.modulus_mpa or material.modulus_mpa,
+            "poisson": material.poisson if case.cement.poisson is None else case.cement.poisson,
+        }
+    )
+    model = Model(
+        case, mesh, landmarks, space, bone, density, pores, region, coverage, cement, cortical_membrane(mesh, shell),
+        supports, kind, resultant, load_vector(space, faces, resultant), lesion, lesion_fraction, warnings,
+    )  # fmt: skip
+    check_held(space, supports, model.gap(np.zeros_like(coverage)) if coverage.size else None)
+    return model
+
+
+def _parameters(case: Case) -> SacrumParameters:
+    preset = SacrumParameters.preset(case.anatomy.sex)
+    return preset.with_(**case.anatomy.parameters) if case.anatomy.parameters else preset
+
+
+def _landmarks(case: Case, solid: ParametricSacrum) -> Landmarks:
+    landmarks = solid.landmarks
+    given = case.anatomy.landmarks
+    if not given:
+        return landmarks
+    simple = ("endplate_centre", "endplate_normal", "promontory", "apex")
+    for name in given:
+        if name not in simple:
+            raise InputError(
+                "no such landmark", field=f"anatomy.landmarks.{name}", mend=f"give any of {', '.join(simple)}"
+            )
+    changed = {name: np.asarray(value, dtype=float) for name, value in given.items()}
+    if "endplate_normal" in changed:
+        changed["endplate_normal"] = changed["endplate_normal"] / np.linalg.norm(changed["endplate_normal"])
+    return cast(Landmarks, type(landmarks)(**{**vars(landmarks), **changed}))
+
+
+def _check_sets(case: Case, mesh: TetMesh) -> None:
+    needed = ["endplate"]
+    sides = ("left", "right") if case.anatomy.half == "none" else (case.anatomy.half,)
+    needed += [f"auricular_{side}" for side in sides]
+    for name in needed:
+        if not np.any(mesh.face_sets.get(name, False)):
+            raise InputError(
+                f"the mesh has no faces named {name}",
+                file=case.anatomy.path,
+                field="anatomy.path" if case.anatomy.kind == "mesh" else "anatomy.parameters",
+                mend=f"name them; it has {', '.join(sorted(mesh.face_sets)) or 'no set at all'}",
+            )
+
+
+def _swing_side(case: Case, kind: Load) -> Side | None:
+    """In one-legged stance on a whole sacrum the load leaves through the broken (else the left) side."""
+    if not kind.one_legged or case.anatomy.half != "none":
+        return None
+    return "left" if case.fracture.zone in ("zone1", "zone2") and case.fracture.side == "right" else "right"
+
+
+def needle_plan(case: Case, landmarks: Landmarks, solid: ParametricSacrum | None) -> tuple[Injection, ...]:
+    """The injections of a case: its own, or those of the named approach on every treated side."""
+    cement = case.cement
+    if cement.injections:
+        return tuple(
+            Injection(Needle(i.entry_mm, i.target_mm, i.gauge), i.volume_ml, _spread(case)) for i in cement.injections
+        )
+    if cement.volume_ml == 0:
+        return ()
+    planner = short_axis_needles if cement.approach == "short-axis" else long_axis_needles
+    needles = [
+        needle
+        for side in case.treated_sides
+        for needle in planner(
+            landmarks,
+            side,
+            cement.needles,
+            joint_distance_mm=case.fracture.joint_distance_mm,
+            signed_distance=None if solid is None else solid.signed_distance,
+        )
+    ]
+    return tuple(Injection(needle, cement.volume_ml / len(needles), _spread(case)) for needle in needles)
+
+
+def _spread(case: Case) -> Spread:
+    if case.cement.spread == "ellipsoid":
+        return Ellipsoid(case.cement.ellipsoid_aspect)
+    return Column(case.cement.column_length_mm)
+
+
+def _place(
+    case: Case,
+    mesh: TetMesh,
+    space: Space,
+    landmarks: Landmarks,
+    solid: ParametricSacrum,
+    pores: FloatArray,
+    lesion_fraction: FloatArray,
+) -> tuple[CementRegion, FloatArray]:
+    gap = space.gap if len(space.gap.areas) else None
+    in_gap = case.cement.in_gap != "none"
+    injections = needle_plan(case, landmarks, solid if case.anatomy.kind == "parametric" else None)
+    region = place_cement(
+        injections, mesh, pores, gap, case.fracture.aperture_mm, in_gap=in_gap, lesion_fraction=lesion_fraction
+    )
+    coverage = region.coverage
+    if case.cement.spot is not None:
+        if gap is None:
+            raise InputError("a spot needs a fracture", field="cement.spot", mend="set fracture.zone")
+        centre = case.cement.spot.centre
+        middle = np.average(gap.points.reshape(-1, 3), axis=0, weights=gap.areas.ravel())
+        if centre is None:
+            # The centroid of a curved fracture need not lie on it.
+            nearest = int(np.argmin(np.linalg.norm(gap.points.reshape(-1, 3) - middle, axis=1)))
+            middle = gap.points.reshape(-1, 3)[nearest]
+        spot = spot_coverage(gap, middle if centre is None else np.asarray(centre), case.cement.spot.radius_mm)
+        coverage = np.maximum(coverage, spot)
+    return region, coverage
+
+
+def summary(model: Model) -> dict[str, dict[str, Any]]:
+    """What `sacrofem check` prints: mesh, cement, load and the warnings of a prepared model."""
+    mesh, gap = model.mesh, model.space.gap
+    held = model.supports
+    return {
+        "mesh": {
+            "points": len(mesh.points),
+            "tets": len(mesh.tets),
+            "dofs": 3 * model.space.n_nodes,
+            "volume_ml": float(mesh.volumes.sum()) / 1e3,
+            "min_quality": float(element_quality(mesh.points, mesh.tets).min()),
+            "fracture_area_mm2": float(gap.areas.sum()),
+        },
+        "bone": {
+            "median_modulus_mpa": float(np.median(model.bone.youngs)),
+            "on_floor_share": float(model.mesh.volumes[model.bone.on_floor].sum() / model.mesh.volumes.sum()),
+        },
+        "cement": {**volumes_ml(model), "needles": len(model.region.injections)},
+        "load": {
+            "kind": model.load.kind,
+            "force_n": [float(x) for x in model.resultant.force],
+            "point_mm": [float(x) for x in model.resultant.point],
+        },
+        "supports": {
+            "fixed_nodes": int(held.fixed.any(axis=1).sum()),
+            "elastic_faces": len(held.foundation_faces),
+            "ligaments": len(held.ligaments),
+        },
+        "warnings": dict(enumerate(model.warnings, 1)),
+    }
+
+
+def volumes_ml(model: Model) -> Mapping[str, float]:
+    """Cement volumes of a model in ml under the keys of ``comparison.json``."""
+    region, gap = model.region, model.space.gap
+    in_gap = region.in_gap_ml
+    spot = 0.0
+    if model.case.cement.spot is not None:
+        covered = float((gap.areas * model.coverage).sum() * model.case.fracture.aperture_mm / 1e3)
+        spot = covered - in_gap
+    placed = region.in_bone_ml + in_gap + region.in_lesion_ml + spot
+    return {
+        "requested_ml": region.requested_ml + spot,
+        "placed_ml": placed,
+        "in_bone_ml": region.in_bone_ml,
+        "in_gap_ml": in_gap + spot,
+        "in_lesion_ml": region.in_lesion_ml,
+        "withheld_ml": 0.0,
+    }
