@@ -71,18 +71,17 @@ class Joint:
     Notes
     -----
     Thickness and ν are literature values; modulus and ligament factor were calibrated once on the
-    intact female sacrum (``studies/14_supports/calibrate.py``) against nutation and translation at
-    600 N (Bruna-Rosso 2016 [A]) and the anterior displacement of S1 at 981 N (cadavers [A]), before
-    any fracture was computed. Both come out far below the tabulated 10 MPa and 1: cartilage of that
-    modulus between fixed faces, or ligaments taut from the start, are each more than ten times
-    stiffer than measured joints, which also move by sliding, by slack fibres and by give of the
-    ilia that this model replaces by fixed ground.
+    intact female sacrum (``studies/14_supports``) against nutation and translation at 600 N
+    (Bruna-Rosso 2016 [A]) and the anterior displacement of S1 at 981 N (cadavers [A]), before any
+    fracture was computed. Both come out far below the tabulated 10 MPa and 1, with which the sacrum
+    turns and glides several times less than measured: ligaments are tabulated taut but act slack at
+    small motion, joints slide, and the ilia, here fixed ground, give.
     """
 
-    modulus_mpa: float = 3.0
+    modulus_mpa: float = 3.9
     poisson: float = 0.4
     thickness_mm: float = 2.0
-    ligament_factor: float = 0.02
+    ligament_factor: float = 0.033
 
     @property
     def normal_stiffness(self) -> float:
@@ -127,12 +126,12 @@ LIGAMENT_STIFFNESS: Mapping[str, float] = MappingProxyType(
 )
 """N/mm, taken per ligament and side (table 1 of 10.1186/s12891-021-04856-8 [T], which does not say)."""
 
-# Bony points of the left hip bone relative to the centre of the S1 endplate (mm, anatomical frame):
-# read off the Visible Human male (Remus 2021) and scaled by 0.9 to the length of a female sacrum [D].
-_POSTERIOR_ILIAC_SPINE = np.array([34.0, 66.0, -16.0])
-_ISCHIAL_SPINE = np.array([46.0, 35.0, -96.0])
-_ISCHIAL_TUBEROSITY = np.array([51.0, 41.0, -130.0])
-_ILIAC_CREST = np.array([68.0, 45.0, 28.0])
+# Bony points of the left hip bone, read off the Visible Human male (Remus 2021) and scaled by 0.9 to the length of a
+# female sacrum [D]: x from the midplane, y and z from a landmark of the sacrum that lies at the same level.
+_ISCHIAL_SPINE_FROM_S5 = np.array([46.0, -38.0, 4.0])
+_ISCHIAL_TUBEROSITY_FROM_S5 = np.array([52.0, -33.0, -32.0])
+_POSTERIOR_ILIAC_SPINE_FROM_JOINT = np.array([36.0, 27.0, 5.0])
+_ILIAC_CREST_FROM_JOINT = np.array([62.0, 15.0, 42.0])
 # Length of the short ligaments between the facing surfaces of sacrum and ilium, mm [K].
 _SHORT = 15.0
 _PATCH_RADIUS = 8.0
@@ -152,10 +151,11 @@ def ligaments(landmarks: Landmarks, side: Side) -> tuple[Ligament, ...]:
     back -= (back @ up) * up
     back /= np.linalg.norm(back)
     s1, s2, s3, s4, s5 = np.asarray(landmarks.levels, dtype=float)
-    spine, ischial_spine, tuberosity, crest = (
-        landmarks.endplate_centre + mirror * point
-        for point in (_POSTERIOR_ILIAC_SPINE, _ISCHIAL_SPINE, _ISCHIAL_TUBEROSITY, _ILIAC_CREST)
-    )
+    sagittal = np.array([0.0, 1.0, 1.0])
+    ischial_spine = sagittal * s5 + mirror * _ISCHIAL_SPINE_FROM_S5
+    tuberosity = sagittal * s5 + mirror * _ISCHIAL_TUBEROSITY_FROM_S5
+    spine = sagittal * origin + mirror * _POSTERIOR_ILIAC_SPINE_FROM_JOINT
+    crest = sagittal * origin + mirror * _ILIAC_CREST_FROM_JOINT
     high, wide = 0.5 * face.height_mm, 0.5 * face.width_mm
     lateral = abs(float(origin[0] - landmarks.endplate_centre[0]))
 

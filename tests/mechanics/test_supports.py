@@ -5,6 +5,7 @@ import pytest
 from blocks_of_tets import box
 from named_box import half_box, landmarks, named, whole_box
 
+from sacrofem.anatomy.sacrum import ParametricSacrum, SacrumParameters
 from sacrofem.errors import InputError
 from sacrofem.mechanics.loads import endplate_faces, load, load_resultant, load_vector
 from sacrofem.mechanics.solver import LinearSystem
@@ -144,9 +145,15 @@ def test_ligaments_of_both_sides_are_mirror_images():
 
 
 def test_ligaments_pull_where_anatomy_says():
-    left = {band.name: band.end - band.bone for band in ligaments(landmarks(), "left")}
+    bone = ParametricSacrum(SacrumParameters.preset("female")).landmarks
+    left = {band.name: band.end - band.bone for band in ligaments(bone, "left")}
     assert all(line[0] > 0 for line in left.values())  # all run laterally
-    assert left["sacrotuberous"][2] < 0
-    assert left["sacrospinous"][2] < 0
-    assert left["long_posterior_sacroiliac"][1] > 0
-    assert left["long_posterior_sacroiliac"][2] > 0
+    for name in ("sacrospinous", "sacrotuberous"):  # forward and down to the ischium
+        assert left[name][1] < 0, name
+        assert left[name][2] < 0, name
+    for name in ("long_posterior_sacroiliac", "interosseous"):  # back and up to the ilium
+        assert left[name][1] > 0, name
+        assert left[name][2] > 0, name
+    # about 4-5 cm and 6-7 cm in anatomy texts
+    assert 25.0 < np.linalg.norm(left["sacrospinous"]) < 60.0
+    assert 45.0 < np.linalg.norm(left["sacrotuberous"]) < 90.0
