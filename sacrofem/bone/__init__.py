@@ -1,1 +1,1 @@
-
+"""Bone: density, modulus and lesions."""

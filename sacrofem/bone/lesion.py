@@ -31,7 +31,7 @@ class Lesion:
     centre_mm, radii_mm
         Centre and semi-axes.
     density_factor
-        What is left of the density where the loss is greatest, 0 to 1.
+        Density over that of sound bone where the loss is greatest; above 1 for a blastic lesion.
     bone_volume_fraction
         BV/TV where the loss is greatest; 0 (no trabeculae left) unless known.
 
@@ -59,10 +59,10 @@ class Lesion:
             raise InputError(
                 "radii must be positive", field="lesion.radii_mm", value=self.radii_mm, mend="give semi-axes in mm"
             )
-        for name in ("density_factor", "bone_volume_fraction"):
+        for name, most in (("density_factor", 10.0), ("bone_volume_fraction", 1.0)):
             value = getattr(self, name)
-            if not 0.0 <= value <= 1.0:
-                raise InputError("must lie in [0, 1]", field=f"lesion.{name}", value=value, mend="0 leaves no bone")
+            if not 0.0 <= value <= most:
+                raise InputError(f"must lie in [0, {most:g}]", field=f"lesion.{name}", value=value, mend="0 is no bone")
 
 
 def border_distance(points: FloatArray, lesion: Lesion) -> FloatArray:
@@ -83,16 +83,16 @@ def border_distance(points: FloatArray, lesion: Lesion) -> FloatArray:
     radii = np.asarray(lesion.radii_mm)
     # A coordinate of exactly zero has no root on the medial axis; a shift far below rounding of the result has.
     x = np.maximum(np.abs(np.asarray(points, dtype=float) - lesion.centre_mm), 1e-12 * radii.min())
-    smallest = radii.min() ** 2
-    low = -smallest + (x * radii)[:, radii == radii.min()].max(axis=1)
-    high = -smallest + np.linalg.norm(x * radii, axis=1)
+    # Counted from the pole at -min(r)², the root keeps its digits; it spans decades, hence geometric means.
+    beyond = radii**2 - radii.min() ** 2
+    low, high = (x * radii)[:, beyond == 0.0].max(axis=1), np.linalg.norm(x * radii, axis=1)
     for _ in range(60):
-        middle = 0.5 * (low + high)
-        outside = np.sum((radii * x / (middle[:, None] + radii**2)) ** 2, axis=1) > 1.0
+        middle = np.sqrt(low * high)
+        outside = np.sum((radii * x / (middle[:, None] + beyond)) ** 2, axis=1) > 1.0
         low, high = np.where(outside, middle, low), np.where(outside, high, middle)
-    foot = radii**2 * x / (0.5 * (low + high)[:, None] + radii**2)
+    foot = radii**2 * x / (np.sqrt(low * high)[:, None] + beyond)
     inside = np.sum((x / radii) ** 2, axis=1) < 1.0
-    return np.where(inside, -1.0, 1.0) * np.linalg.norm(x - foot, axis=1)
+    return np.asarray(np.where(inside, -1.0, 1.0) * np.linalg.norm(x - foot, axis=1))
 
 
 def lesion_membership(points: FloatArray, lesion: Lesion) -> FloatArray:
@@ -104,14 +104,14 @@ def lesion_membership(points: FloatArray, lesion: Lesion) -> FloatArray:
     relative = (np.asarray(points, dtype=float) - lesion.centre_mm) / lesion.radii_mm
     squared = np.sum(relative**2, axis=1)
     if lesion.kind == "infiltrative":
-        return np.maximum(1.0 - squared, 0.0) ** 2
+        return np.asarray(np.maximum(1.0 - squared, 0.0) ** 2)
     rim = min(RIM_MM, min(lesion.radii_mm))
     membership = (squared < 1.0).astype(float)
     # Outside this band of the gauge the border is further than the rim, whatever the axes.
     near = np.abs(np.sqrt(squared) - 1.0) * min(lesion.radii_mm) <= rim
     step = np.clip(0.5 - border_distance(np.asarray(points)[near], lesion) / rim, 0.0, 1.0)
     membership[near] = step * step * (3.0 - 2.0 * step)
-    return membership
+    return np.asarray(membership)
 
 
 def element_membership(mesh: TetMesh, lesion: Lesion) -> FloatArray:

@@ -14,7 +14,7 @@ from sacrofem.mesh.tetmesh import FloatArray, IntArray, TetMesh
 # Field over points: (n, 3) mm -> (n,).
 Field = Callable[[FloatArray], FloatArray]
 
-CELL_SIZE_MM = 0.8
+CELL_SIZE_MM = 1.0
 MAX_CELLS_PER_EDGE = 8
 
 
@@ -72,14 +72,15 @@ def below_zero(values: FloatArray) -> FloatArray:
 
     Parameters
     ----------
-    values : (s, 4)
+    values : (4, s)
+        Corner by corner, because numpy is quick along the last axis.
 
     Returns
     -------
     (s,) in [0, 1]; continuous, and never rising when a value rises.
     """
-    low1, high1 = np.minimum(values[:, 0], values[:, 1]), np.maximum(values[:, 0], values[:, 1])
-    low2, high2 = np.minimum(values[:, 2], values[:, 3]), np.maximum(values[:, 2], values[:, 3])
+    low1, high1 = np.minimum(values[0], values[1]), np.maximum(values[0], values[1])
+    low2, high2 = np.minimum(values[2], values[3]), np.maximum(values[2], values[3])
     a, d = np.minimum(low1, low2), np.maximum(high1, high2)
     m1, m2 = np.maximum(low1, low2), np.minimum(high1, high2)
     b, c = np.minimum(m1, m2), np.maximum(m1, m2)
@@ -102,14 +103,14 @@ def below_zero(values: FloatArray) -> FloatArray:
     if three.any():
         p, q, r, x = a[three], b[three], c[three], d[three]
         share[three] = 1.0 - cut(x, p) * cut(x, q) * cut(x, r)
-    return share
+    return np.asarray(share)
 
 
 def element_reach(mesh: TetMesh) -> FloatArray:
     """(m,) distance in mm from the centroid of each tet to its furthest corner."""
     corners = mesh.points[mesh.tets]
     centred = corners - corners.mean(axis=1, keepdims=True)
-    return np.sqrt(np.einsum("mcx,mcx->mc", centred, centred).max(axis=1))
+    return np.asarray(np.sqrt(np.einsum("mcx,mcx->mc", centred, centred).max(axis=1)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +123,7 @@ class ElementLattice:
         The tets.
     points : (n, 3)
         Lattice points in mm.
-    cells : (s, 4) int
+    cells : (4, s) int
         Corners of the small tets.
     owner : (s,) int
         Place of the small tet's element in ``elements``.
@@ -149,17 +150,23 @@ class ElementLattice:
             comb, mine = honeycomb(int(n)), np.flatnonzero(per_edge == n)
             k, s = len(comb.barycentric), len(comb.cells)
             points.append((comb.barycentric @ corners[mine]).reshape(-1, 3))
-            cells.append((first + k * np.arange(len(mine))[:, None, None] + comb.cells).reshape(-1, 4))
+            cells.append((first + k * np.arange(len(mine))[:, None] + comb.cells.T[:, None]).reshape(4, -1))
             owner.append(np.repeat(mine, s))
             share.append(np.tile(comb.share, len(mine)))
             first += k * len(mine)
         if not points:
-            return cls(elements, np.empty((0, 3)), np.empty((0, 4), int), np.empty(0, int), np.empty(0))
-        return cls(elements, np.concatenate(points), *map(np.concatenate, (cells, owner, share)))
+            return cls(elements, np.empty((0, 3)), np.empty((4, 0), int), np.empty(0, int), np.empty(0))
+        return cls(
+            elements,
+            np.concatenate(points),
+            np.concatenate(cells, axis=1),
+            np.concatenate(owner),
+            np.concatenate(share),
+        )
 
     def sums(self, cell_values: FloatArray) -> FloatArray:
         """(c,) share-weighted sums of values at the cells."""
-        return np.bincount(self.owner, self.share * cell_values, minlength=len(self.elements))
+        return np.bincount(self.owner, self.share * cell_values, minlength=len(self.elements)).astype(float)
 
     def below(self, values: FloatArray) -> FloatArray:
         """(c,) share of each element where a field with these lattice values is negative."""
@@ -192,4 +199,4 @@ def volume_share(mesh: TetMesh, level: Field, cell_size_mm: float = CELL_SIZE_MM
 def volume_mean(mesh: TetMesh, field: Field, elements: IntArray, cell_size_mm: float = CELL_SIZE_MM) -> FloatArray:
     """(c,) volume averages of ``field`` over the given tets: its mean over the corners of the lattice cells."""
     lattice = ElementLattice.of(mesh, elements, cell_size_mm)
-    return lattice.sums(field(lattice.points)[lattice.cells].mean(axis=1)) if len(elements) else np.empty(0)
+    return lattice.sums(field(lattice.points)[lattice.cells].mean(axis=0)) if len(elements) else np.empty(0)

@@ -9,9 +9,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from sacrofem.anatomy.solid import FloatArray, Landmarks, Side
+from sacrofem.anatomy.solid import Corridor, FloatArray, Landmarks, Side
 from sacrofem.cement.shapes import SHORT_AXIS_COLUMN, Spread
 from sacrofem.errors import InputError
+from sacrofem.mesh.tetmesh import BoolArray
 
 Triple = tuple[float, float, float]
 Gauge = Literal[10, 11, 13]
@@ -26,6 +27,7 @@ _STEP_MM = 0.25
 _REACH_MM = 130.0
 # Without a solid to march through: the ala is about 44 mm deep at S1 (literature.md section 5 [A]).
 _HALF_DEPTH_MM = 22.0
+_TIP_DEPTH_MM = 5.0
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Needle:
     @property
     def direction(self) -> FloatArray:
         """(3,) unit vector from entry to tip."""
-        return np.subtract(self.target_mm, self.entry_mm) / self.length_mm
+        return np.asarray(np.subtract(self.target_mm, self.entry_mm) / self.length_mm)
 
     @property
     def diameter_mm(self) -> float:
@@ -100,7 +102,7 @@ class Injection:
     def __post_init__(self) -> None:
         if not (np.isfinite(self.volume_ml) and self.volume_ml > 0.0):
             raise InputError(
-                "the volume must be positive", field="cement.volume_ml", value=self.volume_ml, mend="2 to 5 ml are usual"
+                "must be positive", field="cement.volume_ml", value=self.volume_ml, mend="2 to 5 ml are usual"
             )
 
 
@@ -144,17 +146,21 @@ def short_axis_needles(
     _check_count(needles_per_side, 3)
     centre, normal = _fracture_plane(landmarks, side, joint_distance_mm - fracture_offset_mm)
     along = _into_front(np.cross(landmarks.endplate_normal, normal))
+    up = _unit(landmarks.endplate_normal - (landmarks.endplate_normal @ normal) * normal)
+    medial_limit = max((_lateral_edge(landmarks.foramina[key]) for key in _keys(landmarks, side)), default=0.0)
     needles = []
     for level in landmarks.levels[:needles_per_side]:
-        # The point of the plane nearest to the auricular centre that lies level with the body along the endplate normal.
-        up = _unit(landmarks.endplate_normal - (landmarks.endplate_normal @ normal) * normal)
-        rise = landmarks.endplate_normal @ (level - centre) / (landmarks.endplate_normal @ up)
-        middle = centre + rise * up
+        # The point of the plane nearest to the auricular centre that lies level with the body along the endplate.
+        middle = centre + landmarks.endplate_normal @ (level - centre) / (landmarks.endplate_normal @ up) * up
         if signed_distance is None:
             needles.append(_needle(middle - _HALF_DEPTH_MM * along, middle, gauge))
             continue
-        low, high = _bone_interval(middle, along, signed_distance)
-        needles.append(_needle(middle + low * along, middle + 0.5 * (low + high) * along, gauge))
+        path = _Path.march(middle, along, signed_distance)
+        # In a strongly converging joint the line runs on behind the body; the ala is what lies beside the foramina.
+        ala = path.inside & (np.abs(path.points[:, 0]) >= medial_limit)
+        first, last = _longest(ala if ala.any() else path.inside, middle)
+        tip = 0.5 * (path.s[first] + path.s[last])
+        needles.append(_needle(middle + path.entry(first) * along, middle + tip * along, gauge))
     return tuple(needles)
 
 
@@ -172,41 +178,48 @@ def long_axis_needles(
 
     Smith & Gilula 2006 [A]: entry midway between the lower margin of the SI joint and the lateral edge of the S3
     foramen, aimed at the middle of the S1 body in the lateral view, cement laid down while withdrawing: use a long
-    column (`LONG_AXIS_COLUMN`). The tip lies on the fracture plane; the entry is where the published one lies, so the
-    needle need not stay in that plane. A second needle runs parallel, 8 mm in front of the first [K].
+    column (`LONG_AXIS_COLUMN`). The needle aims at the fracture plane and, with ``signed_distance``, stops 5 mm inside
+    the bone; the entry is where the published one lies, so the needle need not stay in that plane. Two
+    needles run parallel in that plane, 8 mm apart [K].
 
     Parameters and errors as `short_axis_needles`, with 1 or 2 needles.
     """
     _check_count(needles_per_side, 2)
     centre, normal = _fracture_plane(landmarks, side, joint_distance_mm - fracture_offset_mm)
-    tip = _on_plane(landmarks.levels[0], centre, normal)
+    aim = _on_plane(landmarks.levels[0], centre, normal)
     entry = _long_axis_entry(landmarks, side)
-    along = _unit(tip - entry)
-    forward = _into_front(np.cross(along, np.cross(along, [0.0, 1.0, 0.0])))
+    along = _unit(aim - entry)
+    forward = _into_front(np.cross(normal, along))
     needles = []
     for number in range(needles_per_side):
-        shift = 8.0 * number * forward
-        start = entry + shift
+        shift = 8.0 * (number - 0.5 * (needles_per_side - 1)) * forward
+        start, tip = entry + shift, aim + shift
         if signed_distance is not None:
-            start = tip + shift + _bone_interval(tip + shift, along, signed_distance, must_hold_start=True)[0] * along
-        needles.append(_needle(start, tip + shift, gauge))
+            path = _Path.march(tip, along, signed_distance)
+            # The ala may end below the aim; the tip stops where a column still has room around it.
+            roomy = np.flatnonzero((path.distance <= -_TIP_DEPTH_MM) & (path.s <= 0.0))
+            first, last = _longest(path.inside & (path.s <= 0.0), tip)
+            roomy = roomy[(roomy >= first) & (roomy <= last)]
+            end = roomy[-1] if len(roomy) else first + np.argmin(path.distance[first : last + 1])
+            start, tip = tip + path.entry(first) * along, tip + path.s[end] * along
+        needles.append(_needle(start, tip, gauge))
     return tuple(needles)
 
 
 def _check_count(needles_per_side: int, most: int) -> None:
     if not 1 <= needles_per_side <= most:
         raise InputError(
-            f"this approach takes 1 to {most}", field="cement.needles", value=needles_per_side, mend="give own injections"
+            f"must be 1 to {most} here", field="cement.needles", value=needles_per_side, mend="give own injections"
         )
 
 
 def _unit(vector: FloatArray) -> FloatArray:
-    return vector / np.linalg.norm(vector)
+    return np.asarray(vector / np.linalg.norm(vector))
 
 
 def _into_front(vector: FloatArray) -> FloatArray:
     """Unit vector of either sense that points from posterior to anterior."""
-    return _unit(vector) * (-1.0 if vector[1] > 0.0 else 1.0)
+    return np.asarray(_unit(vector) * (-1.0 if vector[1] > 0.0 else 1.0))
 
 
 def _needle(entry: FloatArray, target: FloatArray, gauge: Gauge) -> Needle:
@@ -221,7 +234,16 @@ def _fracture_plane(landmarks: Landmarks, side: Side, distance_mm: float) -> tup
 
 def _on_plane(point: FloatArray, centre: FloatArray, normal: FloatArray) -> FloatArray:
     """Where the left-right line through ``point`` meets the plane."""
-    return point + np.array([(centre - point) @ normal / normal[0], 0.0, 0.0])
+    return np.asarray(point + np.array([(centre - point) @ normal / normal[0], 0.0, 0.0]))
+
+
+def _keys(landmarks: Landmarks, side: Side) -> list[str]:
+    return [key for key in landmarks.foramina if key.endswith(side)]
+
+
+def _lateral_edge(foramen: Corridor) -> float:
+    """Distance of the lateral edge of a foramen from the median plane."""
+    return float((np.abs(foramen.points[:, 0]) + foramen.radii).max())
 
 
 def _long_axis_entry(landmarks: Landmarks, side: Side) -> FloatArray:
@@ -238,33 +260,43 @@ def _long_axis_entry(landmarks: Landmarks, side: Side) -> FloatArray:
     return np.asarray(0.5 * (margin + edge))
 
 
-def _bone_interval(
-    point: FloatArray, along: FloatArray, signed_distance: SignedDistance, must_hold_start: bool = False
-) -> tuple[float, float]:
-    """Where the line point + s·along enters and leaves the bone: the longest piece, or that which holds s = 0."""
-    s = np.arange(-_REACH_MM, _REACH_MM + 0.5 * _STEP_MM, _STEP_MM)
-    value = np.asarray(signed_distance(point + s[:, None] * along), dtype=float)
-    inside = np.concatenate([[False], value < 0.0, [False]])
-    starts = np.flatnonzero(inside[1:] & ~inside[:-1])
-    ends = np.flatnonzero(~inside[1:] & inside[:-1]) - 1
-    if must_hold_start:
-        zero = len(s) // 2
-        keep = (starts <= zero) & (ends >= zero)
-        starts, ends = starts[keep], ends[keep]
+@dataclass(frozen=True, eq=False)
+class _Path:
+    """Samples of the line that a needle follows: place s along it, point, signed distance of the bone."""
+
+    s: FloatArray
+    points: FloatArray
+    distance: FloatArray
+
+    @classmethod
+    def march(cls, point: FloatArray, along: FloatArray, signed_distance: SignedDistance) -> _Path:
+        s = np.arange(-_REACH_MM, _REACH_MM + 0.5 * _STEP_MM, _STEP_MM)
+        points = point + s[:, None] * along
+        return cls(s, points, np.asarray(signed_distance(points), dtype=float))
+
+    @property
+    def inside(self) -> BoolArray:
+        return self.distance < 0.0
+
+    def entry(self, sample: int) -> float:
+        """Where the line last came into the bone before a sample inside."""
+        outside = np.flatnonzero(~self.inside[:sample])
+        if not len(outside):
+            return float(self.s[0])
+        i = int(outside[-1])
+        return float(self.s[i] + _STEP_MM * self.distance[i] / (self.distance[i] - self.distance[i + 1]))
+
+
+def _longest(members: BoolArray, aim: FloatArray) -> tuple[int, int]:
+    """First and last of the longest run of true values."""
+    padded = np.concatenate([[False], members, [False]])
+    starts = np.flatnonzero(padded[1:] & ~padded[:-1])
+    ends = np.flatnonzero(~padded[1:] & padded[:-1]) - 1
     if not len(starts):
         raise InputError(
-            "the path of the needle meets no bone there",
-            field="cement.approach", value=tuple(np.round(point, 1).tolist()),
+            "the path of the needle meets no bone",
+            field="cement.approach", value=tuple(np.round(aim, 1).tolist()),
             mend="give own needles as cement.injections, or another joint distance",
         )  # fmt: skip
-    longest = np.argmax(ends - starts)
-    first, last = int(starts[longest]), int(ends[longest])
-
-    def crossing(i: int, j: int) -> float:
-        """Zero between an inside and an outside sample, on the straight line between their values."""
-        return float(s[i] + (s[j] - s[i]) * value[i] / (value[i] - value[j]))
-
-    return (
-        crossing(first, first - 1) if first > 0 else float(s[first]),
-        crossing(last, last + 1) if last + 1 < len(s) else float(s[last]),
-    )
+    longest = int(np.argmax(ends - starts))
+    return int(starts[longest]), int(ends[longest])

@@ -89,7 +89,7 @@ class Ellipsoid:
         relative = points - tip
         along = relative @ direction
         across = relative - along[:, None] * direction
-        return np.sqrt(np.einsum("nx,nx->n", across, across) + (along / self.aspect) ** 2)
+        return np.asarray(np.sqrt(np.einsum("nx,nx->n", across, across) + (along / self.aspect) ** 2))
 
 
 #: Column of a short-axis needle [K]: with its round ends it spans most of the depth of an ala.

@@ -101,7 +101,7 @@ def place_cement(
     """Grow each injection's region until it has added exactly its volume to what is already placed.
 
     V = Σ f V_e (1 − BV/TV) + Σ c A w. The share f of an element is the share of its volume inside the region, cut
-    exactly from a lattice of 0.8 mm, so V grows continuously. Only tets and gap take cement: what reaches over
+    exactly from a lattice of about 1 mm, so V grows continuously. Only tets and gap take cement: what reaches over
     the bone's surface does not count, and the region grows in bone instead (there is no leakage).
 
     Parameters
@@ -179,13 +179,13 @@ def spot_coverage(gap: GapPoints, centre: FloatArray, radius_mm: float) -> Float
             f"the spot covers no point of the fracture (nearest: {nearest})",
             field="cement.spot.radius_mm", value=radius_mm, mend="put its centre on the fracture or enlarge it",
         )  # fmt: skip
-    return coverage
+    return np.asarray(coverage)
 
 
 def gap_step(depth_mm: FloatArray) -> FloatArray:
     """Coverage at a depth inside the border of the region: a smooth step over ``GAP_RAMP_MM`` centred on it."""
     t = np.clip(depth_mm / GAP_RAMP_MM + 0.5, 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
+    return np.asarray(t * t * (3.0 - 2.0 * t))
 
 
 class _Bed:
@@ -294,14 +294,14 @@ class _Window:
         lattice = ElementLattice.of(bed.mesh, crossed)
         size, placed = growth.size(lattice.points), bed._level(lattice.points)
         corner_size, corner_placed = size[lattice.cells], placed[lattice.cells]
-        passed = corner_size.max(axis=1) <= low
-        active = ~passed & (corner_size.min(axis=1) < high)
+        passed = corner_size.max(axis=0) <= low
+        active = ~passed & (corner_size.min(axis=0) < high)
         fixed = passed.astype(float)
         untouched = np.flatnonzero(~passed & ~active)
-        fixed[untouched] = below_zero(corner_placed[untouched])
+        fixed[untouched] = below_zero(corner_placed[:, untouched])
         self.start[crossed] = lattice.sums(fixed)
         self.owner, self.share = crossed[lattice.owner[active]], lattice.share[active]
-        self.corner_size, self.corner_placed = corner_size[active], corner_placed[active]
+        self.corner_size, self.corner_placed = corner_size[:, active], corner_placed[:, active]
         self.cell_capacity = self.share * bed.capacity[self.owner]
         self.start_volume = float((self.start - before) @ bed.capacity)
 
