@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from sacrofem.errors import InputError, SacrofemError, SacrofemWarning
@@ -23,19 +21,27 @@ __all__ = ["FractureSurface", "cut", "fracture_surfaces", "plane", "split"]
 
 log = logging.getLogger("sacrofem")
 
-HAUSDORFF_MM = 0.1
-"""How far the outer surface may stray where the cut meets it; elsewhere it is frozen."""
+HAUSDORFF = 0.1
+"""How far the outer surface may stray beside a cut, in edge lengths at the fracture. Elsewhere it is frozen. Trials on
+a sacrum of 3.6 mm: 0.1 mm refines the surface until tets double, 0.1 edges adds 4 % and changes the volume by 5e-5."""
+
+FREE = 2.0
+"""Points nearer to a cut than this many edge lengths may move."""
 
 LEAST_QUALITY = 0.02
 """Quality of the worst tet that a cut should leave (DESIGN, section 6)."""
+
+
+GOOD_QUALITY, MORE_PASSES = 0.1, 2
+"""Mmg runs again, this many times at most, while the worst tet is below this quality."""
 
 
 def cut(mesh: TetMesh, surfaces: Sequence[FractureSurface], *, size_mm: float | None = None) -> TetMesh:
     """Fracture a mesh: it is made to follow the surfaces and opened there.
 
     Away from the surfaces points, tets and faces stay as they are, to the last bit. Named sets
-    survive; ``outer`` is made (all faces but ``cut``) where there is none. Patches of a fracture
-    smaller than four squared edge lengths, where it nicks a bump beside its main part, stay whole.
+    survive; ``outer`` is made (all faces but ``cut``) where there is none. Where a surface only
+    shaves off a flake beside its main part, the bone stays whole.
 
     Parameters
     ----------
@@ -68,7 +74,7 @@ def cut(mesh: TetMesh, surfaces: Sequence[FractureSurface], *, size_mm: float | 
         return mesh
 
     followed, broken = _follow(mesh, surfaces)
-    _refuse_flakes(followed, dict(zip(names, broken, strict=True)))
+    broken = _without_flakes(followed, dict(zip(names, broken, strict=True)))
     if len(followed.points) == len(mesh.points) and size_mm is None:
         fractured = split(mesh, dict(zip(names, broken, strict=True)))
     else:
@@ -175,7 +181,7 @@ def _follow(mesh: TetMesh, surfaces: Sequence[FractureSurface]) -> tuple[Complex
         code = face_codes(faces, len(work.points))
         faces, code = faces[~np.isin(code, taken)], code[~np.isin(code, taken)]
         taken = np.concatenate([taken, code])
-        broken.append(_large_patches(work, faces, surface.name))
+        broken.append(faces)
     return work, broken
 
 
@@ -211,26 +217,6 @@ def _areas(points: FloatArray, faces: IntArray) -> FloatArray:
     return np.asarray(0.5 * np.linalg.norm(np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]), axis=1))
 
 
-def _large_patches(work: Complex, faces: IntArray, name: str) -> IntArray:
-    n = len(work.points)
-    ends = faces[:, :2].ravel(), faces[:, 1:].ravel()
-    _, label = connected_components(coo_array((np.ones(len(ends[0])), ends), shape=(n, n)), directed=False)
-    area = _areas(work.points, faces)
-    patch_area = np.bincount(label[faces[:, 0]], area)
-    least = 4.0 * float(np.median(work.fields[faces, -1])) ** 2 if len(faces) else 0.0
-    large = patch_area[label[faces[:, 0]]] >= least
-    if not large.any():
-        raise InputError(
-            f"only grazes the bone: {area.sum():.3g} mm² in patches below {least:.3g} mm²",
-            field=f"fracture.{name}",
-            mend="move it deeper into the bone, or refine the mesh",
-        )
-    if not large.all():
-        log.info("fracture %s: patches of %.3g mm² in all stay whole", name, area[~large].sum())
-    whole: IntArray = faces[large]
-    return whole
-
-
 def _refuse_miss(mesh: TetMesh, surface: FractureSurface) -> None:
     inside = np.ones(len(mesh.points), bool)
     if surface.extent is not None:
@@ -244,24 +230,38 @@ def _refuse_miss(mesh: TetMesh, surface: FractureSurface) -> None:
     )
 
 
-def _refuse_flakes(work: Complex, broken: Mapping[str, IntArray]) -> None:
-    """Refuse pieces thinner than a quarter of an edge: the cut all but follows the outer surface."""
+def _without_flakes(work: Complex, broken: Mapping[str, IntArray]) -> list[IntArray]:
+    """The broken faces without those that only shave off a flake thinner than a quarter of an edge.
+
+    A plane that goes through the bone may also nick a bump of its surface; the flake would float.
+    """
     trial = split(TetMesh(work.points, work.tets, work.faces), broken)
+    plus, minus = trial.paired
+    size = float(np.median(work.fields[np.concatenate(list(broken.values())), -1]))
     label = components(trial)
     volume = np.bincount(label, trial.volumes)
-    open_faces = np.concatenate(trial.paired)
-    area = np.bincount(label[trial.face_owners[open_faces]], trial.face_areas[open_faces], minlength=len(volume))
-    size = float(np.median(work.fields[np.concatenate(list(broken.values())), -1]))
-    thin = volume < 0.25 * size * area
-    if len(volume) > 1 and thin.any():
-        worst = int(np.argmin(np.where(area > 0, volume / np.maximum(area, 1e-300), np.inf)))
-        owners = label[trial.face_owners]
-        names = [name for name in broken if (trial.face_sets[f"fracture_{name}"] & (owners == worst)).any()]
-        raise InputError(
-            f"only grazes the bone: it shaves off {volume[worst]:.3g} mm³ over {area[worst]:.3g} mm²",
-            field=f"fracture.{names[0]}",
-            mend="move it deeper into the bone",
-        )
+    owner, area = label[trial.face_owners], trial.face_areas
+    exposed = np.bincount(np.concatenate([owner[plus], owner[minus]]), np.tile(area[plus], 2), minlength=len(volume))
+    thin = (volume < 0.25 * size * exposed) & (volume < volume.max())
+    flaked = thin[owner[plus]] | thin[owner[minus]]
+    kept = []
+    for name, faces in broken.items():
+        mine = trial.face_sets[f"fracture_{name}"][plus]
+        whole, lost = float(area[plus[mine]].sum()), float(area[plus[mine & flaked]].sum())
+        if whole < 2.0 * size**2 or lost > 0.5 * whole:
+            shaved = f", shaving off {volume[thin].sum():.3g} mm³" if lost else ""
+            raise InputError(
+                f"only grazes the bone: it breaks {whole:.3g} mm²{shaved}",
+                field=f"fracture.{name}",
+                mend="move it deeper into the bone, or refine the mesh",
+            )
+        if lost:
+            log.info("fracture %s: %.3g mm² that only shave off flakes stay whole", name, lost)
+        # Copies of points are numbered after the originals: compare places of faces, not corners.
+        original = trial.glued()[1][trial.faces[plus[mine & flaked]]] if lost else np.empty((0, 3), np.int64)
+        n = len(work.points)
+        kept.append(faces[~np.isin(face_codes(faces, n), face_codes(original, n))])
+    return kept
 
 
 def _improve(
@@ -276,7 +276,7 @@ def _improve(
     if size_mm is not None:
         gap = cKDTree(work.points[np.unique(np.concatenate(broken))]).query(work.points)[0]
         wanted = np.minimum(size, size_mm + 0.3 * gap)
-    frozen = (distance > 2.5 * size) & (wanted > 0.85 * size)
+    frozen = (distance > FREE * size) & (wanted > 0.85 * size)
 
     tet_groups, tet_ref = np.unique(np.column_stack([work.tet_refs, positive.T]), axis=0, return_inverse=True)
     code = [face_codes(faces, n) for faces in surfaces]
@@ -292,7 +292,16 @@ def _improve(
         faces=np.concatenate([work.faces, inner[once]]),
         face_refs=np.concatenate([work.face_refs + 1, inner_ref[once]]),
     )
-    better = improved(given, wanted, frozen, HAUSDORFF_MM)
+    hausdorff = HAUSDORFF * float(np.median(wanted[np.concatenate(broken)]))
+    better = improved(given, wanted, frozen, hausdorff)
+    for _ in range(MORE_PASSES):
+        worst = element_quality(better.points, better.tets).min()
+        if worst >= GOOD_QUALITY:
+            break
+        near = cKDTree(given.points).query(better.points)[1]
+        again = improved(better, wanted[near], frozen[near], hausdorff)
+        if element_quality(again.points, again.tets).min() > worst:
+            better = again
     groups = tet_groups[better.tet_refs - 1]
     positive = groups[:, 1:].T.astype(bool)
     is_inner = better.face_refs >= first
