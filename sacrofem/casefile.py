@@ -139,7 +139,7 @@ def _absent(data: Mapping[str, Any], model: type[BaseModel] | None) -> list[tupl
     if model is None:
         return []
     keys = {info.alias or name: info.description or "" for name, info in model.model_fields.items()}
-    return [(key, text) for key, text in keys.items() if key not in data]
+    return [(key, text) for key, text in keys.items() if data.get(key, {}) == {} and _section(model, key) is None]
 
 
 def _section(model: type[BaseModel] | None, key: str) -> type[BaseModel] | None:

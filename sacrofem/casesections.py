@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -67,6 +68,8 @@ class Anatomy(Section):
             raise refused("the built-in sacrum takes none", 'set kind = "mesh" or leave it out', at, value)
         if self.kind == "mesh" and self.parameters:
             raise refused("an own mesh has no parameters", "leave them out", "parameters", sorted(self.parameters))
+        for name in self.parameters:
+            _check_parameter(name, self.parameters[name])
         if self.ct is not None or self.labels:
             at, found = ("ct", self.ct) if self.ct is not None else ("labels", str(list(self.labels)))
             raise refused("only a label map takes it, and these are not available yet", "leave it out", at, found)
@@ -358,3 +361,14 @@ class Solver(Section):
 
 class Safety(Section):
     """[safety]: limits of cement and needles; none is available yet."""
+
+
+def _check_parameter(name: str, value: float) -> None:
+    # Late: a case without own dimensions is read without numpy.
+    from sacrofem.anatomy.sacrum import SacrumParameters
+
+    known = SacrumParameters.__dataclass_fields__
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        mend = f"did you mean {close[0]}?" if close else "known are " + ", ".join(known)
+        raise refused("no such dimension", mend, f"parameters.{name}", value)

@@ -28,6 +28,7 @@ app = App(
     version=__version__,
     help=f"What does cement do to a fractured sacrum? Finite-element comparison before and after. {CLAIM}",
     default_parameter=Parameter(negative=()),
+    suppress_keyboard_interrupt=False,
 )
 _of_case = Group("Case", sort_key=1)
 
@@ -121,20 +122,16 @@ def compare(
     from sacrofem.report.table import rows, terminal_table
 
     lines = rows(result.before, result.after, result.change, result.intact)
-    console = _console()
-    title = f"{resolved.name}: {_placed(content)} — before and after"
-    console.print(terminal_table(lines, title=title, intact=result.intact is not None))
-    for text in result.warnings:
-        console.print(f"note: {text}", markup=False, highlight=False)
     info = content["mesh"]
-    console.print(
+    written = [] if out is None else [f"written: {out}"]
+    _show(
+        f"{resolved.name}: {_placed(content)}",
+        terminal_table(lines, intact=result.intact is not None),
+        *(f"note: {text}" for text in result.warnings),
         f"{info['tets']} tets, {info['dofs']} unknowns, P{resolved.mesh.order}; {seconds:.1f} s. "
         f"Mesh band and input range: not computed. {CLAIM}",
-        markup=False,
-        highlight=False,
+        *written,
     )
-    if out is not None:
-        console.print(f"written: {out}", markup=False, highlight=False, soft_wrap=True)
     return 0
 
 
@@ -160,13 +157,11 @@ def check(case: Path | None = None, /, *, options: CaseOptions | None = None, js
     if json:
         _print_json(summary)
         return 0
-    console = _console()
     for section, values in summary.items():
-        entries = values.items() if isinstance(values, dict) else enumerate(values, 1)
-        for key, value in entries:
+        for key, value in values.items():
             text = f"{value:.4g}" if isinstance(value, float) else str(value)
-            console.print(f"{section}.{key}: {text}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{resolved.name}: ready to solve", markup=False, highlight=False)
+            print(f"{section}.{key}: {text}")
+    print(f"{resolved.name}: ready to solve")
     return 0
 
 
@@ -269,60 +264,13 @@ def info(*, json: bool = False) -> int:
     json
         One JSON object to standard output.
     """
-    from sacrofem.bone.laws import LAWS
-    from sacrofem.mechanics.loads import LOADS
-    from sacrofem.presets import PRESETS
-    from sacrofem.report.results import versions
-    from sacrofem.threads import available_cores
+    from sacrofem.report.about import about, lines
 
-    content: dict[str, Any] = {
-        "versions": versions(),
-        "threads": available_cores(),
-        "presets": {name: {"title": p.title, "source": p.source} for name, p in PRESETS.items()},
-        "loads": {
-            name: {
-                "force_n": load.force_n,
-                "angle_deg": load.angle_deg,
-                "point_mm": load.point_mm,
-                "moment_nmm": load.moment_nmm,
-                "source": load.source,
-            }
-            for name, load in LOADS.items()
-        },
-        "density_laws": {
-            name: {
-                "law": f"E = {f'{law.offset_mpa:g} + ' if law.offset_mpa else ''}"
-                f"{law.coefficient:g} rho^{law.exponent:g} MPa",
-                "density": law.density,
-                "source": f"{law.source} {law.mark}",
-            }
-            for name, law in LAWS.items()
-        },
-    }
+    content = about()
     if json:
         _print_json(content)
-        return 0
-    out = _console()
-
-    def line(text: str = "") -> None:
-        out.print(text, markup=False, highlight=False)
-
-    line(f"sacrofem {__version__}. {CLAIM}")
-    line(", ".join(f"{name} {version}" for name, version in content["versions"].items() if name != "sacrofem"))
-    line(f"threads: {content['threads']}")
-    line("\npresets")
-    for name, entry in content["presets"].items():
-        line(f"  {name}: {entry['title']}\n    {entry['source']}")
-    line("\nloads")
-    for name, entry in content["loads"].items():
-        angle = "at the sacral slope" if entry["angle_deg"] is None else f"{entry['angle_deg']:g}° to"
-        where = "endplate normal" if entry["angle_deg"] is not None else "to the endplate normal (vertical)"
-        point = "endplate centre" if entry["point_mm"] is None else f"{entry['point_mm']} mm"
-        moment = f", moment {entry['moment_nmm']} N mm" if any(entry["moment_nmm"]) else ""
-        line(f"  {name}: {entry['force_n']:g} N, {angle} {where}, at the {point}{moment}\n    {entry['source']}")
-    line("\ndensity laws (rho in g/cm³)")
-    for name, entry in content["density_laws"].items():
-        line(f"  {name}: {entry['law']}, {entry['density']} density\n    {entry['source']}")
+    else:
+        _show(f"sacrofem {__version__}. {CLAIM}", *lines(content))
     return 0
 
 
@@ -347,9 +295,9 @@ def verify(*, update: bool = False, reason: str | None = None, json: bool = Fals
 
     with Stages() as stages:
         stages("rerunning the reference cases")
-        from sacrofem import regression
+        from sacrofem.regression import run as rerun
 
-        differences = [str(difference) for difference in regression.run(update, reason)]
+        differences = [str(difference) for difference in rerun(update, reason)]
     if json:
         _print_json({"updated": update, "differences": differences})
     else:
@@ -377,11 +325,16 @@ def _placed(content: dict[str, Any]) -> str:
     return f"{cement['placed_ml']:.2f} ml cement ({where})"
 
 
-def _console() -> Any:
+def _show(*parts: Any) -> None:
     from rich.console import Console
+    from rich.text import Text
 
-    # Piped text must not be cut at an assumed width of 80.
-    return Console(width=None if sys.stdout.isatty() else 120, emoji=False)
+    # Piped text must not be cut at an assumed width of 80. Rich would end the program on a closed pipe: we print.
+    console = Console(width=None if sys.stdout.isatty() else 120, emoji=False)
+    with console.capture() as page:
+        for part in parts:
+            console.print(Text(part) if isinstance(part, str) else part)
+    print(page.get(), end="")
 
 
 def _print_json(content: dict[str, Any]) -> None:

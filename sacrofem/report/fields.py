@@ -17,7 +17,7 @@ def von_mises(stress: FloatArray) -> FloatArray:
     """Von Mises stress of (..., 6) components xx, yy, zz, yz, xz, xy."""
     xx, yy, zz, yz, xz, xy = np.moveaxis(stress, -1, 0)
     normal = (xx - yy) ** 2 + (yy - zz) ** 2 + (zz - xx) ** 2
-    return np.sqrt(0.5 * normal + 3.0 * (yz**2 + xz**2 + xy**2))
+    return np.asarray(np.sqrt(0.5 * normal + 3.0 * (yz**2 + xz**2 + xy**2)))
 
 
 def tet_von_mises(comparison: Comparison, name: str) -> FloatArray:

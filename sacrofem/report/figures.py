@@ -90,7 +90,7 @@ def anatomy_figure(
             line, _ = project.projected(np.array([entry, tip], float), view)
             ax.plot(*line.T, color="0.15", lw=1.6, solid_capstyle="round", zorder=5)
         _page(ax, page, view.title, view.margins)
-    handles = [Patch(color=BONE, label="bone")]
+    handles: list[Patch | Line2D] = [Patch(color=BONE, label="bone")]
     if len(mesh.paired[0]):
         handles.append(Patch(color=FRACTURE, label="fracture"))
     if any(c == CEMENT for c in colours):
@@ -335,7 +335,7 @@ def changes_figure(
     place = np.arange(len(keys))
     ax.barh(place, values, color=["#1b7f79" if v < 0 else "#d1782c" for v in values], height=0.7)
     reach = max(10.0, float(np.abs(values).max()) if len(values) else 0.0)
-    for y, key, value in zip(place, keys, values, strict=True):
+    for y, key, value in zip(range(len(keys)), keys, values.tolist(), strict=True):
         text = change_text(key, before.get(key), after.get(key), change.get(key))
         ax.text(
             value + np.copysign(0.012 * reach, value), y, text, va="center", fontsize=8,
@@ -364,9 +364,12 @@ def comparison_figures(comparison: Comparison) -> dict[str, Figure]:
 
     mesh, state, name = comparison.mesh, comparison.states["after"], comparison.case.name
     coverage = state.coverage.mean(axis=1) if state.coverage.size else None
+    needles = [
+        (placed.injection.needle.entry_mm, placed.injection.needle.target_mm) for placed in comparison.region.injections
+    ]
     stress = {key: fields.tet_von_mises(comparison, key) for key in ("before", "after")}
     figures = {
-        "anatomy": anatomy_figure(mesh, fraction=state.fraction, coverage=coverage, title=name),
+        "anatomy": anatomy_figure(mesh, fraction=state.fraction, coverage=coverage, needles=needles, title=name),
         "von_mises": section_figure(
             mesh, stress["before"], stress["after"], fraction=state.fraction, title=f"Von Mises stress — {name}"
         ),

@@ -43,18 +43,18 @@ def point_normals(points: FloatArray, faces: IntArray) -> FloatArray:
     for corner in range(3):
         np.add.at(total, faces[:, corner], normal)
     length = np.linalg.norm(total, axis=1, keepdims=True)
-    return np.divide(total, length, out=total, where=length > 0)
+    return np.asarray(np.divide(total, length, out=total, where=length > 0))
 
 
 def smooth_normals(points: FloatArray, faces: IntArray) -> FloatArray:
     """(f, 3) shading normals of triangles: the mean of their corners' point normals."""
     normal = point_normals(points, faces)[faces].mean(axis=1)
     length = np.linalg.norm(normal, axis=1, keepdims=True)
-    return np.divide(normal, length, out=normal, where=length > 0)
+    return np.asarray(np.divide(normal, length, out=normal, where=length > 0))
 
 
 def isosurface(mesh: TetMesh, values: FloatArray, level: float) -> tuple[FloatArray, IntArray]:
-    """The surface around the region where a field on tets lies above a level.
+    """The surface, seen from outside, around the region where a field on tets lies above a level.
 
     The field is averaged to the points first (by volume), so that the surface is smooth where the
     field is sharp; where the region reaches the boundary of the mesh it is left open.
@@ -82,15 +82,20 @@ def isosurface(mesh: TetMesh, values: FloatArray, level: float) -> tuple[FloatAr
         t = field[ends[..., 0]] / (field[ends[..., 0]] - field[ends[..., 1]])
         a, b = mesh.points[ends[..., 0]], mesh.points[ends[..., 1]]
         polygon = a + (b - a) * t[..., None]
+        # Corners rise in the field: the outside lies from the last toward the first.
+        outward = mesh.points[corners[:, 0]] - mesh.points[corners[:, 3]]
+        normal = np.cross(polygon[:, 1] - polygon[:, 0], polygon[:, 2] - polygon[:, 0])
+        inward = np.einsum("ij,ij->i", normal, outward) < 0
+        polygon[inward] = polygon[inward][:, ::-1]
         pieces.append(polygon[:, :3])
         if polygon.shape[1] == 4:
             pieces.append(polygon[:, [0, 2, 3]])
-    corners = np.concatenate(pieces).reshape(-1, 3)
-    if not len(corners):
+    soup = np.concatenate(pieces).reshape(-1, 3)
+    if not len(soup):
         return np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64)
     # Tets that share an edge share its crossing: merge them, so that normals can be smoothed.
-    _, first, number = np.unique(np.round(corners, 7), axis=0, return_index=True, return_inverse=True)
-    return corners[first], number.reshape(-1, 3)
+    _, first, number = np.unique(np.round(soup, 7), axis=0, return_index=True, return_inverse=True)
+    return soup[first], number.reshape(-1, 3).astype(np.int64)
 
 
 def _sorted_cuts(
@@ -149,7 +154,7 @@ def raster(
         ax = figure.add_axes((0, 0, 1, 1))
         ax.set_axis_off()
         ax.set(xlim=box[:, 0], ylim=box[:, 1])
-        ax.add_collection(PolyCollection(triangles, facecolors=paint, linewidths=0, antialiased=False))
+        ax.add_collection(PolyCollection(list(triangles), facecolors=paint, linewidths=0, antialiased=False))
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())[..., :3] / 255.0

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sacrofem.mechanics.catalogue import MEASURES
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -62,7 +64,10 @@ class Row:
 
 def label(key: str) -> str:
     """What a measure is called on the page."""
-    return HEADLINES.get(key, key.replace("_", " "))
+    if key in HEADLINES:
+        return HEADLINES[key]
+    text = MEASURES[key].label if key in MEASURES else key.replace("_", " ")
+    return text[:1].upper() + text[1:]
 
 
 def unit(key: str) -> tuple[str, float]:
@@ -85,7 +90,7 @@ def number(value: float | None, factor: float = 1.0) -> str:
     if value == 0:
         return "0"
     if 0.01 <= abs(value) < 1e6:
-        digits = max(0, 3 - len(str(int(abs(value)))) + (abs(value) < 1))
+        digits = 4 if abs(value) < 1 else max(0, 4 - len(str(int(abs(value)))))
         return f"{value:,.{digits}f}".replace(",", " ")
     return f"{value:.3g}"
 
@@ -141,12 +146,12 @@ def rows(
     return result
 
 
-def terminal_table(content: list[Row], *, title: str, intact: bool) -> Table:
+def terminal_table(content: list[Row], *, intact: bool) -> Table:
     """A rich table: measure, unit, (intact,) before, after, change."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("measure", no_wrap=True)
     table.add_column("unit", no_wrap=True)
     for name in (*(("intact",) if intact else ()), "before", "after", "change"):
