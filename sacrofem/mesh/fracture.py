@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from sacrofem.errors import InputError, SacrofemError, SacrofemWarning
 from sacrofem.mesh.conform import Complex, edges_of, following, improved, interface, sides
 from sacrofem.mesh.quality import components, element_quality
+from sacrofem.mesh.smoothing import smoothed
 from sacrofem.mesh.split import face_codes, split
 from sacrofem.mesh.surfaces import FractureSurface, Level, fracture_surfaces, plane
 from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray, TetMesh, boundary_faces
@@ -30,10 +31,6 @@ FREE = 2.0
 
 LEAST_QUALITY = 0.02
 """Quality of the worst tet that a cut should leave (DESIGN, section 6)."""
-
-
-GOOD_QUALITY, MORE_PASSES = 0.1, 2
-"""Mmg runs again, this many times at most, while the worst tet is below this quality."""
 
 
 def cut(mesh: TetMesh, surfaces: Sequence[FractureSurface], *, size_mm: float | None = None) -> TetMesh:
@@ -294,14 +291,9 @@ def _improve(
     )
     hausdorff = HAUSDORFF * float(np.median(wanted[np.concatenate(broken)]))
     better = improved(given, wanted, frozen, hausdorff)
-    for _ in range(MORE_PASSES):
-        worst = element_quality(better.points, better.tets).min()
-        if worst >= GOOD_QUALITY:
-            break
-        near = cKDTree(given.points).query(better.points)[1]
-        again = improved(better, wanted[near], frozen[near], hausdorff)
-        if element_quality(again.points, again.tets).min() > worst:
-            better = again
+    kept = np.zeros(len(better.points), bool)
+    kept[better.faces] = True
+    better = replace(better, points=smoothed(better.points, better.tets, None, fixed=kept))
     groups = tet_groups[better.tet_refs - 1]
     positive = groups[:, 1:].T.astype(bool)
     is_inner = better.face_refs >= first

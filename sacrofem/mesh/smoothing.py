@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from sacrofem.mesh.quality import element_quality
-from sacrofem.mesh.tetmesh import FloatArray, IntArray, boundary_faces
+from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray, boundary_faces
 
 GOOD = 0.15
 """Tets below this quality are worked on."""
@@ -16,9 +16,10 @@ GOOD = 0.15
 def smoothed(
     points: FloatArray,
     tets: IntArray,
-    distance: Callable[[FloatArray], FloatArray],
+    distance: Callable[[FloatArray], FloatArray] | None,
     *,
     midplane: bool = False,
+    fixed: BoolArray | None = None,
     rounds: int = 12,
 ) -> FloatArray:
     """Points moved so that the worst tets become better; connectivity stays.
@@ -32,9 +33,11 @@ def smoothed(
     points, tets
         The mesh.
     distance
-        Signed distance of the solid, mm.
+        Signed distance of the solid, mm; None: points of the surface stay.
     midplane
         Whether x = 0 is a flat face of the mesh.
+    fixed : (n,) bool, optional
+        Further points that stay.
     rounds
         How many times to go over all bad tets.
     """
@@ -52,7 +55,8 @@ def smoothed(
         if not len(bad):
             break
         for vertex in np.unique(tets[bad]):
-            if in_plane[vertex] and on_surface[vertex]:
+            stays = on_surface[vertex] and (in_plane[vertex] or distance is None)
+            if stays or (fixed is not None and fixed[vertex]):
                 continue
             star = tets[order[first[vertex] : first[vertex + 1]] // 4]
             here = points[vertex]
@@ -62,7 +66,7 @@ def smoothed(
             tries[0] = around.mean(axis=0)
             if in_plane[vertex]:
                 tries[:, 0] = 0.0
-            if on_surface[vertex]:
+            if on_surface[vertex] and distance is not None:
                 tries = _onto(tries, here, distance)
             quality = np.array([_worst(points, star, vertex, place) for place in tries])
             if quality.max() > _worst(points, star, vertex, here):
