@@ -25,8 +25,10 @@ OUTER_DIAMETER_MM: Mapping[int, float] = MappingProxyType({10: 3.40, 11: 3.05, 1
 # Step and reach of the march along a needle; the reach passes the thickest sacrum from any target inside.
 _STEP_MM = 0.25
 _REACH_MM = 130.0
+# Tip of a short-axis needle: so far through the ala that bolus and column come to lie about its middle [K].
+_TIP_SHARE = 0.6
 # Without a solid to march through: the ala is about 44 mm deep at S1 (literature.md section 5 [A]).
-_HALF_DEPTH_MM = 22.0
+_ALA_DEPTH_MM = 44.0
 _TIP_DEPTH_MM = 5.0
 
 
@@ -119,8 +121,10 @@ def short_axis_needles(
     """Needles from posterior, parallel to the S1 endplate and to the SI joint, tips in the ala.
 
     Direction as in Whitlow 2007 [A] (parallel to the L5-S1 interspace) and literature.md section 6 [K] (and to the SI
-    joint), so a needle runs in the plane of a zone-1 fracture. The first tip lies at the height of the S1 body, the
-    next ones at S2 and S3 (3 ml at S1 and 3 ml at S2 a side in Richards 2009 [A]), each half way through the ala.
+    joint), so a needle runs in the plane of a zone-1 fracture. The first one runs beside the S1 foramen, at the height
+    of the lower end of the S1 body: the ala slopes down to the side, and level with the body's centre the needle would
+    leave through its upper face. The next ones do the same at S2 and S3 (3 ml at S1 and 3 ml at S2 a side in Richards
+    2009 [A]). The tips lie at six tenths of the depth of the ala, about the middle of what they inject.
 
     Parameters
     ----------
@@ -135,8 +139,8 @@ def short_axis_needles(
     gauge
         Of all needles.
     signed_distance
-        Of the bone, (n, 3) -> (n,), negative inside. With it the entry lies on the dorsal cortex and
-        the tip half way to the anterior one; without it 22 mm deep, half the depth of an S1 ala.
+        Of the bone, (n, 3) -> (n,), negative inside. With it entry and tip are found in this bone; without it the
+        tip lies abreast of the auricular centre, in an ala 44 mm deep.
 
     Raises
     ------
@@ -149,17 +153,18 @@ def short_axis_needles(
     up = _unit(landmarks.endplate_normal - (landmarks.endplate_normal @ normal) * normal)
     medial_limit = max((_lateral_edge(landmarks.foramina[key]) for key in _keys(landmarks, side)), default=0.0)
     needles = []
-    for level in landmarks.levels[:needles_per_side]:
-        # The point of the plane nearest to the auricular centre that lies level with the body along the endplate.
+    for upper, lower in zip(landmarks.levels[:needles_per_side], landmarks.levels[1:], strict=False):
+        level = 0.5 * (upper + lower)
+        # The point of the plane nearest to the auricular centre that lies level with it along the endplate.
         middle = centre + landmarks.endplate_normal @ (level - centre) / (landmarks.endplate_normal @ up) * up
         if signed_distance is None:
-            needles.append(_needle(middle - _HALF_DEPTH_MM * along, middle, gauge))
+            needles.append(_needle(middle - _TIP_SHARE * _ALA_DEPTH_MM * along, middle, gauge))
             continue
         path = _Path.march(middle, along, signed_distance)
         # In a strongly converging joint the line runs on behind the body; the ala is what lies beside the foramina.
         ala = path.inside & (np.abs(path.points[:, 0]) >= medial_limit)
         first, last = _longest(ala if ala.any() else path.inside, middle)
-        tip = 0.5 * (path.s[first] + path.s[last])
+        tip = path.s[first] + _TIP_SHARE * (path.s[last] - path.s[first])
         needles.append(_needle(middle + path.entry(first) * along, middle + tip * along, gauge))
     return tuple(needles)
 
@@ -179,8 +184,8 @@ def long_axis_needles(
     Smith & Gilula 2006 [A]: entry midway between the lower margin of the SI joint and the lateral edge of the S3
     foramen, aimed at the middle of the S1 body in the lateral view, cement laid down while withdrawing: use a long
     column (`LONG_AXIS_COLUMN`). The needle aims at the fracture plane and, with ``signed_distance``, stops 5 mm inside
-    the bone; the entry is where the published one lies, so the needle need not stay in that plane. Two
-    needles run parallel in that plane, 8 mm apart [K].
+    the bone; the entry is where the published one lies, so the needle need not stay in that plane. A
+    second needle runs parallel to the first, 6 mm behind it, where the ala is deeper [K].
 
     Parameters and errors as `short_axis_needles`, with 1 or 2 needles.
     """
@@ -192,7 +197,7 @@ def long_axis_needles(
     forward = _into_front(np.cross(normal, along))
     needles = []
     for number in range(needles_per_side):
-        shift = 8.0 * (number - 0.5 * (needles_per_side - 1)) * forward
+        shift = -6.0 * number * forward
         start, tip = entry + shift, aim + shift
         if signed_distance is not None:
             path = _Path.march(tip, along, signed_distance)
