@@ -62,6 +62,14 @@ def cut(mesh: TetMesh, surfaces: Sequence[FractureSurface], *, size_mm: float | 
     names = [surface.name for surface in surfaces]
     if len(set(names)) < len(names):
         raise InputError("two surfaces share a name", field="fracture", value=names, mend="name them differently")
+    for surface in surfaces:
+        if strangers := sorted({*surface.bounded_by} - {*names} | {*surface.bounded_by} & {surface.name}):
+            raise InputError(
+                "is bounded by surfaces that are not cut with it",
+                field=f"fracture.{surface.name}",
+                value=strangers,
+                mend="cut them together",
+            )
     if size_mm is not None and not size_mm > 0:
         raise InputError("must be positive", field="mesh.fracture_size_mm", value=size_mm, mend="give mm")
     if "outer" not in mesh.face_sets:
@@ -166,14 +174,18 @@ def _follow(mesh: TetMesh, surfaces: Sequence[FractureSurface]) -> tuple[Complex
             work = following(with_values(work, s + i, extent), s + i, extent, edges_of(faces))
         extents.append(extent)
 
+    names = [surface.name for surface in surfaces]
     taken = np.empty(0, np.int64)
     broken = []
     for i, (surface, extent) in enumerate(zip(surfaces, extents, strict=True)):
         faces = interface(work, sides(work, i, surface.level))
         if extent is not None:
             faces = faces[_within(work, faces, s + i, extent)]
-            if not len(faces):
-                _refuse_miss(mesh, surface)
+        for name, side in surface.bounded_by.items():
+            other = names.index(name)
+            faces = faces[_within(work, faces, other, surfaces[other].level) == (side < 0)]
+        if not len(faces):
+            _refuse_miss(mesh, surface)
         # Two surfaces that fall on one face: the first one has it.
         code = face_codes(faces, len(work.points))
         faces, code = faces[~np.isin(code, taken)], code[~np.isin(code, taken)]
@@ -207,11 +219,6 @@ def _within(work: Complex, faces: IntArray, column: int, extent: Level) -> BoolA
     flat = largest == 0.0
     largest[flat] = extent(work.points[faces[flat]].mean(axis=1))
     return np.asarray(largest < 0.0)
-
-
-def _areas(points: FloatArray, faces: IntArray) -> FloatArray:
-    p = points[faces]
-    return np.asarray(0.5 * np.linalg.norm(np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]), axis=1))
 
 
 def _refuse_miss(mesh: TetMesh, surface: FractureSurface) -> None:

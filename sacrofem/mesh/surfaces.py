@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -32,6 +32,9 @@ class FractureSurface:
     share, share_from
         The part (0, 1] of the broken surface's own length along the direction ``share_from`` (3,)
         that is broken, beginning where that direction points to.
+    bounded_by : mapping of str to +1 or -1
+        Other surfaces of the same cut, by name, beyond which this one is whole: it is broken on that
+        side of theirs only, and ends on them exactly.
     """
 
     name: str
@@ -39,6 +42,7 @@ class FractureSurface:
     extent: Level | None = None
     share: float = 1.0
     share_from: ArrayLike = (0.0, 0.0, 1.0)
+    bounded_by: Mapping[str, int] = field(default_factory=dict)
 
 
 def plane(name: str, point: ArrayLike, normal: ArrayLike, radius_mm: float | None = None) -> FractureSurface:
@@ -148,18 +152,13 @@ def fracture_surfaces(
 
     across = _transverse(landmarks, transverse_level or TRANSVERSE_LEVEL[zone])
 
-    def between(points: FloatArray) -> FloatArray:
-        levels = [limb.level(points) for limb in limbs]
-        if len(limbs) == 1:
-            levels.append(points[:, 0] * (-1.0 if side == "left" else 1.0))
-        return np.asarray(np.max(levels, axis=0))
-
-    def below(points: FloatArray) -> FloatArray:
-        return -across.level(points)
-
+    across = replace(across, bounded_by={limb.name: -1 for limb in limbs})
+    if len(limbs) == 1:
+        medial = -1.0 if side == "left" else 1.0
+        across = replace(across, extent=lambda points: medial * points[:, 0])
     if zone == "U":
-        limbs = tuple(replace(limb, extent=below) for limb in limbs)
-    return (*limbs, replace(across, extent=between))
+        limbs = tuple(replace(limb, bounded_by={across.name: 1}) for limb in limbs)
+    return (*limbs, across)
 
 
 def _zone1(landmarks: Landmarks, side: Side, joint_distance_mm: float) -> FractureSurface:
