@@ -1,0 +1,9 @@
+import os
+import sys
+from pathlib import Path
+
+# One thread: the same bits everywhere, and no fight for cores. Must be set before NumPy and numba are imported.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+sys.path.insert(0, str(Path(__file__).parent / "helpers"))
