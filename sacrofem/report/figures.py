@@ -201,8 +201,8 @@ def section_figure(
             ax.title.set_fontsize(9)
             ax.tick_params(labelsize=8)
             ax.set_facecolor("0.96")
-            ax.set_xlabel("left of the midline / mm", fontsize=8)
-            ax.set_ylabel("along the section / mm", fontsize=8)
+            ax.set_xlabel("toward left / mm", fontsize=8)
+            ax.set_ylabel(f"toward {_toward(plane.up)} / mm", fontsize=8)
     bar = figure.colorbar(ScalarMappable(scale, STRESS_MAP), ax=list(axes.flat), extend="max", shrink=0.7)
     bar.set_label("von Mises stress / MPa", fontsize=9)
     handles = [Line2D([], [], color="0.75", lw=1.6, label="fracture")] if len(plus) else []
@@ -278,8 +278,8 @@ def micromotion_figure(
     }
     pages = {name: planes[name].page(mesh.points[mesh.faces[plus[pairs]]]) for name, pairs in groups.items()}
     spans = [np.ptp(page, axis=(0, 1)) + 4 for page in pages.values()]
-    heights = [3.0 * span[1] / span[0] for span in spans]
-    figure = Figure(figsize=(7.8, sum(heights) + 0.8 * len(heights) + 1.0), layout="constrained")
+    heights = [min(2.7 * span[1] / span[0], 3.4) for span in spans]
+    figure = Figure(figsize=(7.2, sum(heights) + 0.8 * len(heights) + 1.0), layout="constrained")
     axes = figure.subplots(len(groups), 2, squeeze=False, sharey="row", height_ratios=heights)
     for row, (name, pairs) in zip(axes, groups.items(), strict=True):
         faces, plane, page = mesh.faces[plus[pairs]], planes[name], pages[name]
@@ -328,7 +328,8 @@ def changes_figure(
     title: str = "Change by cement",
 ) -> Figure:
     """Bars of the relative change of every headline measure that has one, in per cent."""
-    keys = [key for key in HEADLINES if change.get(key) is not None]
+    # Where the load leaves is no effect of treatment that anybody would plan for; the table has it.
+    keys = [key for key in HEADLINES if change.get(key) is not None and not key.startswith("reaction_share")]
     values = np.array([100 * float(change[key] or 0.0) for key in keys])
     figure = Figure(figsize=(8.2, 1.1 + 0.27 * max(len(keys), 1)), layout="constrained")
     ax = figure.subplots()

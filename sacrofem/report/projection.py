@@ -57,7 +57,7 @@ def isosurface(mesh: TetMesh, values: FloatArray, level: float) -> tuple[FloatAr
     """The surface, seen from outside, around the region where a field on tets lies above a level.
 
     The field is averaged to the points first (by volume), so that the surface is smooth where the
-    field is sharp; where the region reaches the boundary of the mesh it is left open.
+    field is sharp. Where the region reaches the outside of the mesh, faces wholly in it close it.
 
     Parameters
     ----------
@@ -90,6 +90,9 @@ def isosurface(mesh: TetMesh, values: FloatArray, level: float) -> tuple[FloatAr
         pieces.append(polygon[:, :3])
         if polygon.shape[1] == 4:
             pieces.append(polygon[:, [0, 2, 3]])
+    assert mesh.pair_side is not None
+    outer = mesh.faces[mesh.pair_side == 0]
+    pieces.append(mesh.points[outer[(field[outer] > 0).all(axis=1)]])
     soup = np.concatenate(pieces).reshape(-1, 3)
     if not len(soup):
         return np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64)

@@ -1,0 +1,59 @@
+import json
+from html.parser import HTMLParser
+
+import pytest
+
+from sacrofem.case import Case
+from sacrofem.presets import PRESETS
+from sacrofem.report.html import render, sentence
+
+
+def content(case):
+    before = {"micromotion_mean_um": 100.0, "stiffness_n_per_mm": 200.0, "front_max_principal_p95_mpa": None}
+    after = {"micromotion_mean_um": 60.0, "stiffness_n_per_mm": 210.0, "front_max_principal_p95_mpa": None}
+    change = {"micromotion_mean_um": -0.4, "stiffness_n_per_mm": 0.05, "front_max_principal_p95_mpa": None}
+    return {
+        "schema": 1, "case": case.to_dict(), "before": before, "after": after, "change": change, "intact": None,
+        "mesh_band": None, "input_range": None, "cement": {"placed_ml": 4.1, "leaked_ml": {}},
+        "mesh": {"tets": 7, "volume_ml": 201.25}, "solver": {"method": "multigrid"}, "checks": {"residual": 1e-11},
+        "warnings": ["a <b> warning"],
+    }  # fmt: skip
+
+
+class Page(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.sources, self.tags, self.text = [], [], ""
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.sources += [value for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_page_is_self_contained_and_says_the_main_things(tmp_path):
+    picture = tmp_path / "anatomy.png"
+    picture.write_bytes(b"\x89PNG not really")
+    # As read back from comparison.json
+    data = json.loads(json.dumps(content(Case())))
+    page = Page()
+    page.feed(render(data, {"anatomy": picture}))
+    assert page.sources == [s for s in page.sources if s.startswith("data:image/png;base64,")]
+    assert len(page.sources) == 1
+    assert not {"script", "link", "iframe"} & set(page.tags)
+    for text in ("Research use, not a medical device.", "-40.0 %", "100.0 → 60.00 µm", "a <b> warning", "not computed",
+                 "Osteoporotic female sacrum with bilateral zone1 fracture", "[cement]", "201.2"):  # fmt: skip
+        assert text in page.text, text
+    assert "b" not in page.tags
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_sentence_of_every_preset(name):
+    case = Case.preset(name)
+    text = sentence(case, content(case))
+    assert text.endswith("pmma.") or "disc of 5 mm" in text
+    assert ("fracture" in text) == (case.fracture.zone != "none" or "no fracture" in text)
+    assert ("lytic" in text) == (case.lesion.kind != "none")
+    assert ("left half" in text) == (case.anatomy.half == "left")

@@ -1,0 +1,80 @@
+import json
+
+import pytest
+
+from sacrofem.errors import EnvironmentFailure, InputError
+from sacrofem.report.results import check_folder, is_ours, result_folder, sha256
+
+
+def write(folder, **files):
+    with result_folder(folder, seconds=1.5) as stage:
+        for name, text in files.items():
+            (stage / name).write_text(text)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_result_carries_a_manifest_with_hashes(tmp_path):
+    folder = tmp_path / "a" / "b"
+    write(folder, one="1", two="22")
+    assert names(folder) == ["manifest.json", "one", "two"]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["seconds"] == 1.5
+    assert manifest["versions"]["sacrofem"]
+    assert manifest["files"]["two"] == {"sha256": sha256(folder / "two"), "bytes": 2}
+    assert is_ours(folder)
+
+
+def test_failure_leaves_an_earlier_result_whole(tmp_path):
+    write(tmp_path, one="old")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(ZeroDivisionError), result_folder(tmp_path) as stage:  # noqa: PT012
+        (stage / "one").write_text("new")
+        raise ZeroDivisionError
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_renewal_replaces_ours_and_keeps_the_rest(tmp_path):
+    write(tmp_path, one="old", gone="old")
+    (tmp_path / "notes.txt").write_text("mine")
+    write(tmp_path, one="new")
+    assert names(tmp_path) == ["manifest.json", "notes.txt", "one"]
+    assert (tmp_path / "one").read_text() == "new"
+
+
+def test_an_edited_manifest_cannot_delete_elsewhere(tmp_path):
+    folder, other = tmp_path / "out", tmp_path / "thesis.txt"
+    other.write_text("mine")
+    write(folder, one="1")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"]["../thesis.txt"] = {}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    write(folder, one="2")
+    assert other.read_text() == "mine"
+
+
+def test_full_disk_is_the_environment(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(EnvironmentFailure, match="No space left"):
+        write(tmp_path / "out", one="1")
+    assert names(tmp_path / "out") == []
+
+
+def test_folder_may_be_absent_empty_or_ours(tmp_path):
+    check_folder(tmp_path / "absent" / "deep")
+    check_folder(tmp_path)
+    write(tmp_path, one="1")
+    check_folder(tmp_path)
+    assert not (tmp_path / "absent").exists()
+
+
+def test_foreign_folder_needs_overwrite(tmp_path):
+    (tmp_path / "x").write_text("mine")
+    with pytest.raises(InputError, match="not ours"):
+        check_folder(tmp_path)
+    check_folder(tmp_path, overwrite=True)
