@@ -7,7 +7,8 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -105,7 +106,7 @@ def compare(
     if out is not None:
         check_folder(out, overwrite=overwrite)
     inputs = {path.name: sha256(path) for path in (case, _own_mesh(resolved)) if path is not None and path.is_file()}
-    with Stages() as stages:
+    with _read_from(case), Stages() as stages:
         stages("loading the solver")
         from sacrofem.compare import compare as solve
 
@@ -149,7 +150,7 @@ def check(case: Path | None = None, /, *, options: CaseOptions | None = None, js
     from sacrofem.progress import Stages
 
     resolved = (options or CaseOptions()).case(case)
-    with Stages() as stages:
+    with _read_from(case), Stages() as stages:
         from sacrofem.compare import prepare
 
         model = prepare(resolved, progress=stages)
@@ -198,7 +199,7 @@ def mesh(
     if not out.parent.is_dir():
         raise InputError("its folder does not exist", field="--out", value=str(out), mend="make the folder first")
     check_writable(out.parent, "--out")
-    with Stages() as stages:
+    with _read_from(case), Stages() as stages:
         from sacrofem.compare import prepare
         from sacrofem.mesh.files import write_mesh
 
@@ -311,6 +312,18 @@ def verify(*, update: bool = False, reason: str | None = None, json: bool = Fals
 
 
 # ---------------------------------------------------------------------- helpers
+@contextmanager
+def _read_from(file: Path | None) -> Iterator[None]:
+    """Name the case file in refusals that come from building what it asks for."""
+    try:
+        yield
+    except InputError as error:
+        if file is None or error.file is not None or error.field is None or error.field.startswith("--"):
+            raise
+        given = {"field": error.field, "value": error.value, "mend": error.mend}
+        raise InputError(error.problem, file=file, **given) from error
+
+
 def _own_mesh(case: Case) -> Path | None:
     return None if case.anatomy.path is None else Path(case.anatomy.path)
 
