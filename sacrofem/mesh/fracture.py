@@ -14,7 +14,7 @@ from sacrofem.errors import InputError, SacrofemError, SacrofemWarning
 from sacrofem.mesh.conform import Complex, edges_of, following, improved, interface, sides
 from sacrofem.mesh.quality import components, element_quality
 from sacrofem.mesh.smoothing import smoothed
-from sacrofem.mesh.split import face_codes, split
+from sacrofem.mesh.split import face_codes, inner_faces, split
 from sacrofem.mesh.surfaces import FractureSurface, Level, fracture_surfaces, plane
 from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray, TetMesh, boundary_faces
 
@@ -79,11 +79,11 @@ def cut(mesh: TetMesh, surfaces: Sequence[FractureSurface], *, size_mm: float | 
         return mesh
 
     followed, broken = _follow(mesh, surfaces)
-    broken = _without_flakes(followed, dict(zip(names, broken, strict=True)))
+    positive = np.array([sides(followed, i, surface.level) for i, surface in enumerate(surfaces)])
+    positive, broken = _without_flakes(followed, positive, dict(zip(names, broken, strict=True)))
     if len(followed.points) == len(mesh.points) and size_mm is None:
         fractured = split(mesh, dict(zip(names, broken, strict=True)))
     else:
-        positive = np.array([sides(followed, i, surface.level) for i, surface in enumerate(surfaces)])
         followed, broken = _improve(followed, positive, broken, size_mm)
         fractured = split(_renamed(mesh, followed), dict(zip(names, broken, strict=True)))
     poor = int(np.count_nonzero(element_quality(fractured.points, fractured.tets) < LEAST_QUALITY))
@@ -234,11 +234,15 @@ def _refuse_miss(mesh: TetMesh, surface: FractureSurface) -> None:
     )
 
 
-def _without_flakes(work: Complex, broken: Mapping[str, IntArray]) -> list[IntArray]:
-    """The broken faces without those that only shave off a flake thinner than a quarter of an edge.
+def _without_flakes(
+    work: Complex, positive: BoolArray, broken: Mapping[str, IntArray]
+) -> tuple[BoolArray, list[IntArray]]:
+    """Sides and broken faces without those that only shave off a flake thinner than a quarter of an edge.
 
     A plane that goes through the bone may also nick a bump of its surface; the flake would float.
+    Its tets change sides, so that the mesh need not follow the nick either.
     """
+    positive = positive.copy()
     trial = split(TetMesh(work.points, work.tets, work.faces), broken)
     plus, minus = trial.paired
     size = float(np.median(work.fields[np.concatenate(list(broken.values())), -1]))
@@ -249,7 +253,7 @@ def _without_flakes(work: Complex, broken: Mapping[str, IntArray]) -> list[IntAr
     thin = (volume < 0.25 * size * exposed) & (volume < volume.max())
     flaked = thin[owner[plus]] | thin[owner[minus]]
     kept = []
-    for name, faces in broken.items():
+    for i, (name, faces) in enumerate(broken.items()):
         mine = trial.face_sets[f"fracture_{name}"][plus]
         whole, lost = float(area[plus[mine]].sum()), float(area[plus[mine & flaked]].sum())
         if whole < 2.0 * size**2 or lost > 0.5 * whole:
@@ -261,11 +265,14 @@ def _without_flakes(work: Complex, broken: Mapping[str, IntArray]) -> list[IntAr
             )
         if lost:
             log.info("fracture %s: %.3g mm² that only shave off flakes stay whole", name, lost)
+            beside = np.concatenate([owner[plus[mine & flaked]], owner[minus[mine & flaked]]])
+            flake = np.isin(label, beside[thin[beside]])
+            positive[i, flake] = ~positive[i, flake]
         # Copies of points are numbered after the originals: compare places of faces, not corners.
         original = trial.glued()[1][trial.faces[plus[mine & flaked]]] if lost else np.empty((0, 3), np.int64)
         n = len(work.points)
         kept.append(faces[~np.isin(face_codes(faces, n), face_codes(original, n))])
-    return kept
+    return positive, kept
 
 
 def _improve(
@@ -283,18 +290,19 @@ def _improve(
     frozen = (distance > FREE * size) & (wanted > 0.85 * size)
 
     tet_groups, tet_ref = np.unique(np.column_stack([work.tet_refs, positive.T]), axis=0, return_inverse=True)
-    code = [face_codes(faces, n) for faces in surfaces]
-    open_code = [face_codes(faces, n) for faces in broken]
-    first = int(work.face_refs.max()) + 2  # of the references of inner faces
-    inner, inner_ref = np.concatenate(surfaces), np.empty(0, np.int64)
-    for i in range(s):
-        inner_ref = np.concatenate([inner_ref, first + 2 * i + np.isin(code[i], open_code[i])])
-    _, once = np.unique(np.concatenate(code), return_index=True)
+    tet_ref = tet_ref.ravel() + 1
+    # Every border between references is given its own reference; otherwise Mmg lends it that of a neighbour.
+    borders, between = inner_faces(TetMesh(work.points, work.tets, work.faces))
+    borders = borders[tet_ref[between[:, 0]] != tet_ref[between[:, 1]]]
+    first = int(work.face_refs.max()) + 2
+    code, border_ref = face_codes(borders, n), np.full(len(borders), first + s)
+    for i, faces in enumerate(broken):
+        border_ref[np.isin(code, face_codes(faces, n))] = first + i
     given = replace(
         work,
-        tet_refs=tet_ref.ravel() + 1,
-        faces=np.concatenate([work.faces, inner[once]]),
-        face_refs=np.concatenate([work.face_refs + 1, inner_ref[once]]),
+        tet_refs=tet_ref,
+        faces=np.concatenate([work.faces, borders]),
+        face_refs=np.concatenate([work.face_refs + 1, border_ref]),
     )
     hausdorff = HAUSDORFF * float(np.median(wanted[np.concatenate(broken)]))
     better = improved(given, wanted, frozen, hausdorff)
@@ -302,15 +310,14 @@ def _improve(
     kept[better.faces] = True
     better = replace(better, points=smoothed(better.points, better.tets, None, fixed=kept))
     groups = tet_groups[better.tet_refs - 1]
-    positive = groups[:, 1:].T.astype(bool)
-    is_inner = better.face_refs >= first
     better_code = face_codes(better.faces, len(better.points))
     broken = []
     for i in range(s):
-        faces = interface(better, positive[i])
-        kept = better_code[better.face_refs == first + 2 * i + 1]
-        broken.append(faces[np.isin(face_codes(faces, len(better.points)), kept)])
+        faces = interface(better, groups[:, 1 + i].astype(bool))
+        kept_code = better_code[better.face_refs == first + i]
+        broken.append(faces[np.isin(face_codes(faces, len(better.points)), kept_code)])
+    is_outer = better.face_refs < first
     outer = replace(
-        better, tet_refs=groups[:, 0], faces=better.faces[~is_inner], face_refs=better.face_refs[~is_inner] - 1
+        better, tet_refs=groups[:, 0], faces=better.faces[is_outer], face_refs=better.face_refs[is_outer] - 1
     )
     return outer, broken
