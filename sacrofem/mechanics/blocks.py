@@ -60,11 +60,10 @@ def node_pattern(n_nodes: int, *connectivities: IntArray) -> tuple[IntArray, NDA
             continue
         m, a = nodes.shape
         incidence = sp.csr_array(
-            (np.ones(m * a, np.int8), nodes.ravel().astype(np.int32), np.arange(0, m * a + 1, a)), shape=(m, n_nodes)
+            (np.ones(m * a, np.bool_), nodes.ravel().astype(np.int32), np.arange(0, m * a + 1, a)), shape=(m, n_nodes)
         )
+        # Logical values: a count in eight bits is zero at 256, and SciPy drops such entries.
         graph = incidence.T.tocsr() @ incidence
-        # Counts may wrap around to zero in eight bits; only the pattern matters.
-        graph.data = np.ones_like(graph.data)
         total = graph if total is None else (total + graph)
     assert total is not None
     total = total.tocsr()

@@ -65,7 +65,9 @@ def _extend_add(front, update, where):  # type: ignore[no-untyped-def]
                     front[3 * where[a] + i, 3 * where[b] + j] += update[3 * a + i, 3 * b + j]
 
 
-def dissect(indptr: IntArray, indices: IntArray, coordinates: FloatArray, leaf: int = LEAF_NODES) -> list[tuple[IntArray, int]]:
+def dissect(
+    indptr: IntArray, indices: IntArray, coordinates: FloatArray, leaf: int = LEAF_NODES
+) -> list[tuple[IntArray, int]]:
     """Nested dissection of a graph by its coordinates.
 
     Returns
@@ -165,7 +167,9 @@ class MultifrontalCholesky:
         inverse = dtrtri(lower, lower=1)[0]
         below = front[s:, :s] @ inverse.T
         self._fronts.append(
-            _Front(start, stop, border, np.ascontiguousarray(inverse, self.dtype), np.ascontiguousarray(below, self.dtype))
+            _Front(
+                start, stop, border, np.ascontiguousarray(inverse, self.dtype), np.ascontiguousarray(below, self.dtype)
+            )
         )
         return front[s:, s:] - below @ below.T
 

@@ -74,11 +74,14 @@ def check_held(space: Space, supports: Supports, gap: tuple[FloatArray, FloatArr
             normal = space.gap.normals[here][:, None, :, None]
             k_n, k_t = (k[here] * areas for k in gap)
             left, right = (_rigid(points, centre[p], length) for p in (i, j))
-            for p, q, one, two, sign in ((i, i, left, left, 1), (j, j, right, right, 1), (i, j, left, right, -1), (j, i, right, left, -1)):  # noqa: E501
+            for p, q, one, two, sign in (
+                (i, i, left, left, 1),
+                (j, j, right, right, 1),
+                (i, j, left, right, -1),
+                (j, i, right, left, -1),
+            ):
                 along = np.sum(normal * one, axis=2), np.sum(normal * two, axis=2)
-                block = np.einsum("pqxi,pqxj,pq->ij", one, two, k_t) + np.einsum(
-                    "pqi,pqj,pq->ij", *along, k_n - k_t
-                )
+                block = np.einsum("pqxi,pqxj,pq->ij", one, two, k_t) + np.einsum("pqi,pqj,pq->ij", *along, k_n - k_t)
                 add(p, q, sign * block)
     barycentric, weights = triangle_rule()
     for i in range(n):

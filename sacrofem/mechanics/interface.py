@@ -118,4 +118,4 @@ def fracture_force(space: Space, displacement: FloatArray, k_n: FloatArray, k_t:
     jump = space.jump(displacement)
     opening = np.einsum("pqx,px->pq", jump, gap.normals)
     traction = k_t[..., None] * jump + ((k_n - k_t) * opening)[..., None] * gap.normals[:, None]
-    return np.einsum("pqx,pq->px", traction, gap.areas)
+    return np.asarray(np.einsum("pqx,pq->px", traction, gap.areas))

@@ -119,9 +119,7 @@ class PMultigrid:
         size = 3 * np.diff(self._starts)
         self._offsets = np.concatenate([[0], np.cumsum(size**2)])
         inverse = np.empty(self._offsets[-1])
-        _diagonal_inverse(
-            fine.indptr, fine.indices, fine.data, self._starts, self._members, self._offsets, inverse
-        )
+        _diagonal_inverse(fine.indptr, fine.indices, fine.data, self._starts, self._members, self._offsets, inverse)
         self._inverse = inverse.astype(np.float32)
         self._coarse = MultifrontalCholesky(coarse, space.mesh.points, single=True)
         self._r, self._p = (np.zeros((space.n_nodes, 3), np.float32) for _ in range(2))

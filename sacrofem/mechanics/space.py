@@ -57,7 +57,9 @@ class Space:
 
     def __init__(self, mesh: TetMesh, order: Order = 2) -> None:
         self.mesh, self.order = mesh, order
-        skfem_mesh = MeshTet(np.ascontiguousarray(mesh.points.T), np.ascontiguousarray(mesh.tets.T), sort_t=False, validate=False)
+        skfem_mesh = MeshTet(
+            np.ascontiguousarray(mesh.points.T), np.ascontiguousarray(mesh.tets.T), sort_t=False, validate=False
+        )
         self.skfem_mesh = skfem_mesh
         dofs = Dofs(skfem_mesh, _ELEMENTS[order][0]()).element_dofs
         self.connectivity: IntArray = np.ascontiguousarray(dofs.T.astype(np.int64))

@@ -156,9 +156,7 @@ def membrane_matrices(space: Space, membrane: Membrane) -> FloatArray:
     faces = membrane.faces
     operator, areas = _membrane_strain_operator(space, faces)
     weight = areas * (membrane.youngs[faces] * membrane.thickness[faces])[:, None]
-    return np.einsum(
-        "fqid,fq,ij,fqje->fde", operator, weight, _plane_stress(membrane.poisson), operator, optimize=True
-    )
+    return np.einsum("fqid,fq,ij,fqje->fde", operator, weight, _plane_stress(membrane.poisson), operator, optimize=True)
 
 
 def membrane_stresses(
@@ -174,7 +172,9 @@ def membrane_stresses(
     return youngs[:, None, None] * strain @ _plane_stress(poisson), areas
 
 
-def _layer_matrices(shape: FloatArray, areas: FloatArray, normals: FloatArray, k_n: FloatArray, k_t: FloatArray) -> FloatArray:
+def _layer_matrices(
+    shape: FloatArray, areas: FloatArray, normals: FloatArray, k_n: FloatArray, k_t: FloatArray
+) -> FloatArray:
     """(f, 3a, 3a) of a layer with stiffness k_n, k_t (f, q) N/mm³ along and across normals (f, 3)."""
     tangent = np.einsum("fq,qa,qb->fab", areas * k_t, shape, shape, optimize=True)
     excess = np.einsum("fq,qa,qb->fab", areas * (k_n - k_t), shape, shape, optimize=True)
@@ -226,9 +226,24 @@ def _gather(indptr, indices, pointer, elements, nodes, gradients, volumes, lam, 
                 for p in range(n_points):
                     w = weights[p]
                     s0, s1, s2, s3 = shape[p, b, 0], shape[p, b, 1], shape[p, b, 2], shape[p, b, 3]
-                    b0 = w * (s0 * gradients[e, 0, 0] + s1 * gradients[e, 1, 0] + s2 * gradients[e, 2, 0] + s3 * gradients[e, 3, 0])  # noqa: E501
-                    b1 = w * (s0 * gradients[e, 0, 1] + s1 * gradients[e, 1, 1] + s2 * gradients[e, 2, 1] + s3 * gradients[e, 3, 1])  # noqa: E501
-                    b2 = w * (s0 * gradients[e, 0, 2] + s1 * gradients[e, 1, 2] + s2 * gradients[e, 2, 2] + s3 * gradients[e, 3, 2])  # noqa: E501
+                    b0 = w * (
+                        s0 * gradients[e, 0, 0]
+                        + s1 * gradients[e, 1, 0]
+                        + s2 * gradients[e, 2, 0]
+                        + s3 * gradients[e, 3, 0]
+                    )
+                    b1 = w * (
+                        s0 * gradients[e, 0, 1]
+                        + s1 * gradients[e, 1, 1]
+                        + s2 * gradients[e, 2, 1]
+                        + s3 * gradients[e, 3, 1]
+                    )
+                    b2 = w * (
+                        s0 * gradients[e, 0, 2]
+                        + s1 * gradients[e, 1, 2]
+                        + s2 * gradients[e, 2, 2]
+                        + s3 * gradients[e, 3, 2]
+                    )
                     a0, a1, a2 = mine[p, 0], mine[p, 1], mine[p, 2]
                     h00 += a0 * b0
                     h01 += a0 * b1

@@ -64,7 +64,9 @@ def uniform(space, value):
 
 
 def stiffness(space, youngs, poisson, **parts):
-    return Assembler(space).matrix(np.broadcast_to(youngs, len(space.mesh.tets)), np.broadcast_to(poisson, len(space.mesh.tets)), **parts)
+    return Assembler(space).matrix(
+        np.broadcast_to(youngs, len(space.mesh.tets)), np.broadcast_to(poisson, len(space.mesh.tets)), **parts
+    )
 
 
 def system(space, youngs, poisson, fixed, *, method="direct", tolerance=1e-12, **parts):
