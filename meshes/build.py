@@ -13,18 +13,22 @@ import platform
 import sys
 import tempfile
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from sacrofem.anatomy.regions import label_faces
 from sacrofem.anatomy.sacrum import ParametricSacrum
-from sacrofem.mesh.body import mesh_half
+from sacrofem.mesh.body import SizeRegion, lattice, mesh_half
 from sacrofem.mesh.files import read_mesh, write_mesh
+from sacrofem.mesh.fracture import cut
 from sacrofem.mesh.quality import check_mesh, element_quality, genus
-from sacrofem.mesh.split import mirror_and_join
-from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.mesh.split import inner_faces, mirror_and_join, split
+from sacrofem.mesh.surfaces import FractureSurface, fracture_surfaces
+from sacrofem.mesh.tetmesh import FloatArray, TetMesh
 
 HERE = Path(__file__).resolve().parent
 LICENCE = "BSD-3-Clause"
@@ -36,38 +40,66 @@ class Recipe:
     """Sizes in mm of one sacrum mesh, intact and fractured."""
 
     size_mm: float
+    hausdorff_mm: float
     fracture_size_mm: float
-    lattice_mm: float = 2.0
-    hausdorff_mm: float | None = None
 
 
 RECIPES = {
-    "tiny": Recipe(size_mm=14.0, fracture_size_mm=7.0, hausdorff_mm=1.2),
-    "coarse": Recipe(size_mm=6.0, fracture_size_mm=2.5),
-    "medium": Recipe(size_mm=3.5, fracture_size_mm=1.6),
+    "tiny": Recipe(size_mm=20.0, hausdorff_mm=1.5, fracture_size_mm=5.0),
+    "coarse": Recipe(size_mm=7.0, hausdorff_mm=0.6, fracture_size_mm=2.5),
+    "medium": Recipe(size_mm=4.2, hausdorff_mm=0.25, fracture_size_mm=1.6),
 }
+
+
+def labelled(half: TetMesh, solid: ParametricSacrum) -> TetMesh:
+    return label_faces(mirror_and_join(half), solid.landmarks, auricular_outline=solid.auricular_distance)
 
 
 def intact(recipe: Recipe) -> TetMesh:
     solid = ParametricSacrum()
-    half = mesh_half(
-        solid, size_mm=recipe.size_mm, lattice_mm=recipe.lattice_mm, hausdorff_mm=recipe.hausdorff_mm
-    )
-    return label_faces(mirror_and_join(half), solid.landmarks, auricular_outline=solid.auricular_distance)
+    return labelled(mesh_half(solid, size_mm=recipe.size_mm, hausdorff_mm=recipe.hausdorff_mm), solid)
+
+
+def bilateral(recipe: Recipe) -> TetMesh:
+    solid = ParametricSacrum()
+    surfaces = fracture_surfaces("zone1", "left", solid.landmarks)
+    regions = [SizeRegion(partial(distance_to, s), recipe.fracture_size_mm, gradation=0.35) for s in surfaces]
+    half = mesh_half(solid, size_mm=recipe.size_mm, hausdorff_mm=recipe.hausdorff_mm, regions=regions)
+    return labelled(cut(half, surfaces), solid)
+
+
+def distance_to(surface: FractureSurface, points: FloatArray) -> FloatArray:
+    return np.abs(surface.level(points)) - 1.0
+
+
+def block() -> TetMesh:
+    """A block of 20 x 20 x 40 mm in cubes of 4 mm, broken across at z = 20 mm."""
+    points, tets = lattice(np.array([[4.0, 4.0, 4.0], [16.0, 16.0, 36.0]]), 4.0, False)
+    mesh = TetMesh.from_tets(points, tets)
+    z = mesh.points[mesh.faces, 2]
+    sets = {"outer": np.ones(len(z), bool), "bottom": (z == 0.0).all(axis=1), "top": (z == 40.0).all(axis=1)}
+    mesh = mesh.with_sets(face_sets=sets)
+    faces, beside = inner_faces(mesh)
+    gap = (mesh.points[faces, 2] == 20.0).all(axis=1)
+    upwards = mesh.centroids[beside[gap, 1], 2] > 20.0
+    return split(mesh, {"gap": np.where(upwards[:, None], faces[gap], faces[gap][:, [0, 2, 1]])})
 
 
 def build(folder: Path, only: str = "") -> dict[str, dict[str, object]]:
     """Write the meshes to a folder; their entries in the manifest."""
-    jobs = {f"sacrum-{name}-intact": (intact, recipe) for name, recipe in RECIPES.items()}
+    jobs: dict[str, tuple[Callable[[], TetMesh], str]] = {"block-gap": (block, "block()")}
+    for make in (intact, bilateral):
+        for name, recipe in RECIPES.items():
+            jobs[f"sacrum-{name}-{make.__name__}"] = (partial(make, recipe), f"{make.__name__}({recipe})")
     entries = {}
-    for name, (make, recipe) in jobs.items():
+    for name, (job, made) in jobs.items():
         if only not in name:
             continue
-        mesh = make(recipe)
+        mesh = job()
         check_mesh(mesh, name)
         path = folder / f"{name}.vtu"
         write_mesh(path, mesh)
-        entries[name] = entry(path, f"{make.__name__}({recipe})")
+        entries[name] = entry(path, made)
         print(name, entries[name])
     return entries
 

@@ -153,7 +153,7 @@ def label_faces(mesh: TetMesh, landmarks: Landmarks, *, auricular_outline: Outli
     up = landmarks.endplate_normal
     height = (centres - landmarks.endplate_centre) @ up
     sets = {"outer": outer}
-    sets["endplate"] = _patch(mesh, outer & (normals @ up > 0.75) & (np.abs(height) < 3.0), landmarks.endplate_centre)
+    sets["endplate"] = _patch(mesh, outer & (normals @ up > 0.8) & (np.abs(height) < 2.0), landmarks.endplate_centre)
     named = sets["endplate"].copy()
     for side in SIDES:
         face = landmarks.auricular[side]
@@ -166,19 +166,27 @@ def label_faces(mesh: TetMesh, landmarks: Landmarks, *, auricular_outline: Outli
     corridors = [landmarks.canal, *landmarks.foramina.values()]
     lining = np.min([corridor_distance(centres, c) for c in corridors], axis=0) < CORRIDOR_WALL_MM
     free = outer & ~named & ~lining
-    ventral = _ventral(centres, landmarks)
+    ventral, body, canal = _ventral(centres, landmarks)
     front = np.einsum("kd,kd->k", normals, ventral)
-    sets["anterior"], sets["posterior"] = free & (front > 0.2), free & (front < -0.2)
+    before_canal = np.einsum("kd,kd->k", centres - canal, ventral) > 0
+    behind_body = np.einsum("kd,kd->k", centres - body, ventral) < 0
+    sets["anterior"] = free & (front > 0.2) & before_canal
+    sets["posterior"] = free & (front < -0.2) & behind_body
     return mesh.with_sets(face_sets=sets)
 
 
-def _ventral(points: FloatArray, landmarks: Landmarks) -> FloatArray:
-    """(n, 3) unit vectors in the sagittal plane, square to the axis and to the front, at the level of each point."""
-    tangent = np.gradient(landmarks.levels, axis=0)
+def _ventral(points: FloatArray, landmarks: Landmarks) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """At the level of each point: unit vector to the front, body centre and canal centre, all (n, 3)."""
     position = np.clip(axial_position(points, landmarks), 0, 4)
-    along = np.stack([np.interp(position, np.arange(5), tangent[:, d]) for d in range(3)], axis=1)
-    front = np.cross([1.0, 0.0, 0.0], along)
-    return np.asarray(front / np.linalg.norm(front, axis=1, keepdims=True))
+    down = np.arange(5)
+    inside = axial_position(landmarks.canal.points, landmarks)
+
+    def at(stations: FloatArray, values: FloatArray) -> FloatArray:
+        return np.stack([np.interp(position, stations, values[:, d]) for d in range(3)], axis=1)
+
+    front = np.cross(at(down, np.gradient(landmarks.levels, axis=0)), [1.0, 0.0, 0.0])
+    front = front / np.linalg.norm(front, axis=1, keepdims=True)
+    return np.asarray(front), at(down, landmarks.levels), at(inside, landmarks.canal.points)
 
 
 def _patch(mesh: TetMesh, candidates: BoolArray, centre: FloatArray) -> NDArray[np.bool_]:

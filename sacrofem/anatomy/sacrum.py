@@ -99,16 +99,16 @@ class SacrumParameters:
     posterior_heights_mm: Quad = (10.4, 7.1, 6.4, 5.6)
     posterior_widths_mm: Quad = (7.7, 7.3, 6.2, 5.4)
     anterior_offsets_mm: Quad = (22.0, 20.0, 17.5, 15.0)
-    posterior_offsets_mm: Quad = (17.5, 15.0, 13.5, 11.5)
-    lateral_half_widths_mm: Quint = (52.0, 45.5, 33.0, 26.5, 11.0)
+    posterior_offsets_mm: Quad = (17.5, 15.0, 14.0, 12.0)
+    lateral_half_widths_mm: Quint = (51.0, 45.0, 33.0, 26.5, 9.0)
     ala_slope_deg: float = 22.0
     ala_step_mm: float = 4.5
     ala_depth_mm: float = 44.0
     auricular_height_mm: float = 56.0
     auricular_width_mm: float = 18.0
     auricular_convergence_deg: float = 18.0
-    lamina_thickness_mm: float = 5.5
-    crest_height_mm: float = 8.0
+    lamina_thickness_mm: float = 6.0
+    crest_height_mm: float = 9.0
     facet_offset_mm: float = 23.0
     hiatus_mm: float = 11.0
 
@@ -157,10 +157,12 @@ class SacrumParameters:
                 promontory_tilt_deg=24.0,
                 body_depths_mm=(20.5, 17.0, 14.5, 12.0, 9.5),
                 body_half_widths_mm=(18.5, 15.5, 13.5, 12.0, 9.0),
-                lateral_half_widths_mm=(50.0, 45.0, 34.0, 27.5, 11.5),
+                lateral_half_widths_mm=(49.0, 44.5, 34.0, 27.5, 9.5),
                 auricular_height_mm=60.0,
                 auricular_convergence_deg=14.0,
                 posterior_heights_mm=(11.0, 7.6, 6.8, 6.0),
+                posterior_offsets_mm=(18.0, 15.5, 14.8, 12.8),
+                canal_depths_mm=(17.0, 13.0, 10.5, 8.5),
             )
         raise InputError(
             "no such preset", field="anatomy.sex", value=sex, mend="use 'female' or 'male'"
@@ -252,11 +254,12 @@ class ParametricSacrum:
 
     def _body_depth(self, s: FloatArray) -> FloatArray:
         p = self.parameters
-        # At the hind edge of the endplate, which lies lower than the promontory, the depth is that of the endplate.
-        top = p.endplate_ap_mm * np.cos(np.radians(p.promontory_tilt_deg))
+        # At the hind edge of the endplate, which lies lower than the promontory, the depth is that of the endplate
+        # and of what the rounded edge takes away.
+        top = p.endplate_ap_mm * np.cos(np.radians(p.promontory_tilt_deg)) + 1.5
         hind = p.endplate_ap_mm * np.sin(np.radians(p.promontory_tilt_deg))
         curve = PchipInterpolator(
-            [0.0, 0.75 * hind, *self.ends], [top, top, *p.body_depths_mm]
+            [0.0, 1.1 * hind, *self.ends], [top, top, *p.body_depths_mm]
         )
         return np.asarray(curve(np.clip(s, 0.0, self.ends[-1])))
 
@@ -273,10 +276,16 @@ class ParametricSacrum:
         lines = np.sum([_bump(s, end, 2.5) for end in self.ends[:4]], axis=0)
         waist = np.sum([_bump(s, end - 0.5 * h, 0.33 * h) for end, h in zip(self.ends, p.body_heights_mm, strict=True)], axis=0)
         half_depth = 0.5 * self._body_depth(s)
-        half_width = self._profile(s, 0.5 * p.endplate_transverse_mm, p.body_half_widths_mm) - 0.8 * waist
+        rim = 0.5 * p.endplate_transverse_mm
+        half_width = np.asarray(
+            PchipInterpolator([0.0, 0.45 * self.ends[0], *self.ends], [rim, rim, *p.body_half_widths_mm])(
+                np.clip(s, 0.0, self.ends[-1])
+            )
+        )
+        half_width = half_width - 0.8 * waist * smooth_step(s - 0.6 * self.ends[0], 6.0)
         front = v + 0.7 * lines - 0.5 * waist
         a, b = u / half_width, (front - half_depth) / half_depth
-        r = (np.abs(a) ** 2.6 + np.abs(b) ** 2.6 + 1e-12) ** (1 / 2.6)
+        r = (np.abs(a) ** 2.3 + np.abs(b) ** 2.3 + 1e-12) ** (1 / 2.3)
         return (r - 1.0) * np.minimum(half_width, half_depth)
 
     def _lateral_mass(self, u: FloatArray, v: FloatArray, s: FloatArray, h: FloatArray, ear: FloatArray) -> FloatArray:
@@ -285,22 +294,47 @@ class ParametricSacrum:
         widths = p.lateral_half_widths_mm
         top = 0.5 * p.alar_breadth_mm
         stations = [-8.0, 0.0, 0.42 * self.ends[0], *self.ends[:2], *(0.4 * self.ends[1:2] + 0.6 * self.ends[2:3]), *self.ends[2:4], 0.5 * (self.ends[3] + arc), arc + 2.0]
-        values = [top - 4.0, top - 1.6, top, *widths[:2], 0.75 * widths[1] + 0.25 * widths[2], *widths[2:4], 0.55 * widths[3] + 0.45 * widths[4] + 3.0, widths[4]]
+        top = top - 2.2
+        values = [top - 4.0, top - 1.6, top, *widths[:2], 0.75 * widths[1] + 0.25 * widths[2], *widths[2:4], 0.5 * (widths[3] + widths[4]), widths[4]]
         outline = PchipInterpolator(stations, values)(np.clip(s, -8.0, arc + 2.0))
         # The faces converge to the back above and turn the other way below: the propeller of the joint.
         turn = np.tan(np.radians(p.auricular_convergence_deg)) * (1.0 - 1.1 * np.clip(s / self.ends[2], 0.0, 1.0))
-        side = (u - outline) + turn * (v - 12.0) - 1.2 * smooth_step(-ear, 4.0)
+        side = (u - outline) + turn * (v - 12.0) - 1.6 * smooth_step(-ear, 3.5)
         side = side / np.sqrt(1.0 + turn**2)
         reach = np.clip(u / top, 0.0, 1.1)
-        taper = self._profile(s, 1.0, (0.84, 0.70, 0.50, 0.34, 0.22))
+        taper = self._profile(s, 1.0, (0.84, 0.67, 0.48, 0.34, 0.22))
         front = self._profile(s, 12.0, (4.5, 3.0, 2.5, 2.0, 1.2)) - 7.0 * taper * reach**2 * 0.6
         back = taper * p.ala_depth_mm * (1.02 - 0.24 * reach**2) + 2.0 * (1 - taper)
+        # Beside the posterior foramina the lateral mass reaches as far back as the laminae do.
+        centre, _, half_depth = self._canal_axis(s)
+        foramen = self._profile(s, p.posterior_offsets_mm[0] * 1.05, p.posterior_offsets_mm)
+        away = 0.03 * np.maximum(u - foramen - 5.0, 0.0) ** 2 + 0.08 * np.maximum(foramen - 2.0 - u, 0.0) ** 2
+        away = away + 0.03 * np.maximum(0.8 * self.ends[1] - s, 0.0) ** 2
+        away = away + 0.1 * np.maximum(s - arc + p.hiatus_mm, 0.0) ** 2
+        shelf = centre + half_depth + 0.5 * p.lamina_thickness_mm - away
+        back = smooth_max(back, shelf, 3.0) + self._dorsal_relief(u, s) * taper**0.5
         lateral = smooth_max(side, smooth_max(front - v, v - back, 8.0), 5.0)
         fall = np.tan(np.radians(p.ala_slope_deg))
         rim = 0.5 * p.endplate_transverse_mm
         slope = fall * 6.0 * np.log1p(np.exp((u - rim) / 6.0))
         roof = h + p.ala_step_mm + slope + 0.012 * np.maximum(24.0 - v, 0.0) ** 2
         return smooth_max(lateral, roof / np.sqrt(1.0 + fall**2), 6.0)
+
+    def _dorsal_relief(self, u: FloatArray, s: FloatArray) -> FloatArray:
+        """Height (mm) of crests and grooves on the back of the lateral mass."""
+        p = self.parameters
+        foramen = self._profile(s, p.posterior_offsets_mm[0] * 1.05, p.posterior_offsets_mm)
+        outward = (u - foramen) / (0.5 + 0.5 * foramen / p.posterior_offsets_mm[0])
+        knobs = 0.5 - 0.5 * np.cos(2 * np.pi * self._profile_index(s))
+        lateral_crest = (1.4 + 2.2 * knobs) * _bump(outward, 9.5, 4.5)
+        groove = -1.6 * _bump(outward, 0.5, 4.0)
+        fossa = -3.2 * _bump(outward, 19.0, 6.0)
+        return np.asarray(lateral_crest + groove + fossa)
+
+    def _profile_index(self, s: FloatArray) -> FloatArray:
+        """0 at the promontory, 1 at the lower end of S1 and so on, smooth between."""
+        curve = PchipInterpolator([0.0, *self.ends], np.arange(6.0))
+        return np.asarray(curve(np.clip(s, 0.0, self.ends[-1])))
 
     def _arch(self, u: FloatArray, v: FloatArray, s: FloatArray, h: FloatArray) -> FloatArray:
         p = self.parameters
@@ -309,9 +343,10 @@ class ParametricSacrum:
         laminae = canal - p.lamina_thickness_mm
         height = p.crest_height_mm * (1.0 - 0.75 * np.clip(s / self.ends[3], 0.0, 1.0))
         knobs = np.sum([_bump(s, mid, 5.5) for mid in (np.array([0.62, 1.0, 1.0, 1.0]) * self.ends[:4] - [0, 9, 8, 7])], axis=0)
-        height = height * (0.45 + 0.55 * np.clip(knobs, 0, 1))
+        height = height * (0.25 + 0.75 * np.clip(knobs, 0, 1))
         crest_top = centre + half_depth + p.lamina_thickness_mm + height
-        crest = smooth_max(u - 2.8, smooth_max(v - crest_top, centre - v, 2.0), 3.0)
+        crest = smooth_max(u - 2.6 - 0.8 * knobs, smooth_max(v - crest_top, centre - v, 2.0), 4.0)
+        crest = smooth_max(crest, h + 15.0, 5.0)
         arch = smooth_min(laminae, crest, 5.0)
         roof = h + 9.0 + 0.012 * u**2
         arch = smooth_max(arch, roof, 4.0)
@@ -323,12 +358,15 @@ class ParametricSacrum:
         slope = np.radians(p.slope_deg)
         e = points[:, 1] * np.cos(slope) + points[:, 2] * np.sin(slope)
         centre = 0.5 * p.endplate_ap_mm + 9.0
-        a, b, c = (u - p.facet_offset_mm) / 7.5, (e - centre - 0.15 * (h + 8.0)) / 7.0, (h + 8.0) / 13.0
-        process = (np.sqrt(a**2 + b**2 + c**2 + 1e-12) - 1.0) * 7.0
+        # Turned by 40 degrees: the plate looks back and inward.
+        du, de = u - p.facet_offset_mm, e - centre
+        across, through = 0.77 * du + 0.64 * de, 0.77 * de - 0.64 * du
+        a, b, c = across / 9.0, (through - 0.2 * (h + 6.0)) / 5.5, (h + 9.0) / 12.5
+        process = ((a**2 + b**2 + np.abs(c) ** 2.5 + 1e-12) ** 0.45 - 1.0) * 5.5
         # A shallow hollow that looks back and inward: the joint face for L5.
-        du, de, dh = u - (p.facet_offset_mm - 7.5), e - (centre + 12.5), h - 1.0
-        hollow = 9.5 - np.sqrt(du**2 + de**2 + (0.7 * dh) ** 2 + 1e-12)
-        return smooth_max(process, hollow, 2.0)
+        du, de, dh = u - (p.facet_offset_mm - 9.5), e - (centre + 13.0), h - 1.0
+        hollow = 12.0 - np.sqrt(du**2 + de**2 + (0.7 * dh) ** 2 + 1e-12)
+        return smooth_max(process, hollow, 2.5)
 
     def _canal(self, u: FloatArray, v: FloatArray, s: FloatArray) -> FloatArray:
         centre, half_width, half_depth = self._canal_axis(s)
@@ -373,27 +411,38 @@ class ParametricSacrum:
         return float(np.radians(p.slope_deg + p.promontory_tilt_deg) - middle)
 
     def _foramen_axes(self, level: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """(u, v, s) of the anterior mouth, the meeting with the canal and the posterior mouth."""
+        """(u, v, s) of the anterior mouth, the meeting beside the canal and the posterior mouth."""
         p = self.parameters
         s = self.ends[level]
-        centre, half_width, half_depth = (float(q[0]) for q in self._canal_axis(np.array([s])))
+        centre, _, half_depth = (float(q[0]) for q in self._canal_axis(np.array([s])))
         front, back = p.anterior_offsets_mm[level], p.posterior_offsets_mm[level]
-        shift = (4.0, 1.5, -0.5, -2.0)[level]
-        rear = centre + half_depth + p.lamina_thickness_mm
-        inner = np.array([0.80 * half_width, centre - 0.1 * half_depth, s])
-        return np.array([front, 3.0, s]), inner, np.array([back, rear, s + shift])
+        shift = (2.0, 1.0, 0.0, -0.5)[level]
+        inner = np.array([back - 1.0, centre - 0.1 * half_depth, s])
+        mouth = self._surface_depth(front, s, -5.0, centre)
+        rear = self._surface_depth(back, s + shift, centre + 30.0, centre)
+        return np.array([front, mouth, s]), inner, np.array([back, rear, s + shift])
+
+    def _surface_depth(self, u: float, s: float, outside: float, inside: float) -> float:
+        """Depth at which the bone, its canal and foramina filled, ends between two depths."""
+        depth = np.linspace(inside, outside, 200)
+        value = self._bone(np.array([self.at(u, v, s) for v in depth]))
+        first = int(np.argmax(value > 0))
+        return float(np.interp(0.0, value[first - 1 : first + 1], depth[first - 1 : first + 1]))
+
+    @cached_property
+    def _foramen_paths(self) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
+        return [self._foramen_axes(k) for k in range(4)]
 
     def _foramina(self, u: FloatArray, v: FloatArray, s: FloatArray) -> FloatArray:
         p = self.parameters
         result = np.full(len(u), 50.0)
-        for k in range(4):
-            mouth, inner, rear = self._foramen_axes(k)
+        for k, (mouth, inner, rear) in enumerate(self._foramen_paths):
             front = (p.anterior_widths_mm[k], p.anterior_heights_mm[k])
             hind = (p.posterior_widths_mm[k], p.posterior_heights_mm[k])
-            middle = tuple(0.5 * min(a, b) + 0.4 * max(a, b) for a, b in zip(front, hind, strict=True))
-            for start, size, grown in ((mouth, front, 1.0), (rear, hind, 1.0)):
-                tube = self._tube(u, v, s, start, inner, size, middle if grown else size)
-                result = smooth_min(result, tube, 1.5)
+            middle = (0.5 * (front[0] + hind[0]), 0.5 * (front[1] + hind[1]))
+            result = smooth_min(result, self._tube(u, v, s, mouth, inner, front, middle), 1.5)
+            result = smooth_min(result, self._tube(u, v, s, rear, inner, hind, hind), 1.5)
+            result = smooth_min(result, self._tube(u, v, s, inner * [0.3, 1.0, 1.0], inner, middle, middle), 1.5)
         return result
 
     def _tube(
@@ -404,7 +453,7 @@ class ParametricSacrum:
         start: FloatArray,
         end: FloatArray,
         start_size: tuple[float, float],
-        end_size: tuple[float, ...],
+        end_size: tuple[float, float],
     ) -> FloatArray:
         """Elliptic tube from a mouth to the canal, prolonged outwards from the mouth."""
         du, dv = end[0] - start[0], end[1] - start[1]
@@ -416,7 +465,8 @@ class ParametricSacrum:
         height = 0.5 * (start_size[1] + (end_size[1] - start_size[1]) * inside)
         axis_s = start[2] + (end[2] - start[2]) * np.clip(t, 0.0, 1.0)
         across = np.hypot(u - start[0] - t * du, v - start[1] - t * dv)
-        along = (s - axis_s) * (1.0 + v / self.arc_radius)
+        stretch = 1.0 + v / self.arc_radius
+        along = (s - axis_s) * stretch / np.sqrt(1.0 + ((end[2] - start[2]) * stretch / length) ** 2)
         r = np.sqrt((across / width) ** 2 + (along / height) ** 2 + 1e-12)
         return (r - 1.0) * np.minimum(width, height)
 
@@ -441,16 +491,20 @@ class ParametricSacrum:
         """(n,) approximate signed distance in mm at (n, 3) points, negative inside."""
         points = np.atleast_2d(np.asarray(points, dtype=float))
         u, v, s = self.arc_coordinates(points)
+        void = smooth_min(self._canal(u, v, s), self._foramina(u, v, s), 2.0)
+        return smooth_max(self._bone(points), -void, 2.0)
+
+    def _bone(self, points: FloatArray) -> FloatArray:
+        """The solid before canal and foramina are taken out."""
+        u, v, s = self.arc_coordinates(points)
         h = points @ self.endplate_normal
         bodies = smooth_max(self._bodies(u, v, s), h, 2.0)
         wings = self._lateral_mass(u, v, s, h, self._ear(points))
-        bone = smooth_min(bodies, wings, 5.0)
+        bone = smooth_min(bodies, wings, 8.0)
         bone = smooth_min(bone, self._arch(u, v, s, h), 4.0)
-        bone = smooth_min(bone, self._facets(u, points, h), 4.0)
+        bone = smooth_min(bone, self._facets(u, points, h), 7.0)
         end = (s - self.ends[-1]) * (1.0 + v / self.arc_radius)
-        bone = smooth_max(bone, end, 3.0)
-        void = smooth_min(self._canal(u, v, s), self._foramina(u, v, s), 2.0)
-        return smooth_max(bone, -void, 2.5)
+        return smooth_max(bone, end, 3.0)
 
     @cached_property
     def landmarks(self) -> Landmarks:
@@ -495,13 +549,12 @@ class ParametricSacrum:
 
     def _foramen_corridor(self, level: int, sign: float) -> Corridor:
         p = self.parameters
-        mouth, inner, rear = self._foramen_axes(level)
-        path = np.array([mouth, 0.5 * (mouth + inner), inner, 0.5 * (rear + inner), rear])
+        mouth, inner, rear = self._foramen_paths[level]
+        path = np.array([mouth, 0.5 * (mouth + inner), inner, 0.45 * inner + 0.55 * rear, rear])
         front = min(p.anterior_widths_mm[level], p.anterior_heights_mm[level])
         hind = min(p.posterior_widths_mm[level], p.posterior_heights_mm[level])
-        middle = 0.5 * min(front, hind) + 0.4 * max(front, hind)
         points = np.array([self.at(sign * u, v, s) for u, v, s in path])
-        return Corridor(points, 0.5 * np.array([front, front, min(front, middle), hind, hind]))
+        return Corridor(points, 0.5 * np.array([front, front, hind, hind, hind]))
 
     def _auricular_face(self, sign: float) -> AuricularFace:
         p = self.parameters

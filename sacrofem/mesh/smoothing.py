@@ -25,7 +25,7 @@ def smoothed(
     """Points moved so that the worst tets become better; connectivity stays.
 
     Inner points move freely, points of the surface ``distance`` = 0 slide on it, points of the midplane stay in it
-    (``midplane``), and points on its rim stay where they are. A move counts only if it raises the worst quality among
+    (``midplane``). A move counts only if it raises the worst quality among
     the tets of its point.
 
     Parameters
