@@ -275,7 +275,12 @@ class Cement(Section):
         default="hashin-shtrikman", description="bone and cement to one modulus; the default is the lower bound"
     )
     spread: Literal["column", "ellipsoid", "flow"] = Field(default="column", description="shape of a bolus")
-    column_length_mm: float = Field(default=15.0, ge=0, le=80, description="of the axis of a column, back from the tip")
+    column_length_mm: float | None = Field(
+        default=None,
+        ge=0,
+        le=80,
+        description="of the axis of a column, back from the tip; not given: 15 short axis, 40 long axis",
+    )
     ellipsoid_aspect: float = Field(
         default=1.5, ge=1, le=5, description="long over short axis; the long one lies on the needle"
     )

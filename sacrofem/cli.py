@@ -320,8 +320,7 @@ def _read_from(file: Path | None) -> Iterator[None]:
     except InputError as error:
         if file is None or error.file is not None or error.field is None or error.field.startswith("--"):
             raise
-        given = {"field": error.field, "value": error.value, "mend": error.mend}
-        raise InputError(error.problem, file=file, **given) from error
+        raise InputError(error.problem, file=file, field=error.field, value=error.value, mend=error.mend) from error
 
 
 def _own_mesh(case: Case) -> Path | None:

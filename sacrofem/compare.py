@@ -171,17 +171,16 @@ def solve_model(model: Model, *, intact: bool = False, progress: Progress | None
         method="direct" if case.solver.method == "direct" else "auto",
         tolerance=case.solver.tolerance,
     )
-    broken = len(space.gap.areas) > 0
     bone, treated = model.bone, model.treated
     records: dict[str, Solved] = {}
     if intact:
         say("solving intact")
         records["intact"] = statics.solve("intact", bone.youngs, bone.poisson, None)
     say("solving before")
-    gap = model.gap(np.zeros_like(model.coverage)) if broken else None
+    gap = model.gap(np.zeros_like(model.coverage), bone)
     records["before"] = statics.solve("before", bone.youngs, bone.poisson, gap)
     say("solving after")
-    gap = model.gap(model.coverage) if broken else None
+    gap = model.gap(model.coverage, treated)
     records["after"] = statics.solve(
         "after", treated.youngs, treated.poisson, gap, fraction=model.region.fraction, coverage=model.coverage
     )

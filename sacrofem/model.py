@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -17,11 +17,11 @@ from sacrofem.bone.lesion import Lesion, lesion_bone_volume_fraction, lesion_den
 from sacrofem.case import Case
 from sacrofem.cement.mixture import CementMaterial, cement_material
 from sacrofem.cement.needle import Injection, Needle, long_axis_needles, short_axis_needles
-from sacrofem.cement.shapes import Column, Ellipsoid, Spread
+from sacrofem.cement.shapes import LONG_AXIS_COLUMN, SHORT_AXIS_COLUMN, Column, Ellipsoid, Spread
 from sacrofem.cement.spread import CementRegion, place_cement, spot_coverage
 from sacrofem.errors import InputError
 from sacrofem.mechanics.fragments import check_held
-from sacrofem.mechanics.interface import Filler, gap_stiffness
+from sacrofem.mechanics.interface import Filler, constriction_compliance, gap_stiffness
 from sacrofem.mechanics.loads import Load, Resultant, endplate_faces, face_centroid, load, load_resultant, load_vector
 from sacrofem.mechanics.materials import Elasticity, bone_elasticity, cemented_elasticity, cortex, cortical_membrane
 from sacrofem.mechanics.space import Space
@@ -106,9 +106,15 @@ class Model:
         """What `sacrofem check` prints."""
         return summary(self)
 
-    def gap(self, coverage: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Normal and tangential stiffness of the gap (p, q) where cement covers ``coverage`` of it."""
-        return gap_stiffness(coverage, self.case.fracture.aperture_mm, *self.fillers)
+    def gap(self, coverage: FloatArray, bone: Elasticity) -> tuple[FloatArray, FloatArray] | None:
+        """Normal and tangential stiffness of the gap (p, q) where cement covers ``coverage`` of it.
+
+        None without a fracture. ``bone`` is what stands on either side.
+        """
+        if not coverage.size:
+            return None
+        constriction = constriction_compliance(self.space, bone.youngs, coverage)
+        return gap_stiffness(coverage, self.case.fracture.aperture_mm, *self.fillers, constriction)
 
 
 def prepare(case: Case, progress: Progress | None = None) -> Model:
@@ -183,13 +189,21 @@ def prepare(case: Case, progress: Progress | None = None) -> Model:
         case, mesh, landmarks, space, bone, density, pores, region, coverage, cement, cortical_membrane(mesh, shell),
         supports, kind, resultant, load_vector(space, faces, resultant), lesion, lesion_fraction, warnings,
     )  # fmt: skip
-    check_held(space, supports, model.gap(np.zeros_like(coverage)) if coverage.size else None)
+    check_held(space, supports, model.gap(np.zeros_like(coverage), bone))
     return model
 
 
 def _parameters(case: Case) -> SacrumParameters:
     preset = SacrumParameters.preset(case.anatomy.sex)
-    return preset.with_(**case.anatomy.parameters) if case.anatomy.parameters else preset
+    given = case.anatomy.parameters
+    single = [item.name for item in fields(preset) if isinstance(getattr(preset, item.name), float)]
+    for name, value in given.items():
+        if name not in single:
+            raise InputError(
+                "no such dimension", field=f"anatomy.parameters.{name}", value=value, mend=f"use {', '.join(single)}"
+            )
+    changed: dict[str, Any] = dict(given)
+    return replace(preset, **changed)
 
 
 def _landmarks(case: Case, solid: ParametricSacrum) -> Landmarks:
@@ -203,10 +217,10 @@ def _landmarks(case: Case, solid: ParametricSacrum) -> Landmarks:
             raise InputError(
                 "no such landmark", field=f"anatomy.landmarks.{name}", mend=f"give any of {', '.join(simple)}"
             )
-    changed = {name: np.asarray(value, dtype=float) for name, value in given.items()}
+    changed: dict[str, Any] = {name: np.asarray(value, dtype=float) for name, value in given.items()}
     if "endplate_normal" in changed:
         changed["endplate_normal"] = changed["endplate_normal"] / np.linalg.norm(changed["endplate_normal"])
-    return cast(Landmarks, type(landmarks)(**{**vars(landmarks), **changed}))
+    return replace(landmarks, **changed)
 
 
 def _check_sets(case: Case, mesh: TetMesh) -> None:
@@ -240,6 +254,7 @@ def needle_plan(case: Case, landmarks: Landmarks, solid: ParametricSacrum | None
     if cement.volume_ml == 0:
         return ()
     planner = short_axis_needles if cement.approach == "short-axis" else long_axis_needles
+    inside = None if solid is None else solid.signed_distance
     needles = [
         needle
         for side in case.treated_sides
@@ -248,16 +263,27 @@ def needle_plan(case: Case, landmarks: Landmarks, solid: ParametricSacrum | None
             side,
             cement.needles,
             joint_distance_mm=case.fracture.joint_distance_mm,
-            signed_distance=None if solid is None else solid.signed_distance,
+            signed_distance=inside,
         )
     ]
+    if case.lesion.kind != "none" and case.fracture.zone == "none" and cement.needles == 1:
+        # Without a fracture the needle is for the lesion: same direction, tip in its centre.
+        needles = [_moved(needle, case.lesion.centre_mm) for needle in needles]
     return tuple(Injection(needle, cement.volume_ml / len(needles), _spread(case)) for needle in needles)
+
+
+def _moved(needle: Needle, tip: tuple[float, float, float]) -> Needle:
+    back = needle.length_mm * needle.direction
+    x, y, z = (float(t - b) for t, b in zip(tip, back, strict=True))
+    return Needle((x, y, z), tip, needle.gauge)
 
 
 def _spread(case: Case) -> Spread:
     if case.cement.spread == "ellipsoid":
         return Ellipsoid(case.cement.ellipsoid_aspect)
-    return Column(case.cement.column_length_mm)
+    if case.cement.column_length_mm is not None:
+        return Column(case.cement.column_length_mm)
+    return SHORT_AXIS_COLUMN if case.cement.approach == "short-axis" or case.cement.injections else LONG_AXIS_COLUMN
 
 
 def _place(
@@ -318,7 +344,7 @@ def summary(model: Model) -> dict[str, dict[str, Any]]:
             "elastic_faces": len(held.foundation_faces),
             "ligaments": len(held.ligaments),
         },
-        "warnings": dict(enumerate(model.warnings, 1)),
+        "warnings": {str(number): text for number, text in enumerate(model.warnings, 1)},
     }
 
 

@@ -1,1 +1,1 @@
-
+"""Where bone is: implicit solids with landmarks, named regions and corridors."""

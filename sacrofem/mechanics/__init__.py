@@ -1,1 +1,1 @@
-
+"""K u = f: materials, loads, supports, stiffness, gap law, solver and measures."""

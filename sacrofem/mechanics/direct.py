@@ -8,6 +8,7 @@ no package beyond NumPy's LAPACK: George 1973 (nested dissection), Duff & Reid 1
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -26,8 +27,8 @@ class _Front:
     start: int  # own nodes are contiguous in the elimination order
     stop: int
     border: IntArray  # elimination positions of later nodes that these touch
-    inverse: NDArray[np.floating]  # inverse of the Cholesky factor of the own block
-    below: NDArray[np.floating]  # factor of the border rows
+    inverse: NDArray[Any]  # inverse of the Cholesky factor of the own block
+    below: NDArray[Any]  # factor of the border rows
 
 
 @njit(cache=True)
@@ -66,7 +67,7 @@ def _extend_add(front, update, where):  # type: ignore[no-untyped-def]
 
 
 def dissect(
-    indptr: IntArray, indices: IntArray, coordinates: FloatArray, leaf: int = LEAF_NODES
+    indptr: IntArray, indices: NDArray[np.integer[Any]], coordinates: FloatArray, leaf: int = LEAF_NODES
 ) -> list[tuple[IntArray, int]]:
     """Nested dissection of a graph by its coordinates.
 
@@ -171,7 +172,7 @@ class MultifrontalCholesky:
                 start, stop, border, np.ascontiguousarray(inverse, self.dtype), np.ascontiguousarray(below, self.dtype)
             )
         )
-        return front[s:, s:] - below @ below.T
+        return np.asarray(front[s:, s:] - below @ below.T)
 
     @property
     def nbytes(self) -> int:
@@ -180,7 +181,7 @@ class MultifrontalCholesky:
 
     def solve(self, force: FloatArray) -> FloatArray:
         """(N, 3) solution of A x = force; force may have more columns, (N, 3, c)."""
-        x = np.asarray(force[self.order], dtype=self.dtype)
+        x: NDArray[Any] = np.asarray(force[self.order], dtype=self.dtype)
         columns = x.shape[2:]
         flat = x.reshape(len(x), 3, -1)
         c = flat.shape[2]
@@ -188,7 +189,7 @@ class MultifrontalCholesky:
             own = front.inverse @ flat[front.start : front.stop].reshape(-1, c)
             flat[front.start : front.stop] = own.reshape(-1, 3, c)
             if len(front.border):
-                flat[front.border] -= (front.below @ own).reshape(-1, 3, c)
+                flat[front.border] = flat[front.border] - (front.below @ own).reshape(-1, 3, c)
         for front in reversed(self._fronts):
             own = flat[front.start : front.stop].reshape(-1, c)
             if len(front.border):

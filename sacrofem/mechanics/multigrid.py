@@ -123,7 +123,7 @@ class PMultigrid:
         self._inverse = inverse.astype(np.float32)
         self._coarse = MultifrontalCholesky(coarse, space.mesh.points, single=True)
         self._r, self._p = (np.zeros((space.n_nodes, 3), np.float32) for _ in range(2))
-        self._upper = np.float32(1.1 * self._largest_eigenvalue())
+        self._upper = 1.1 * self._largest_eigenvalue()
 
     def _largest_eigenvalue(self) -> float:
         m = self._matrix

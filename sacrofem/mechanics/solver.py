@@ -161,7 +161,7 @@ class LinearSystem:
         Raises
         ------
         SolverError
-            If the true relative residual stays above 1e-8.
+            If the true relative residual stays above 1e-8, or the load is not finite.
         """
         start = perf_counter()
         base = np.zeros_like(force)
@@ -169,6 +169,8 @@ class LinearSystem:
             base[self.fixed] = prescribed[self.fixed]
         right = force - self.matrix.dot(base) if base.any() else force.copy()
         right[self.fixed] = 0.0
+        if not np.isfinite(right).all():
+            raise SolverError("a load or a prescribed displacement is not finite: run `sacrofem check`")
         scale = np.linalg.norm(right)
         x, iterations = conjugate_gradients(self._constrained, right, self._preconditioner, self.tolerance)
         for _ in range(3):

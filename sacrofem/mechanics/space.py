@@ -145,7 +145,7 @@ class Space:
         """(p, q, 3) displacement of side +1 less that of side -1 at the gap points, mm."""
         plus, minus = self.mesh.paired
         difference = displacement[self.face_nodes[plus]] - displacement[self.face_nodes[minus]]
-        return np.einsum("qa,pax->pqx", self.face_shape(self.gap.barycentric), difference)
+        return np.asarray(np.einsum("qa,pax->pqx", self.face_shape(self.gap.barycentric), difference))
 
 
 def lame(youngs: FloatArray, poisson: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -17,6 +17,7 @@ from sacrofem.mechanics.stiffness import Assembler, Membrane
 from sacrofem.mechanics.supports import Reactions, Supports, reactions
 from sacrofem.mesh.tetmesh import FloatArray, IntArray
 
+Gap = tuple[FloatArray, FloatArray] | None
 # Share of the load (and of load times height) that equilibrium may miss (DESIGN 5).
 BALANCE_LIMIT = 1e-7
 
@@ -57,9 +58,13 @@ class _Discrete:
     def coarse(self) -> Assembler:
         return Assembler(Space(self.space.mesh, 1))
 
-    def matrix(self, assembler: Assembler, youngs: FloatArray, poisson: FloatArray, gap: object) -> BlockMatrix:
+    def matrix(self, assembler: Assembler, youngs: FloatArray, poisson: FloatArray, gap: Gap) -> BlockMatrix:
         return assembler.matrix(
-            youngs, poisson, membrane=self.membrane, gap=gap, supports=self.supports  # type: ignore[arg-type]
+            youngs,
+            poisson,
+            membrane=self.membrane,
+            gap=gap,
+            supports=self.supports,
         )
 
 
@@ -113,9 +118,7 @@ class Statics:
             foundation_faces=number[self.supports.foundation_faces],
             spring_nodes=vertex[self.supports.spring_nodes],
         )
-        membrane = replace(
-            self.membrane, youngs=self.membrane.youngs[kept], thickness=self.membrane.thickness[kept]
-        )
+        membrane = replace(self.membrane, youngs=self.membrane.youngs[kept], thickness=self.membrane.thickness[kept])
         return _Discrete(tied, membrane, supports, force), node
 
     def solve(

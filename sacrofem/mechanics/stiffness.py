@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import njit, prange
+from numpy.typing import NDArray
 from skfem.quadrature import get_quadrature
 from skfem.refdom import RefTri
 
@@ -64,7 +65,7 @@ class Assembler:
         return np.column_stack([self.space.face_nodes[plus], self.space.face_nodes[minus]])
 
     @cached_property
-    def pattern(self) -> tuple[IntArray, IntArray]:
+    def pattern(self) -> tuple[IntArray, NDArray[np.int32]]:
         """Row pointers and columns of the blocks."""
         return node_pattern(self.space.n_nodes, self.space.connectivity, self.pair_nodes)
 
@@ -156,7 +157,8 @@ def membrane_matrices(space: Space, membrane: Membrane) -> FloatArray:
     faces = membrane.faces
     operator, areas = _membrane_strain_operator(space, faces)
     weight = areas * (membrane.youngs[faces] * membrane.thickness[faces])[:, None]
-    return np.einsum("fqid,fq,ij,fqje->fde", operator, weight, _plane_stress(membrane.poisson), operator, optimize=True)
+    law = _plane_stress(membrane.poisson)
+    return np.asarray(np.einsum("fqid,fq,ij,fqje->fde", operator, weight, law, operator, optimize=True))
 
 
 def membrane_stresses(
@@ -181,7 +183,7 @@ def _layer_matrices(
     nn = normals[:, :, None] * normals[:, None, :]
     blocks = np.einsum("fab,xy->faxby", tangent, np.eye(3)) + np.einsum("fab,fxy->faxby", excess, nn)
     a = shape.shape[1]
-    return blocks.reshape(len(areas), 3 * a, 3 * a)
+    return np.asarray(blocks.reshape(len(areas), 3 * a, 3 * a))
 
 
 def gap_matrices(space: Space, k_n: FloatArray, k_t: FloatArray) -> FloatArray:

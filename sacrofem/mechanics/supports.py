@@ -78,7 +78,7 @@ class Joint:
     small motion, joints slide, and the ilia, here fixed ground, give.
     """
 
-    modulus_mpa: float = 3.9
+    modulus_mpa: float = 4.3
     poisson: float = 0.4
     thickness_mm: float = 2.0
     ligament_factor: float = 0.033

@@ -20,7 +20,8 @@ def restricted(mesh: TetMesh, keep: BoolArray, cut: str = "cut") -> TetMesh:
     outside = boundary_faces(mesh.tets[keep])
     n = len(mesh.points)
     new = outside[~np.isin(face_codes(outside, n), face_codes(mesh.faces[kept], n))]
-    assert mesh.pair is not None and mesh.pair_side is not None
+    assert mesh.pair is not None
+    assert mesh.pair_side is not None
     both = np.bincount(mesh.pair[kept], minlength=int(mesh.pair.max(initial=0)) + 1) == 2
     paired = both[mesh.pair[kept]] & (mesh.pair[kept] > 0)
     pair = np.zeros(len(kept), np.int32)

@@ -35,8 +35,8 @@ def case_surfaces(case: Case, landmarks: Landmarks) -> tuple[FractureSurface, ..
     if fracture.zone != "none":
         named = fracture_surfaces(
             fracture.zone,
+            fracture.side,
             landmarks,
-            side=fracture.side,
             joint_distance_mm=fracture.joint_distance_mm,
             allow_near_joint=fracture.allow_near_joint,
             extent=fracture.extent,
@@ -74,9 +74,7 @@ def sacrum_mesh(
     names = {surface.name for surface in surfaces}
     mirrored = {_other_side(name) for name in names}
     if solid.symmetric and names == mirrored and not names & {"zone3"}:
-        half = mesh_half(
-            solid, size_mm=size_mm, regions=regions, lattice_mm=lattice_mm, hausdorff_mm=hausdorff_mm
-        )
+        half = mesh_half(solid, size_mm=size_mm, regions=regions, lattice_mm=lattice_mm, hausdorff_mm=hausdorff_mm)
         half = label_faces(half, solid.landmarks, auricular_outline=solid.auricular_distance)
         left = [surface for surface in surfaces if not surface.name.endswith("_right")]
         return mirror_and_join(cut(half, left, size_mm=fracture_size_mm) if left else half)
@@ -171,7 +169,8 @@ def _own(case: Case, landmarks: Landmarks, notes: list[str]) -> TetMesh:
         return mesh
     if any(not np.any(mesh.face_sets.get(name, False)) for name in ("endplate", "auricular_left")):
         raise InputError(
-            f"the mesh lacks the sets endplate and auricular_left; it has {', '.join(sorted(mesh.face_sets)) or 'none'}",
+            f"the mesh lacks the sets endplate and auricular_left; it has "
+            f"{', '.join(sorted(mesh.face_sets)) or 'none'}",
             file=path,
             field="anatomy.path",
             mend="name the loaded and the supported faces",

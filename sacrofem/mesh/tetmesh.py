@@ -64,7 +64,7 @@ class TetMesh:
 
     def __post_init__(self) -> None:
         def array(values: object, dtype: type, shape: tuple[int, ...]) -> NDArray[np.generic]:
-            result = np.array(values, dtype=dtype, order="C").reshape(shape)
+            result: NDArray[np.generic] = np.array(values, dtype=dtype, order="C").reshape(shape)
             result.flags.writeable = False
             return result
 
@@ -90,23 +90,23 @@ class TetMesh:
     def volumes(self) -> FloatArray:
         """(m,) signed volumes of the tets in mm³."""
         p = self.points[self.tets]
-        return np.linalg.det(p[:, 1:] - p[:, :1]) / 6.0
+        return np.asarray(np.linalg.det(p[:, 1:] - p[:, :1]) / 6.0)
 
     @property
     def centroids(self) -> FloatArray:
         """(m, 3) centroids of the tets in mm."""
-        return self.points[self.tets].mean(axis=1)
+        return np.asarray(self.points[self.tets].mean(axis=1))
 
     @property
     def face_normals(self) -> FloatArray:
         """(k, 3) unit right-hand normals of ``faces``."""
         normal = self._face_vectors()
-        return normal / np.linalg.norm(normal, axis=1, keepdims=True)
+        return np.asarray(normal / np.linalg.norm(normal, axis=1, keepdims=True))
 
     @property
     def face_areas(self) -> FloatArray:
         """(k,) areas of ``faces`` in mm²."""
-        return 0.5 * np.linalg.norm(self._face_vectors(), axis=1)
+        return np.asarray(0.5 * np.linalg.norm(self._face_vectors(), axis=1))
 
     def _face_vectors(self) -> FloatArray:
         p = self.points[self.faces]
@@ -162,7 +162,8 @@ class TetMesh:
         vertex = rank[vertex]
         keep = np.ones(len(self.faces), bool)
         keep[plus[tie]] = keep[minus[tie]] = False
-        assert self.pair is not None and self.pair_side is not None
+        assert self.pair is not None
+        assert self.pair_side is not None
         numbers, pair = np.unique(self.pair[keep], return_inverse=True)
         if len(numbers) and numbers[0] > 0:
             pair = pair + 1
@@ -172,7 +173,7 @@ class TetMesh:
             vertex[self.faces[keep]],
             self.tet_sets,
             {name: members[keep] for name, members in self.face_sets.items()},
-            pair,
+            pair.astype(np.int32),
             self.pair_side[keep],
         )
         return glued, vertex
@@ -195,7 +196,8 @@ class TetMesh:
         def name(text: str) -> str:
             return "_".join(swap.get(word, word) for word in text.split("_"))
 
-        assert self.pair is not None and self.pair_side is not None
+        assert self.pair is not None
+        assert self.pair_side is not None
         # A reflection turns right-hand normals round and reversing the corner order turns them back:
         # outward stays outward, and the normal of a pair still points from side -1 into side +1.
         return TetMesh(
@@ -216,4 +218,4 @@ def boundary_faces(tets: IntArray) -> IntArray:
     n = int(tets.max()) + 1 if len(tets) else 0
     code = (key[:, 0] * n + key[:, 1]) * n + key[:, 2]
     _, first, count = np.unique(code, return_index=True, return_counts=True)
-    return faces[np.sort(first[count == 1])]
+    return np.asarray(faces[np.sort(first[count == 1])])

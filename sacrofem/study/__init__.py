@@ -1,1 +1,1 @@
-
+"""Many comparisons."""
