@@ -78,10 +78,10 @@ class Joint:
     small motion, joints slide, and the ilia, here fixed ground, give.
     """
 
-    modulus_mpa: float = 4.3
+    modulus_mpa: float = 4.1
     poisson: float = 0.4
     thickness_mm: float = 2.0
-    ligament_factor: float = 0.033
+    ligament_factor: float = 0.036
 
     @property
     def normal_stiffness(self) -> float:
