@@ -1,0 +1,70 @@
+"""The reference cases reproduce their baselines, through the comparer of `sacrofem verify`."""
+
+import json
+
+import pytest
+
+from sacrofem import regression
+from sacrofem.errors import EnvironmentFailure, InputError
+
+QUICK = [case for case in regression.CASES if case.quick]
+SLOW = [case for case in regression.CASES if not case.quick]
+
+
+def _differences(reference):
+    path = regression.baselines_folder() / f"{reference.name}.json"
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    found = regression.values_of(reference)
+    assert found["sha256"] == stored["sha256"], "the reference mesh is not the one of the baseline"
+    return [str(d) for d in regression.compared(reference.name, stored, found)]
+
+
+@pytest.mark.parametrize("reference", QUICK[:3], ids=lambda r: r.name)
+def test_quick_baselines(reference):
+    assert _differences(reference) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reference", [*QUICK[3:], *SLOW], ids=lambda r: r.name)
+def test_slow_baselines(reference):
+    assert _differences(reference) == []
+
+
+def test_a_difference_is_found_and_named():
+    stored = {"values": {"before.slip_mean_um": {"value": 100.0, "tolerance": 1e-7}}}
+    found = {"values": {"before.slip_mean_um": {"value": 100.001, "tolerance": 1e-7}}}
+    (difference,) = regression.compared("case", stored, found)
+    assert "case: before.slip_mean_um is 100.001, stored 100.0" in str(difference)
+    assert list(regression.compared("case", stored, stored)) == []
+    missing = list(regression.compared("case", stored, {"values": {}}))
+    assert len(missing) == 1
+    assert missing[0].found is None
+
+
+def test_noise_in_what_is_zero_by_symmetry_is_no_difference():
+    stored = {
+        "values": {
+            "before.slip_mean_um": {"value": 100.0, "tolerance": 1e-7},
+            "before.opening_mean_um": {"value": 0.0, "tolerance": 1e-7},
+        }
+    }
+    found = json.loads(json.dumps(stored))
+    found["values"]["before.opening_mean_um"]["value"] = 1e-6
+    assert list(regression.compared("case", stored, found)) == []
+
+
+def test_baselines_change_only_on_purpose(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="--reason"):
+        regression.run(update=True)
+    monkeypatch.setattr(regression, "reference_folder", lambda: tmp_path / "_meshes")
+    with pytest.raises(EnvironmentFailure, match="only in a checkout"):
+        regression.run(update=True, reason="try")
+
+
+def test_every_baseline_has_a_case_and_an_entry_in_the_log():
+    folder = regression.baselines_folder()
+    names = {path.stem for path in folder.glob("*.json")} - {"log"}
+    assert names == {case.name for case in regression.CASES}
+    log = json.loads((folder / regression.LOG).read_text(encoding="utf-8"))
+    assert names <= {entry["case"] for change in log for entry in change["cases"]}
+    assert all(change["reason"].strip() for change in log)
