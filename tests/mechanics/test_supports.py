@@ -1,3 +1,5 @@
+import importlib.util
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -157,3 +159,19 @@ def test_ligaments_pull_where_anatomy_says():
     # about 4-5 cm and 6-7 cm in anatomy texts
     assert 25.0 < np.linalg.norm(left["sacrospinous"]) < 60.0
     assert 45.0 < np.linalg.norm(left["sacrotuberous"]) < 90.0
+
+
+@pytest.mark.slow
+def test_calibrated_joint_still_moves_as_published():
+    """On the coarse sacrum; bands of the acceptance in literature.md, target 15."""
+    script = Path(__file__).parents[2] / "studies" / "14_supports" / "calibrate.py"
+    spec = importlib.util.spec_from_file_location("calibrate", script)
+    calibrate = importlib.util.module_from_spec(spec)
+    sys.modules["calibrate"] = calibrate
+    spec.loader.exec_module(calibrate)
+    motions = calibrate.IntactSacrum("sacrum-coarse-intact", 2).motions(CALIBRATED_JOINT)
+    assert motions.nutation_deg == pytest.approx(1.38, rel=0.3)
+    assert motions.translation_mm == pytest.approx(0.3, rel=0.3)
+    assert motions.shares["left"] == pytest.approx(motions.shares["right"], rel=1e-6)
+    s2 = calibrate.ParametricSacrum(calibrate.SacrumParameters.preset("female")).landmarks.levels[1]
+    assert abs(motions.centre[1] - s2[2]) < 10.0
