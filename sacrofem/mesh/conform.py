@@ -128,7 +128,7 @@ def roots(level: Level, start: FloatArray, end: FloatArray, f0: FloatArray, f1: 
     return b
 
 
-def following(mesh: Complex, column: int, level: Level, edges: IntArray | None = None) -> Complex:
+def following(mesh: Complex, column: int, level: Level, edges: IntArray | None = None, snap: float = SNAP) -> Complex:
     """The mesh cut so that no edge (of those given) crosses ``level``; its values are kept in ``fields``.
 
     Corners on the surface have exactly 0 in that column.
@@ -144,8 +144,8 @@ def following(mesh: Complex, column: int, level: Level, edges: IntArray | None =
     crossing = value[start] * value[end] < 0
     start, end = start[crossing], end[crossing]
     where = roots(level, mesh.points[start], mesh.points[end], value[start], value[end])
-    value[start[where < SNAP]] = 0.0
-    value[end[where > 1 - SNAP]] = 0.0
+    value[start[where < snap]] = 0.0
+    value[end[where > 1 - snap]] = 0.0
     still = value[start] * value[end] < 0
     new = len(mesh.points)
     cut = bisected(replace(mesh, fields=fields), np.column_stack([start[still], end[still]]), where[still])
@@ -169,7 +169,9 @@ def interface(mesh: Complex, positive: BoolArray) -> IntArray:
     return below[np.isin(face_codes(below, n), face_codes(above, n))]
 
 
-def improved(mesh: Complex, size_mm: FloatArray, frozen: BoolArray, hausdorff_mm: float) -> Complex:
+def improved(
+    mesh: Complex, size_mm: FloatArray, frozen: BoolArray, hausdorff_mm: float, kept_edges: IntArray
+) -> Complex:
     """The tets made good again by Mmg; faces with references, and borders between references, are kept.
 
     Parameters
@@ -182,6 +184,8 @@ def improved(mesh: Complex, size_mm: FloatArray, frozen: BoolArray, hausdorff_mm
         Points that stay, with all tets and faces among them, to the last bit.
     hausdorff_mm
         How far the boundary may stray.
+    kept_edges : (e, 2) int
+        Edges that stay as they are.
 
     Returns
     -------
@@ -204,10 +208,15 @@ def improved(mesh: Complex, size_mm: FloatArray, frozen: BoolArray, hausdorff_mm
         return np.ascontiguousarray(values, dtype=np.int32)
 
     mmg = mmgpy.MmgMesh3D()
-    mmg.set_mesh_size(vertices=len(mesh.points), tetrahedra=len(mesh.tets), triangles=len(mesh.faces))
+    mmg.set_mesh_size(
+        vertices=len(mesh.points), tetrahedra=len(mesh.tets), triangles=len(mesh.faces), edges=len(kept_edges)
+    )
     mmg.set_vertices(np.ascontiguousarray(mesh.points))
     mmg.set_tetrahedra(int32(mesh.tets), int32(mesh.tet_refs))
     mmg.set_triangles(int32(mesh.faces), int32(mesh.face_refs))
+    if len(kept_edges):
+        mmg.set_edges(int32(kept_edges))
+        mmg.set_required_edges(int32(np.arange(len(kept_edges))))
     mmg.set_field("metric", np.ascontiguousarray(size_mm[:, None]))
     mmg.set_required_tetrahedra(int32(np.flatnonzero(frozen[mesh.tets].all(axis=1))))
     mmg.set_required_triangles(int32(np.flatnonzero(frozen[mesh.faces].all(axis=1))))
