@@ -1,0 +1,125 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from blocks_of_tets import box, opened, split_box
+from elasticity import at, faces_at, gap_of, held
+
+from sacrofem.errors import InputError
+from sacrofem.mechanics.fragments import check_held, pieces
+from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.supports import Supports
+
+
+@pytest.fixture(scope="module")
+def halves():
+    """A 20 x 20 x 40 mm block cut at z = 20; the upper piece is the first in no particular order."""
+    return Space(split_box((2, 2, 4), (20.0, 20.0, 40.0), 20.0), 2)
+
+
+def clamped(space):
+    return replace(Supports.none(space), fixed=held(space, (at(space, 2, 0.0), [0, 1, 2])))
+
+
+def message(space, supports, gap=None):
+    with pytest.raises(InputError) as error:
+        check_held(space, supports, gap)
+    return str(error.value)
+
+
+def test_pieces_are_separated_by_gaps(halves):
+    piece = pieces(halves)
+    upper = halves.mesh.centroids[:, 2] > 20.0
+    assert len(np.unique(piece[upper])) == len(np.unique(piece[~upper])) == 1
+    assert piece[upper][0] != piece[~upper][0]
+
+
+def test_a_partial_cut_leaves_one_piece():
+    mesh = opened(box((4, 2, 4), (20.0, 20.0, 40.0)), 20.0, lambda centres: centres[:, 0] < 10.0)
+    assert len(mesh.paired[0])
+    assert pieces(Space(mesh, 2)).max() == 0
+    space = Space(mesh, 2)
+    check_held(space, clamped(space), gap_of(space, 0.0))
+
+
+def test_a_whole_block_that_is_clamped_is_held():
+    space = Space(box((2, 2, 2), (20.0, 20.0, 20.0)), 2)
+    check_held(space, clamped(space), None)
+
+
+def test_a_block_without_supports_floats_in_six_ways():
+    space = Space(box((2, 2, 2), (20.0, 20.0, 20.0)), 2)
+    text = message(space, Supports.none(space))
+    assert "the bone floats: 6 of its motions" in text
+    assert text.startswith("supports")
+    assert "auricular" in text
+
+
+def test_a_fragment_is_named_with_volume_and_place(halves):
+    text = message(halves, clamped(halves), gap_of(halves, 0.0))
+    assert "a piece of 8.00 ml around (10, 10, 30) mm floats: 6 of its motions" in text
+    assert text.startswith("fracture.filler")
+    assert "cement" in text
+
+
+@pytest.mark.parametrize("stiffness", [1e-3, 0.5, 3e4])
+def test_a_filled_gap_holds_the_fragment(halves, stiffness):
+    check_held(halves, clamped(halves), gap_of(halves, stiffness))
+
+
+def test_a_gap_without_friction_lets_the_fragment_slide_and_spin(halves):
+    assert "3 of its motions" in message(halves, clamped(halves), gap_of(halves, 5.0, 0.0))
+
+
+def test_a_cement_bridge_on_one_face_holds_the_fragment(halves):
+    k_n, k_t = gap_of(halves, 0.0)
+    k_n[0] = k_t[0] = 3e3
+    check_held(halves, clamped(halves), (k_n, k_t))
+
+
+def test_two_fixed_nodes_leave_one_rotation():
+    space = Space(box((2, 2, 2), (20.0, 20.0, 20.0)), 2)
+    fixed = np.zeros((space.n_nodes, 3), bool)
+    corner, other, third = (int(np.flatnonzero((space.nodes == p).all(axis=1))[0]) for p in np.eye(3) * 20.0)
+    fixed[[corner, other]] = True
+    assert "1 of its motions" in message(space, replace(Supports.none(space), fixed=fixed))
+    fixed[third] = True
+    check_held(space, replace(Supports.none(space), fixed=fixed), None)
+
+
+def test_an_elastic_layer_holds_and_a_frictionless_one_does_not():
+    space = Space(box((2, 2, 2), (20.0, 20.0, 20.0)), 2)
+    faces = faces_at(space.mesh, 2, 0.0)
+    layer = replace(
+        Supports.none(space),
+        foundation_faces=faces,
+        foundation_normal=np.full(len(faces), 3.0),
+        foundation_tangent=np.full(len(faces), 0.5),
+    )
+    check_held(space, layer, None)
+    slippery = replace(layer, foundation_tangent=np.zeros(len(faces)))
+    assert "3 of its motions" in message(space, slippery)
+
+
+def test_six_springs_hold_and_five_do_not():
+    space = Space(box((2, 2, 2), (20.0, 20.0, 20.0)), 2)
+    a, b, c = (int(np.flatnonzero((space.nodes == p).all(axis=1))[0]) for p in np.eye(3) * 20.0)
+    nodes, axes = np.array([a, a, a, b, b, c]), np.array([0, 1, 2, 0, 2, 1])
+    springs = replace(
+        Supports.none(space), spring_nodes=nodes, spring_directions=np.eye(3)[axes], spring_stiffness=np.full(6, 40.0)
+    )
+    check_held(space, springs, None)
+    five = replace(
+        springs, spring_nodes=nodes[:5], spring_directions=np.eye(3)[axes][:5], spring_stiffness=np.full(5, 40.0)
+    )
+    assert "1 of its motions" in message(space, five)
+
+
+def test_the_upper_of_three_pieces_is_the_one_that_is_named():
+    mesh = opened(split_box((2, 2, 6), (20.0, 20.0, 60.0), 20.0), 40.0)
+    space = Space(mesh, 2)
+    k_n, k_t = gap_of(space, 5.0)
+    upper = space.gap.points[:, 0, 2] > 30.0
+    k_n[upper] = k_t[upper] = 0.0
+    assert "a piece of 8.00 ml around (10, 10, 50) mm" in message(space, clamped(space), (k_n, k_t))
+    assert "a piece of 8.00 ml around (10, 10, 30) mm" not in message(space, clamped(space), (k_n, k_t))
