@@ -201,7 +201,7 @@ class Lesion(Section):
         default="none", description="ellipsoid, or graded around a centre"
     )
     centre_mm: Vector = Field(
-        default=(30.0, 10.0, -22.0), description="anatomical frame: x left, y posterior, z superior"
+        default=(37.0, 26.0, -19.0), description="anatomical frame: x left, y posterior, z superior"
     )
     radii_mm: Vector = Field(default=(12.0, 10.0, 12.0), description="half-axes along x, y, z")
     density_factor: float = Field(

@@ -1,0 +1,223 @@
+"""The main job on the tiny mesh: identities that hold whatever the mesh, and the shape of the result.
+
+P1 elements, because an identity of linear elasticity does not depend on the order and P1 is quick.
+"""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sacrofem import Case, InputError
+from sacrofem.compare import Comparison, compare, solve_model
+from sacrofem.mechanics.catalogue import MEASURES
+from sacrofem.mechanics.interface import Filler
+from sacrofem.mechanics.materials import Elasticity
+from sacrofem.model import prepare
+
+TINY = {"mesh.reference": "tiny", "mesh.order": 1, "solver.tolerance": 1e-12}
+
+
+def tiny(preset="sif-bilateral", **changes):
+    return Case.preset(preset).with_(**TINY).with_(**changes)
+
+
+@pytest.fixture(scope="module")
+def bilateral() -> Comparison:
+    return compare(tiny(), intact=True)
+
+
+@pytest.fixture(scope="module")
+def unilateral_model():
+    return prepare(tiny("sif-unilateral"))
+
+
+def close(a, b, relative):
+    for key, value in a.items():
+        if value is None:
+            assert b[key] is None, key
+        else:
+            assert b[key] == pytest.approx(value, rel=relative, abs=relative * 1e-3), key
+
+
+# ------------------------------------------------------------------ what comes out
+def test_every_measure_is_there_in_every_state(bilateral):
+    for values in (bilateral.before, bilateral.after, bilateral.change, bilateral.intact):
+        assert set(values) == set(MEASURES)
+    for key, value in bilateral.after.items():
+        assert value is not None or key in bilateral.reasons, key
+
+
+def test_json_has_the_schema_and_no_nan(bilateral):
+    content = json.loads(json.dumps(bilateral.to_json(), allow_nan=False))
+    assert set(content) >= {
+        "schema", "case", "before", "after", "change", "intact", "fractures", "mesh_band", "input_range",
+        "cement", "mesh", "solver", "checks", "safety", "warnings",
+    }  # fmt: skip
+    assert set(content["fractures"]) == {"zone1_left", "zone1_right"}
+    assert set(content["mesh"]) == {"nodes", "tets", "dofs", "volume_ml", "min_quality"}
+    assert Case.from_dict(content["case"]) == bilateral.case
+
+
+def test_every_solve_balances(bilateral):
+    for solved in bilateral.records.values():
+        assert solved.checks["residual"] <= 1e-11
+        assert solved.checks["force"] <= 1e-9
+        assert solved.checks["moment"] <= 1e-9
+        assert solved.checks["energy"] <= 1e-9
+
+
+def test_volume_is_placed_and_split(bilateral):
+    cement = bilateral.cement
+    assert cement["placed_ml"] == pytest.approx(4.1, rel=1e-6)
+    assert cement["in_bone_ml"] + cement["in_gap_ml"] + cement["in_lesion_ml"] == pytest.approx(cement["placed_ml"])
+    assert cement["requested_ml"] == pytest.approx(cement["placed_ml"] + cement["withheld_ml"], rel=1e-6)
+    assert cement["in_gap_ml"] > 0
+
+
+def test_cement_cannot_raise_the_energy_and_fracture_cannot_lower_it(bilateral):
+    """Minimum of potential energy: stiffer anywhere means less compliance (literature, section 10)."""
+    key = "strain_energy_nmm"
+    assert bilateral.intact[key] < bilateral.before[key]
+    assert bilateral.after[key] < bilateral.before[key]
+    assert bilateral.change["micromotion_mean_um"] < 0
+
+
+def test_symmetric_case_gives_symmetric_answers(bilateral):
+    for state in ("before", "after"):
+        close(bilateral.fractures["zone1_left"][state], bilateral.fractures["zone1_right"][state], 1e-8)
+        values = getattr(bilateral, state)
+        assert values["reaction_share_left"] == pytest.approx(values["reaction_share_right"], rel=1e-8)
+    shares = [bilateral.before[f"reaction_share_{part}"] for part in ("left", "right", "ligaments")]
+    assert sum(shares) == pytest.approx(1.0, rel=1e-9)
+
+
+def test_intact_state_has_no_micromotion(bilateral):
+    assert bilateral.intact["micromotion_max_um"] == pytest.approx(0.0, abs=1e-9)
+    assert 0 < bilateral.intact["fragment_motion_um"] < bilateral.before["fragment_motion_um"]
+
+
+# ------------------------------------------------------------------ identities
+def test_left_and_right_mirror(unilateral_model):
+    """The mirrored mesh and case give the mirrored answer (1e-8)."""
+    left = solve_model(unilateral_model)
+    right = compare(tiny("sif-unilateral").on_side("right"))
+    swapped = {"reaction_share_left": "reaction_share_right", "reaction_share_right": "reaction_share_left"}
+    for state in ("before", "after"):
+        a, b = getattr(left, state), getattr(right, state)
+        close({swapped.get(key, key): value for key, value in a.items()}, b, 1e-8)
+
+
+def test_twice_the_load_doubles_everything(unilateral_model):
+    one = solve_model(unilateral_model)
+    two = solve_model(replace(unilateral_model, force=2 * unilateral_model.force))
+    np.testing.assert_allclose(
+        two.states["after"].displacement, 2 * one.states["after"].displacement, rtol=0, atol=1e-9
+    )
+    assert two.after["strain_energy_nmm"] == pytest.approx(4 * one.after["strain_energy_nmm"], rel=1e-9)
+    assert two.change["micromotion_mean_um"] == pytest.approx(one.change["micromotion_mean_um"], rel=1e-8)
+
+
+def test_every_modulus_times_c_divides_displacement_by_c(unilateral_model):
+    c = 3.0
+    m = unilateral_model
+    one = solve_model(m)
+    scaled = replace(
+        m,
+        bone=replace(m.bone, youngs=c * m.bone.youngs),
+        cement=replace(m.cement, modulus_mpa=c * m.cement.modulus_mpa),
+        membrane=replace(m.membrane, youngs=c * m.membrane.youngs),
+        supports=replace(
+            m.supports,
+            foundation_normal=c * m.supports.foundation_normal,
+            foundation_tangent=c * m.supports.foundation_tangent,
+            spring_stiffness=c * m.supports.spring_stiffness,
+        ),
+        case=m.case.with_(fracture__filler_modulus_mpa=c * m.case.fracture.modulus_mpa),
+    )
+    two = solve_model(scaled)
+    assert two.before["micromotion_mean_um"] * c == pytest.approx(one.before["micromotion_mean_um"], rel=1e-9)
+    assert two.after["micromotion_mean_um"] * c == pytest.approx(one.after["micromotion_mean_um"], rel=1e-9)
+    assert two.after["fracture_von_mises_p95_mpa"] == pytest.approx(one.after["fracture_von_mises_p95_mpa"], rel=1e-8)
+
+
+def test_cement_like_the_bone_and_the_filler_changes_nothing(unilateral_model):
+    """Cement with the bone's E and ν in bone and the filler's own law in the gap is no treatment (1e-10)."""
+    m = unilateral_model
+
+    class Null(type(m)):  # type: ignore[misc]
+        @property
+        def treated(self) -> Elasticity:
+            return self.bone
+
+        @property
+        def fillers(self) -> tuple[Filler, Filler]:
+            filler = super().fillers[0]
+            return filler, filler
+
+    null = Null(**{name: getattr(m, name) for name in m.__dataclass_fields__})
+    assert null.region.fraction.max() > 0.9
+    assert null.coverage.max() > 0.9
+    result = solve_model(null)
+    close(result.before, result.after, 1e-10)
+
+
+def test_a_very_stiff_gap_is_no_fracture(unilateral_model):
+    """Splitting and gluing with a very stiff law reproduces the intact solution to 1e-6 (the error falls as 1/k)."""
+    from sacrofem.mechanics.statics import Statics
+
+    m = unilateral_model
+    statics = Statics(m.space, m.membrane, m.supports, m.force, tolerance=1e-12)
+    tied = statics.solve("intact", m.bone.youngs, m.bone.poisson, None).state.displacement
+    stiff = np.full(m.space.gap.areas.shape, 3e7)
+    glued = statics.solve("before", m.bone.youngs, m.bone.poisson, (stiff, stiff)).state.displacement
+    assert np.abs(glued - tied).max() < 1e-6 * np.abs(tied).max()
+
+
+# ------------------------------------------------------------------ other cases
+def test_without_cement_in_the_gap_micromotion_falls_less():
+    bonded = compare(tiny("sif-unilateral"))
+    none = compare(tiny("sif-unilateral", **{"cement.in_gap": "none"}))
+    assert none.cement["in_gap_ml"] == 0
+    assert none.states["after"].coverage.max() == 0
+    # Stiffer bone beside an untouched gap hardly moves the gap, in either direction.
+    assert bonded.change["micromotion_mean_um"] < -0.1
+    assert abs(none.change["micromotion_mean_um"]) < 0.05
+    assert none.after["strain_energy_nmm"] < none.before["strain_energy_nmm"]
+
+
+@pytest.mark.parametrize("preset", ["lytic-focal", "lytic-infiltrative"])
+def test_a_lesion_is_cemented_and_compared(preset):
+    result = compare(tiny(preset))
+    assert result.before["micromotion_mean_um"] is None
+    assert "no fracture" in result.reasons["micromotion_mean_um"]
+    assert result.cement["in_lesion_ml"] > 0.3 * result.cement["placed_ml"]
+    assert result.after["strain_energy_nmm"] < result.before["strain_energy_nmm"]
+    assert result.before["lesion_von_mises_p95_mpa"] > 0
+
+
+def test_hemisacrum_with_a_front_and_a_spot():
+    result = compare(tiny("hemisacrum-one-legged"))
+    mesh = result.mesh
+    assert mesh.points[:, 0].min() >= 0
+    assert mesh.face_sets["cut"].any()
+    assert not result.model.membrane.thickness[mesh.face_sets["cut"]].any()
+    assert result.before["front_max_principal_p95_mpa"] > 0
+    assert result.region.fraction.max() == 0
+    assert result.states["after"].coverage.max() == 1
+    assert result.change["micromotion_mean_um"] < 0
+    assert result.before["reaction_share_left"] == pytest.approx(1.0, rel=1e-8)
+
+
+def test_an_open_gap_that_frees_a_fragment_is_refused():
+    case = tiny(**{"fracture.filler": "open", "supports.ligaments": False})
+    with pytest.raises(InputError, match=r"ml around .* floats"):
+        prepare(case)
+
+
+def test_preview_and_assumptions_are_said(bilateral):
+    text = " ".join(bilateral.warnings)
+    assert "P1 is a preview" in text
+    assert "bonded" in text
+    assert "on the modulus floor" in text
