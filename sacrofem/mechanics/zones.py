@@ -204,15 +204,14 @@ class _Field:
         self.fraction = np.repeat(fraction, weights.shape[1])
         self.usable = np.ones(len(self.points), dtype=bool)
 
-    def nearest(self, samples: FloatArray, reach: float) -> tuple[FloatArray, IntArray]:
-        """Distance to the samples (inf beyond reach) and the nearest one."""
+    def nearest(self, samples: FloatArray, reach: float) -> FloatArray:
+        """Distance to the samples, inf beyond reach."""
         distance = np.full(len(self.points), np.inf)
-        index = np.full(len(self.points), -1)
         if len(samples):
             box = (self.points >= samples.min(axis=0) - reach) & (self.points <= samples.max(axis=0) + reach)
             near = np.flatnonzero(box.all(axis=1))
-            distance[near], index[near] = cKDTree(samples).query(self.points[near], distance_upper_bound=reach)
-        return distance, index
+            distance[near] = cKDTree(samples).query(self.points[near], distance_upper_bound=reach)[0]
+        return distance
 
     def zone(self, mask: BoolArray, empty: str, *, keep_cement: bool = False) -> Zone:
         """The usable points of a mask, weighted by what is no cement."""
@@ -268,7 +267,7 @@ def build_zones(
     field = _Field(space, np.zeros(len(mesh.tets)) if plan is None else plan.fraction)
     held = support_faces(mesh) if supports is None else supports
     support_samples = sampled_triangles(mesh.points[mesh.faces[held]])[0]
-    to_support = field.nearest(support_samples, YIELD_SUPPORT_MM + 1e-6)[0]
+    to_support = field.nearest(support_samples, YIELD_SUPPORT_MM + 1e-6)
     field.usable = to_support > SUPPORT_MM
 
     pairs = fracture_pairs(mesh)
@@ -312,17 +311,30 @@ def _fracture_masks(
 ) -> tuple[BoolArray, BoolArray, tuple[BoolArray, BoolArray]]:
     plus = mesh.paired[0][chosen]
     samples, owner = sampled_triangles(mesh.points[mesh.faces[plus]])
-    distance, nearest = field.nearest(samples, LAYER_MM[1] + 1e-6)
-    front = field.nearest(sampled_edges(mesh.points[front_edges(mesh, chosen)]), NEAR_MM + 1e-6)[0] <= NEAR_MM
+    distance = field.nearest(samples, LAYER_MM[1] + 1e-6)
+    front = field.nearest(sampled_edges(mesh.points[front_edges(mesh, chosen)]), NEAR_MM + 1e-6) <= NEAR_MM
     candidates = np.flatnonzero((distance >= LAYER_MM[0]) & (distance <= LAYER_MM[1]))
-    away = field.points[candidates] - samples[nearest[candidates]]
-    height = np.einsum("nx,nx->n", away, mesh.face_normals[plus][owner[nearest[candidates]]])
+    away, normal = _nearest_normal(field.points[candidates], samples, mesh.face_normals[plus][owner])
+    height = np.einsum("nx,nx->n", away, normal)
     # Beyond a front or beside the fracture no side can be told.
     clear = np.abs(height) >= 0.7 * distance[candidates]
     above, below = np.zeros(len(distance), dtype=bool), np.zeros(len(distance), dtype=bool)
     above[candidates[clear & (height > 0)]] = True
     below[candidates[clear & (height < 0)]] = True
     return distance <= NEAR_MM, front, (above, below)
+
+
+def _nearest_normal(points: FloatArray, samples: FloatArray, normals: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Vector from the nearest sample to each point, and the mean normal of all samples that coincide there.
+
+    Faces share the samples on their edges; taking any one of them would let the numbering decide.
+    """
+    if len(samples) == 0 or len(points) == 0:
+        return np.zeros((len(points), 3)), np.zeros((len(points), 3))
+    distance, index = cKDTree(samples).query(points, k=np.arange(1, min(16, len(samples)) + 1))
+    same = distance <= distance[:, :1] + 1e-9
+    total = np.einsum("nk,nkx->nx", same.astype(float), normals[index])
+    return points - samples[index[:, 0]], np.asarray(total / np.linalg.norm(total, axis=1, keepdims=True))
 
 
 def membrane_points(space: Space, faces: IntArray) -> FloatArray:
@@ -361,7 +373,7 @@ def _pericement(field: _Field, mesh: TetMesh, plan: ReferencePlan | None) -> dic
     inside = field.fraction >= 0.5
     radius = (3.0 * plan.volume_ml * 1000.0 / (4.0 * np.pi)) ** (1.0 / 3.0)
     border = mesh.points[boundary_faces(mesh.tets[full])]
-    shell = (field.nearest(sampled_triangles(border)[0], radius)[0] <= radius) & ~inside
+    shell = (field.nearest(sampled_triangles(border)[0], radius) <= radius) & ~inside
     return {
         # Cement is what these two are about, so none of it is taken out.
         "pericement_inside": field.zone(inside, "cement lies at the supports only", keep_cement=True),

@@ -1,6 +1,7 @@
 import importlib.util
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest

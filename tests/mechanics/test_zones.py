@@ -216,6 +216,30 @@ def test_zones_of_a_mirrored_mesh_are_mirrored():
     for name, zone in zones.volume.items():
         twin = mirror.volume[name.replace("left", "right")]
         assert twin.weight.sum() == pytest.approx(zone.weight.sum(), rel=1e-12), name
+    ours, theirs = zones.layers["zone1_left"], mirror.layers["zone1_right"]
+    for side in ("plus", "minus"):
+        np.testing.assert_allclose(getattr(ours, side).weight.sum(), getattr(theirs, side).weight.sum(), rtol=1e-12)
+
+
+def test_sides_do_not_depend_on_the_numbering():
+    """On a bent fracture the nearest points lie on edges, which faces of different slope share."""
+    mesh = cut_box()
+    points = mesh.points.copy()
+    points[:, 2] += 0.4 * np.abs(points[:, 0] - 10.0)
+    bent = replace(mesh, points=points)
+    order = np.random.default_rng(0).permutation(len(bent.faces))
+    shuffled = replace(
+        bent,
+        faces=bent.faces[order],
+        pair=bent.pair[order],
+        pair_side=bent.pair_side[order],
+        face_sets={name: members[order] for name, members in bent.face_sets.items()},
+    )
+    for side in ("plus", "minus"):
+        a, b = (
+            getattr(build_zones(Space(m, 2), supports=NONE).layers["zone1_left"], side).index for m in (bent, shuffled)
+        )
+        np.testing.assert_array_equal(a, b)
 
 
 def test_pairs_without_a_name_are_a_fracture_too():
