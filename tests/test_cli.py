@@ -70,6 +70,19 @@ def test_compare_prints_a_table(engine, capsys):
     assert engine.given == [Case()]
 
 
+def test_numbers_are_never_cut_on_a_narrow_terminal():
+    from rich.console import Console
+
+    from sacrofem.report.table import HEADLINES, rows, terminal_table
+
+    before, after = dict.fromkeys(HEADLINES, -12345.678), dict.fromkeys(HEADLINES, -23456.789)
+    page = Console(width=72, force_terminal=False)
+    with page.capture() as text:
+        page.print(terminal_table(rows(before, after, dict.fromkeys(HEADLINES, -0.4567), before), intact=True))
+    assert "…" not in text.get()
+    assert text.get().count("-45.7 %") == len(HEADLINES)
+
+
 def test_compare_prints_intact_when_asked(engine, capsys):
     assert cli.main(["compare", "--intact"]) == 0
     out = capsys.readouterr().out

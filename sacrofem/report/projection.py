@@ -163,8 +163,12 @@ def raster(
         return np.asarray(canvas.buffer_rgba())[..., :3] / 255.0
 
     # Opacity is painted like a colour, in a second picture: translucent paint would show every shared edge.
-    alpha = painted(np.repeat(colours[order, 3:], 3, axis=1))[..., :1]
-    image = np.concatenate([painted(colours[order, :3]) * alpha, alpha], axis=2)
+    colour = painted(np.maximum(colours[order, :3], 1 / 255))
+    if (colours[:, 3] == 1).all():
+        alpha = (colour > 0).any(axis=2, keepdims=True).astype(float)
+    else:
+        alpha = painted(np.repeat(colours[order, 3:], 3, axis=1))[..., :1]
+    image = np.concatenate([colour * alpha, alpha], axis=2)
     h, w = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
     return np.asarray(image[:h, :w].reshape(h // 2, 2, w // 2, 2, 4).mean(axis=(1, 3)))
 
