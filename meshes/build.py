@@ -46,8 +46,8 @@ class Recipe:
 
 RECIPES = {
     "tiny": Recipe(size_mm=20.0, hausdorff_mm=1.5, fracture_size_mm=5.0),
-    "coarse": Recipe(size_mm=7.0, hausdorff_mm=0.6, fracture_size_mm=2.5),
-    "medium": Recipe(size_mm=4.2, hausdorff_mm=0.25, fracture_size_mm=1.6),
+    "coarse": Recipe(size_mm=6.5, hausdorff_mm=0.6, fracture_size_mm=2.5),
+    "medium": Recipe(size_mm=3.8, hausdorff_mm=0.25, fracture_size_mm=1.6),
 }
 
 
@@ -63,7 +63,7 @@ def intact(recipe: Recipe) -> TetMesh:
 def bilateral(recipe: Recipe) -> TetMesh:
     solid = ParametricSacrum()
     surfaces = fracture_surfaces("zone1", "left", solid.landmarks)
-    regions = [SizeRegion(partial(distance_to, s), recipe.fracture_size_mm, gradation=0.35) for s in surfaces]
+    regions = [SizeRegion(partial(distance_to, s), recipe.fracture_size_mm, gradation=0.7) for s in surfaces]
     half = mesh_half(solid, size_mm=recipe.size_mm, hausdorff_mm=recipe.hausdorff_mm, regions=regions)
     return labelled(cut(half, surfaces), solid)
 

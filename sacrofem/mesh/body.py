@@ -111,7 +111,7 @@ def mesh_half(
     points, tets = _cut_lattice(solid, lattice_mm)
     tolerance = 0.1 * size_mm if hausdorff_mm is None else hausdorff_mm
     finest = min([size_mm, *(region.size_mm for region in regions)])
-    options = {"hausd": tolerance, "hgrad": 1.4, "ar": 60.0, "hmin": 0.3 * finest}
+    options = {"hausd": tolerance, "hgrad": 1.7, "ar": 60.0, "hmin": 0.3 * finest}
     best = 0.0
     for turn in range(MOST_PASSES):
         points, tets = _remeshed(points, tets, size_map(points, size_mm, regions), solid.symmetric, options)
