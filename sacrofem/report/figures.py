@@ -130,11 +130,11 @@ def _cement(mesh: TetMesh, fraction: FloatArray | None) -> tuple[FloatArray, Int
 def _page(ax: Any, points: FloatArray, title: str, margins: tuple[str, str] = ("", "")) -> None:
     low, high = points.min(axis=0), points.max(axis=0)
     pad = 0.04 * float((high - low).max())
-    ax.set(xlim=(low[0] - pad, high[0] + pad), ylim=(low[1] - 3 * pad, high[1] + pad), aspect="equal")
+    ax.set(xlim=(low[0] - pad, high[0] + pad), ylim=(low[1] - 3 * pad, high[1] + 3 * pad), aspect="equal")
     ax.set_axis_off()
     ax.set_title(title, fontsize=10)
     for x, text, side in ((low[0], margins[0], "left"), (high[0], margins[1], "right")):
-        ax.text(x, high[1], text, ha=side, va="top", fontsize=10, color="0.35")
+        ax.text(x, high[1] + pad, text, ha=side, va="bottom", fontsize=10, color="0.35")
     bar = 20.0
     ax.plot([low[0], low[0] + bar], [low[1] - 2 * pad] * 2, color="0.2", lw=2, solid_capstyle="butt")
     ax.text(low[0] + bar + pad, low[1] - 2 * pad, "20 mm", va="center", fontsize=8, color="0.2")
@@ -169,6 +169,8 @@ def section_figure(
     point = _focus(mesh, fraction) if point is None else np.asarray(point, float)
     normal = _endplate_normal(mesh) if normal is None else np.asarray(normal, float)
     x = np.array([1.0, 0.0, 0.0])
+    # Both planes hold the left-right axis: moved along it they stay, and the page counts from the midline.
+    point = point * [0.0, 1.0, 1.0]
     planes = {
         "parallel to the S1 endplate": project.Plane(point, x, np.cross(normal, x)),
         "coronal, along the endplate normal": project.Plane(point, x, normal),

@@ -61,6 +61,13 @@ def test_section_shares_one_scale_of_bone_and_draws_both_outlines():
     assert pixels(figure).std() > 0.05
 
 
+def test_section_counts_from_the_midline_wherever_it_looks():
+    values = np.ones(len(MESH.tets))
+    figure = figures.section_figure(MESH, values, values, point=np.array([17.0, 10.0, 10.0]))
+    low, high = figure.axes[0].get_xlim()
+    assert (low, high) == pytest.approx((-3.0, 23.0))
+
+
 def test_section_of_a_bone_without_fracture():
     mesh = box((3, 3, 3), (20.0, 20.0, 20.0))
     values = np.ones(len(mesh.tets))
