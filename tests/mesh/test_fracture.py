@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from lattices import lattice
 
+from sacrofem.anatomy.sacrum import ParametricSacrum, SacrumParameters
 from sacrofem.errors import InputError
 from sacrofem.mesh.body import mesh_solid
-from sacrofem.mesh.fracture import FractureSurface, cut, plane
-from sacrofem.mesh.quality import check_mesh, components, element_quality
+from sacrofem.mesh.files import reference_mesh
+from sacrofem.mesh.fracture import FractureSurface, cut, fracture_surfaces, plane
+from sacrofem.mesh.quality import check_mesh, components, element_quality, genus
 from sacrofem.mesh.split import mirror_and_join
 
 
@@ -235,3 +237,28 @@ def test_meshes_and_names_that_cannot_be_cut_are_refused(cube):
         cut(cube, [middle], size_mm=0.0)
     with pytest.raises(InputError, match="has no direction"):
         plane("flat", [0, 0, 0], [0, 0, 0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("zone", "options", "count"),
+    [
+        ("zone1", {}, 3),
+        ("zone1", {"extent": 0.6}, 1),
+        ("zone2", {}, 3),
+        ("zone3", {}, 2),
+        ("transverse", {}, 2),
+        ("H", {}, 4),
+        ("U", {}, 2),
+    ],
+)
+def test_patterns_of_the_sacrum(zone, options, count):
+    sacrum = reference_mesh("sacrum-coarse-intact")
+    landmarks = ParametricSacrum(SacrumParameters.preset("female")).landmarks
+    mesh = cut(sacrum, fracture_surfaces(zone, "both", landmarks, **options))
+    assert_sound(mesh, sacrum)
+    assert pieces(mesh) == count
+    assert genus(mesh) == genus(sacrum) == 17
+    for name in ("endplate", "auricular_left", "auricular_right"):
+        before, after = (some.face_areas[some.face_sets[name]].sum() for some in (sacrum, mesh))
+        assert after == pytest.approx(before, rel=0.01)
