@@ -14,14 +14,17 @@ def available_cores() -> int:
 
 @contextmanager
 def threads(number: int | None) -> Iterator[int]:
-    """Let BLAS and numba use ``number`` threads (default: the cores available) inside the block.
+    """Let ``number`` threads (default: the cores available) work inside the block.
+
+    They are numba's. BLAS gets one: its own threads go on spinning after each call and take the
+    cores from the kernels, which made factorising ten times slower on a busy machine.
 
     Yields
     ------
     int
         The number in force.
     """
-    # Idle OpenMP threads that spin would slow every BLAS call between our kernels.
+    # Idle OpenMP threads must not spin either; read when the first kernel runs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import numba
     from threadpoolctl import threadpool_limits
@@ -30,7 +33,7 @@ def threads(number: int | None) -> Iterator[int]:
     before = numba.get_num_threads()
     numba.set_num_threads(wanted)
     try:
-        with threadpool_limits(limits=wanted):
+        with threadpool_limits(limits=1, user_api="blas"):
             yield wanted
     finally:
         numba.set_num_threads(before)
