@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -60,6 +60,44 @@ def plane(name: str, point: ArrayLike, normal: ArrayLike, radius_mm: float | Non
             return np.asarray(np.linalg.norm(away - np.outer(away @ out, out), axis=1) - radius)
 
     return FractureSurface(name, lambda points: (points - through) @ out, disc)
+
+
+def left_half(surfaces: Sequence[FractureSurface]) -> tuple[FractureSurface, ...] | None:
+    """The surfaces with which to cut a half x >= 0 that is mirrored afterwards, or None.
+
+    None where the surfaces are not, all together, their own mirror image: names ending in ``_left``
+    and ``_right`` come in pairs, the others mirror themselves with the sides +1 and -1 in place. Tried
+    at a fixed set of points.
+    """
+
+    def other(name: str) -> str:
+        for mine, theirs in (("_left", "_right"), ("_right", "_left")):
+            if name.endswith(mine):
+                return name.removesuffix(mine) + theirs
+        return name
+
+    points = np.random.default_rng(0).uniform(-100.0, 100.0, (300, 3))
+    flip = np.array([-1.0, 1.0, 1.0])
+    by_name = {surface.name: surface for surface in surfaces}
+    for surface in surfaces:
+        if (image := by_name.get(other(surface.name))) is None:
+            return None
+        if (surface.extent is None) != (image.extent is None) or surface.share != image.share:
+            return None
+        pairs = [(surface.level, image.level)]
+        if surface.extent is not None and image.extent is not None:
+            pairs.append((surface.extent, image.extent))
+        if surface.share != 1.0 and not np.allclose(surface.share_from, np.asarray(image.share_from) * flip):
+            return None
+        if {other(name): side for name, side in surface.bounded_by.items()} != dict(image.bounded_by):
+            return None
+        if not all(np.allclose(mine(points), theirs(points * flip), atol=1e-9) for mine, theirs in pairs):
+            return None
+    return tuple(
+        replace(surface, bounded_by={n: side for n, side in surface.bounded_by.items() if not n.endswith("_right")})
+        for surface in surfaces
+        if not surface.name.endswith("_right")
+    )
 
 
 Zone = Literal["zone1", "zone2", "zone3", "transverse", "H", "U"]

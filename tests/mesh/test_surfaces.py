@@ -6,7 +6,8 @@ import pytest
 from sacrofem.anatomy.sacrum import ParametricSacrum, SacrumParameters
 from sacrofem.anatomy.solid import LEVELS, SIDES
 from sacrofem.errors import InputError
-from sacrofem.mesh.fracture import fracture_surfaces
+from sacrofem.mesh.fracture import fracture_surfaces, plane
+from sacrofem.mesh.surfaces import left_half
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +112,31 @@ def test_zone2_needs_foramina_that_a_plane_can_meet(landmarks):
     moved["S3_left"] = replace(corridor, points=corridor.points + np.array([25.0, 0, 0]))
     with pytest.raises(InputError, match=r"misses S\d_left by \d"):
         fracture_surfaces("zone2", "left", replace(landmarks, foramina=moved))
+
+
+@pytest.mark.parametrize(
+    ("zone", "side", "names"),
+    [
+        ("zone1", "both", ["zone1_left"]),
+        ("zone2", "both", ["zone2_left"]),
+        ("transverse", "both", ["transverse"]),
+        ("H", "both", ["zone1_left", "transverse"]),
+        ("U", "both", ["zone1_left", "transverse"]),
+        ("zone1", "left", None),
+        ("zone3", "both", None),
+        ("H", "left", None),
+    ],
+)
+def test_symmetric_patterns_are_cut_by_halves(landmarks, zone, side, names):
+    half = left_half(fracture_surfaces(zone, side, landmarks))
+    assert (None if half is None else [surface.name for surface in half]) == names
+    for surface in half or ():
+        assert set(surface.bounded_by) <= set(names)
+
+
+def test_planes_of_ones_own_are_mirrored_only_where_they_are_symmetric(landmarks):
+    both = fracture_surfaces("zone1", "both", landmarks)
+    assert left_half([*both, plane("mine", [20, 0, 0], [1, 0, 0])]) is None
+    assert left_half([*both, plane("mine", [20, 0, -40], [0, 0.2, 1])]) is not None
+    assert left_half([*both, plane("mine", [20, 0, -40], [0, 0.2, 1], radius_mm=10)]) is None
+    assert left_half([replace(both[0], share=0.5), both[1]]) is None
