@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sacrofem.anatomy.solid import Landmarks
 from sacrofem.bone.lesion import border_distance
 from sacrofem.case import Case
 from sacrofem.cement.spread import CementRegion
@@ -137,7 +138,14 @@ class Comparison:
         }
 
 
-def compare(case: Case, *, intact: bool = False, progress: Progress | None = None) -> Comparison:
+def compare(
+    case: Case,
+    *,
+    intact: bool = False,
+    progress: Progress | None = None,
+    mesh: TetMesh | None = None,
+    landmarks: Landmarks | None = None,
+) -> Comparison:
     """Solve a case before and after cement.
 
     Parameters
@@ -147,6 +155,8 @@ def compare(case: Case, *, intact: bool = False, progress: Progress | None = Non
         Solve the unfractured bone too: the same mesh with twin faces tied.
     progress
         Called with the name of each stage as it begins.
+    mesh, landmarks
+        A mesh of one's own, fractured already, and its landmarks: see `prepare`.
 
     Raises
     ------
@@ -156,7 +166,7 @@ def compare(case: Case, *, intact: bool = False, progress: Progress | None = Non
         A solve failed or did not balance.
     """
     with threads(case.solver.threads):
-        return solve_model(prepare(case, progress), intact=intact, progress=progress)
+        return solve_model(prepare(case, progress, mesh=mesh, landmarks=landmarks), intact=intact, progress=progress)
 
 
 def solve_model(model: Model, *, intact: bool = False, progress: Progress | None = None) -> Comparison:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,11 +27,12 @@ from sacrofem.mechanics.materials import Elasticity, bone_elasticity, cemented_e
 from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.stiffness import Membrane
 from sacrofem.mechanics.supports import Supports, elastic_supports, fixed_supports
-from sacrofem.mesh.quality import element_quality
+from sacrofem.mesh.quality import check_mesh, element_quality
 from sacrofem.mesh.sources import case_mesh
 from sacrofem.mesh.tetmesh import FloatArray, TetMesh
 
 Progress = Callable[[str], None]
+Distance = Callable[[FloatArray], FloatArray]
 
 
 def _silent(stage: str) -> None:
@@ -117,7 +118,13 @@ class Model:
         return gap_stiffness(coverage, self.case.fracture.aperture_mm, *self.fillers, constriction)
 
 
-def prepare(case: Case, progress: Progress | None = None) -> Model:
+def prepare(
+    case: Case,
+    progress: Progress | None = None,
+    *,
+    mesh: TetMesh | None = None,
+    landmarks: Landmarks | None = None,
+) -> Model:
     """Everything short of solving; refuses what cannot be solved.
 
     Parameters
@@ -125,6 +132,11 @@ def prepare(case: Case, progress: Progress | None = None) -> Model:
     case
     progress
         Called with the name of each stage as it begins.
+    mesh : TetMesh, optional
+        A mesh of one's own in place of the case's, fractured already, with its sets (``endplate``,
+        ``auricular_left``, ``auricular_right``, ``outer``).
+    landmarks : Landmarks, optional
+        Of that mesh; density map, needles, ligaments and load follow them.
 
     Raises
     ------
@@ -133,9 +145,14 @@ def prepare(case: Case, progress: Progress | None = None) -> Model:
     """
     progress = progress or _silent
     progress("mesh")
-    solid = ParametricSacrum(_parameters(case))
-    landmarks = _landmarks(case, solid)
-    mesh, warnings = case_mesh(case, solid, landmarks)
+    solid = _built_in(_parameters(case))
+    inside: Distance | None = solid.signed_distance if case.anatomy.kind == "parametric" and mesh is None else None
+    landmarks = _landmarks(case, solid) if landmarks is None else landmarks
+    warnings: tuple[str, ...] = ()
+    if mesh is None:
+        mesh, warnings = case_mesh(case, solid, landmarks)
+    else:
+        check_mesh(mesh)
     _check_sets(case, mesh)
     space = Space(mesh, case.mesh.order)
 
@@ -159,12 +176,13 @@ def prepare(case: Case, progress: Progress | None = None) -> Model:
 
     progress("cement")
     pores = 1.0 - bone_fraction
-    region, coverage = _place(case, mesh, space, landmarks, solid, pores, lesion_fraction)
+    region, coverage = _place(case, mesh, space, landmarks, inside, pores, lesion_fraction)
 
     progress("loads and supports")
     kind = load(
         case.load.kind,
         force_n=case.load.force_n,
+        angle_deg=case.load.slope_deg if case.load.kind == "free" else None,
         point_mm=case.load.point,
         moment_nmm=case.load.moment if any(case.load.moment) else None,
     )
@@ -191,6 +209,12 @@ def prepare(case: Case, progress: Progress | None = None) -> Model:
     )  # fmt: skip
     check_held(space, supports, model.gap(np.zeros_like(coverage), bone))
     return model
+
+
+@lru_cache(maxsize=4)
+def _built_in(parameters: SacrumParameters) -> ParametricSacrum:
+    # Its landmarks take longer to find than all else of a small model.
+    return ParametricSacrum(parameters)
 
 
 def _parameters(case: Case) -> SacrumParameters:
@@ -244,7 +268,7 @@ def _swing_side(case: Case, kind: Load) -> Side | None:
     return "left" if case.fracture.zone in ("zone1", "zone2") and case.fracture.side == "right" else "right"
 
 
-def needle_plan(case: Case, landmarks: Landmarks, solid: ParametricSacrum | None) -> tuple[Injection, ...]:
+def needle_plan(case: Case, landmarks: Landmarks, inside: Distance | None) -> tuple[Injection, ...]:
     """The injections of a case: its own, or those of the named approach on every treated side."""
     cement = case.cement
     if cement.injections:
@@ -254,7 +278,6 @@ def needle_plan(case: Case, landmarks: Landmarks, solid: ParametricSacrum | None
     if cement.volume_ml == 0:
         return ()
     planner = short_axis_needles if cement.approach == "short-axis" else long_axis_needles
-    inside = None if solid is None else solid.signed_distance
     needles = [
         needle
         for side in case.treated_sides
@@ -291,13 +314,13 @@ def _place(
     mesh: TetMesh,
     space: Space,
     landmarks: Landmarks,
-    solid: ParametricSacrum,
+    inside: Distance | None,
     pores: FloatArray,
     lesion_fraction: FloatArray,
 ) -> tuple[CementRegion, FloatArray]:
     gap = space.gap if len(space.gap.areas) else None
     in_gap = case.cement.in_gap != "none"
-    injections = needle_plan(case, landmarks, solid if case.anatomy.kind == "parametric" else None)
+    injections = needle_plan(case, landmarks, inside)
     region = place_cement(
         injections, mesh, pores, gap, case.fracture.aperture_mm, in_gap=in_gap, lesion_fraction=lesion_fraction
     )

@@ -17,7 +17,7 @@ from sacrofem.mesh.fracture import cut
 from sacrofem.mesh.quality import check_mesh
 from sacrofem.mesh.restrict import hemisacrum
 from sacrofem.mesh.split import mirror_and_join
-from sacrofem.mesh.surfaces import FractureSurface, fracture_surfaces, plane
+from sacrofem.mesh.surfaces import FractureSurface, fracture_surfaces, left_half, plane
 from sacrofem.mesh.tetmesh import FloatArray, TetMesh
 
 # Edge length at the fracture of the shipped meshes (meshes/build.py).
@@ -71,22 +71,14 @@ def sacrum_mesh(
         See ``mesh_solid``.
     """
     regions = [SizeRegion(_distance(surface), fracture_size_mm) for surface in surfaces if fracture_size_mm is not None]
-    names = {surface.name for surface in surfaces}
-    mirrored = {_other_side(name) for name in names}
-    if solid.symmetric and names == mirrored and not names & {"zone3"}:
+    left = left_half(surfaces)
+    if solid.symmetric and left is not None:
         half = mesh_half(solid, size_mm=size_mm, regions=regions, lattice_mm=lattice_mm, hausdorff_mm=hausdorff_mm)
         half = label_faces(half, solid.landmarks, auricular_outline=solid.auricular_distance)
-        left = [surface for surface in surfaces if not surface.name.endswith("_right")]
         return mirror_and_join(cut(half, left, size_mm=fracture_size_mm) if left else half)
     whole = mesh_solid(solid, size_mm=size_mm, regions=regions, lattice_mm=lattice_mm, hausdorff_mm=hausdorff_mm)
     whole = label_faces(whole, solid.landmarks, auricular_outline=solid.auricular_distance)
     return cut(whole, surfaces, size_mm=fracture_size_mm)
-
-
-def _other_side(name: str) -> str:
-    if name.endswith("_left"):
-        return name.removesuffix("_left") + "_right"
-    return name.removesuffix("_right") + "_left" if name.endswith("_right") else name
 
 
 def _distance(surface: FractureSurface) -> Callable[[FloatArray], FloatArray]:
