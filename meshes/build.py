@@ -1,8 +1,8 @@
 """Build the reference meshes and their manifest, or check that they can be built again.
 
-    python meshes/build.py                  all meshes, here
-    python meshes/build.py --only tiny      those whose name holds the word
-    python meshes/build.py --check          build into a temporary folder and compare with the manifest
+python meshes/build.py                  all meshes, here
+python meshes/build.py --only tiny      those whose name holds the word
+python meshes/build.py --check          build into a temporary folder and compare with the manifest
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Recipe:
 
 
 RECIPES = {
-    "tiny": Recipe(size_mm=20.0, hausdorff_mm=1.5, fracture_size_mm=5.0),
+    "tiny": Recipe(size_mm=9.0, hausdorff_mm=1.5, fracture_size_mm=5.0),
     "coarse": Recipe(size_mm=6.5, hausdorff_mm=0.6, fracture_size_mm=2.5),
     "medium": Recipe(size_mm=3.8, hausdorff_mm=0.25, fracture_size_mm=1.6),
 }

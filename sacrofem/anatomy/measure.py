@@ -126,6 +126,9 @@ def _throat(mesh: TetMesh, landmarks: Landmarks, start: FloatArray, end: FloatAr
     height, width = np.min(sizes, axis=0)
     if not np.isfinite([height, width]).all():
         raise InputError(
-            "no wall around the foramen", field="landmarks.foramina", value=start.round(2).tolist(), mend="move its mouth"
+            "no wall around the foramen",
+            field="landmarks.foramina",
+            value=start.round(2).tolist(),
+            mend="move its mouth",
         )
     return float(height), float(width)

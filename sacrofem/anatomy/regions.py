@@ -178,7 +178,7 @@ def label_faces(mesh: TetMesh, landmarks: Landmarks, *, auricular_outline: Outli
 def _ventral(points: FloatArray, landmarks: Landmarks) -> tuple[FloatArray, FloatArray, FloatArray]:
     """At the level of each point: unit vector to the front, body centre and canal centre, all (n, 3)."""
     position = np.clip(axial_position(points, landmarks), 0, 4)
-    down = np.arange(5)
+    down = np.arange(5.0)
     inside = axial_position(landmarks.canal.points, landmarks)
 
     def at(stations: FloatArray, values: FloatArray) -> FloatArray:

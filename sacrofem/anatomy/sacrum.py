@@ -2,191 +2,22 @@
 
 All parts live in curved coordinates of the ventral arc: ``u`` = distance from the median plane, ``v`` = depth behind
 the ventral arc, ``s`` = length along it from the promontory. A circle makes them exact and free of any search.
-Signs ``[A]``, ``[T]``, ``[K]`` and ``[D]`` are the marks of the literature table; ``shape`` means chosen by eye.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.optimize import brentq
 
+from sacrofem.anatomy.blend import bump, smooth_max, smooth_min, smooth_step
+from sacrofem.anatomy.parameters import SacrumParameters
 from sacrofem.anatomy.solid import LEVELS, AuricularFace, Corridor, FloatArray, Landmarks
-from sacrofem.errors import InputError
 
-Sex = Literal["female", "male"]
-Quad = tuple[float, float, float, float]
-Quint = tuple[float, float, float, float, float]
-
-
-@dataclass(frozen=True)
-class SacrumParameters:
-    """Dimensions of the built-in sacrum in mm and degrees; the defaults are the female preset.
-
-    Parameters
-    ----------
-    straight_length_mm
-        Promontory to apex. Women 93.64 ± 6.93, men 107.55 ± 8.89 (Bangladesh J Anat 15(2)) [A].
-    body_heights_mm
-        Ventral heights of S1..S5; their sum is the ventral arc, women 103.87 ± 9.60, men 113.40 ± 7.91 [A].
-        S1 28.90 and 28.16 (MRI, 25 + 25) [A]; the others share the rest (shape).
-    alar_breadth_mm
-        Largest width. Women 106.15 ± 5.07, men 101.52 ± 6.81 [A].
-    endplate_transverse_mm
-        Width of the S1 endplate: about 46 and 50 [K]; body width in women 40.3 ± 7.0 [T].
-    endplate_ap_mm
-        Mid-sagittal diameter of the S1 endplate: 30.22 ± 1.57 and 31.92 ± 2.28 [A].
-    slope_deg
-        Endplate against the horizontal: 24 to 55 [A]; fixes the frame.
-    promontory_tilt_deg
-        Endplate against the normal of the ventral face at the promontory. Follows from the S1 heights and depths (28.90
-        in front, 20.87 behind, depth 30.22 to 17.7) [D].
-    body_depths_mm
-        Mid-sagittal depth of S1..S5 at their lower ends: S1 17.7 ± 3.27 and 20.10 ± 3.34 [A]; others taper (shape).
-    body_half_widths_mm
-        Half the width of S1..S5 at their lower ends (shape; leaves the anterior foramina at their place).
-    canal_widths_mm, canal_depths_mm
-        Canal at the lower ends of S1..S4: about 30 x 20 at S1, 15 x 8 at S4 [K].
-    anterior_heights_mm, anterior_widths_mm
-        Anterior foramina S1..S4: S1 12.97 x 12.23, S2 12.85 x 13.13 (JCDR 2018) [A]; S3, S4 taper (shape).
-    posterior_heights_mm, posterior_widths_mm
-        Posterior foramina S1..S4: S1 10.36 x 7.66, S2 7.05 x 7.30 (JCDR 2018) [A]; S3, S4 taper (shape).
-    anterior_offsets_mm
-        Distance of the anterior foramina from the median plane; zone 3 about 15 wide, zone 2 10 to 12 [K].
-    posterior_offsets_mm
-        The same of the posterior foramina; S2 to S2 29.8 ± 2.7 across (27 sacra) [A].
-    lateral_half_widths_mm
-        Half the width of the lateral mass at the lower ends of S1..S5; the width at S1 is ``alar_breadth_mm`` (shape).
-    ala_slope_deg
-        Fall of the upper face of the ala to the side (shape).
-    ala_step_mm
-        Height of the endplate above the ala at its rim (shape).
-    ala_depth_mm
-        Depth of the ala at S1; 44.09 (JCDR 2018) [A].
-    auricular_height_mm
-        Long axis of the auricular face; 56.2 ± 4.6 [T].
-    auricular_width_mm
-        Width of the ear-shaped band (shape).
-    auricular_convergence_deg
-        Convergence of the two faces to the back at their top; joint plane 0 to 40° from sagittal [T].
-    lamina_thickness_mm
-        Bone behind the canal (shape).
-    crest_height_mm
-        Median crest behind the laminae (shape).
-    facet_offset_mm
-        S1 superior articular facets from the median plane (shape).
-    hiatus_mm
-        Length of the open part of the canal at its lower end (shape).
-    """
-
-    straight_length_mm: float = 94.0
-    body_heights_mm: Quint = (28.9, 24.0, 19.0, 16.5, 15.5)
-    alar_breadth_mm: float = 106.0
-    endplate_transverse_mm: float = 46.0
-    endplate_ap_mm: float = 30.2
-    slope_deg: float = 40.0
-    promontory_tilt_deg: float = 28.0
-    body_depths_mm: Quint = (18.5, 15.0, 12.5, 10.5, 8.5)
-    body_half_widths_mm: Quint = (17.5, 14.5, 13.0, 11.5, 8.5)
-    canal_widths_mm: Quad = (29.0, 24.0, 19.0, 15.0)
-    canal_depths_mm: Quad = (17.0, 13.0, 10.0, 8.0)
-    anterior_heights_mm: Quad = (13.0, 12.8, 10.5, 8.5)
-    anterior_widths_mm: Quad = (12.2, 12.6, 10.5, 8.5)
-    posterior_heights_mm: Quad = (10.4, 7.1, 6.4, 5.6)
-    posterior_widths_mm: Quad = (7.7, 7.3, 6.2, 5.4)
-    anterior_offsets_mm: Quad = (22.0, 20.0, 17.5, 15.0)
-    posterior_offsets_mm: Quad = (17.5, 15.0, 14.0, 12.0)
-    lateral_half_widths_mm: Quint = (51.0, 45.0, 33.0, 26.5, 9.0)
-    ala_slope_deg: float = 22.0
-    ala_step_mm: float = 4.5
-    ala_depth_mm: float = 44.0
-    auricular_height_mm: float = 56.0
-    auricular_width_mm: float = 18.0
-    auricular_convergence_deg: float = 18.0
-    lamina_thickness_mm: float = 6.0
-    crest_height_mm: float = 9.0
-    facet_offset_mm: float = 23.0
-    hiatus_mm: float = 11.0
-
-    def __post_init__(self) -> None:
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if np.any(np.asarray(value) <= 0) or not np.all(np.isfinite(value)):
-                raise InputError(
-                    "must be positive and finite",
-                    field=f"anatomy.parameters.{item.name}",
-                    value=value,
-                    mend="leave it out to take the preset's value",
-                )
-        if not 1.005 < self.ventral_arc_mm / self.straight_length_mm < 1.3:
-            raise InputError(
-                f"the ventral arc ({self.ventral_arc_mm:g} mm, sum of body_heights_mm) must be 1.005 to 1.3 times it",
-                field="anatomy.parameters.straight_length_mm",
-                value=self.straight_length_mm,
-                mend="change the length or the body heights",
-            )
-
-    @property
-    def ventral_arc_mm(self) -> float:
-        """Length of the ventral face from promontory to apex along the bone."""
-        return float(sum(self.body_heights_mm))
-
-    @classmethod
-    def preset(cls, sex: Sex = "female") -> SacrumParameters:
-        """The female or the male sacrum of the literature table.
-
-        Raises
-        ------
-        InputError
-            For any other name.
-        """
-        if sex == "female":
-            return cls()
-        if sex == "male":
-            return replace(
-                cls(),
-                straight_length_mm=107.5,
-                body_heights_mm=(28.2, 26.0, 22.0, 19.0, 18.2),
-                alar_breadth_mm=102.0,
-                endplate_transverse_mm=50.0,
-                endplate_ap_mm=31.9,
-                promontory_tilt_deg=24.0,
-                body_depths_mm=(20.5, 17.0, 14.5, 12.0, 9.5),
-                body_half_widths_mm=(18.5, 15.5, 13.5, 12.0, 9.0),
-                lateral_half_widths_mm=(49.0, 44.5, 34.0, 27.5, 9.5),
-                auricular_height_mm=60.0,
-                auricular_convergence_deg=14.0,
-                posterior_heights_mm=(11.0, 7.6, 6.8, 6.0),
-                posterior_offsets_mm=(18.0, 15.5, 14.8, 12.8),
-                canal_depths_mm=(17.0, 13.0, 10.5, 8.5),
-            )
-        raise InputError(
-            "no such preset", field="anatomy.sex", value=sex, mend="use 'female' or 'male'"
-        )
-
-
-def smooth_min(a: FloatArray, b: FloatArray, radius: float) -> FloatArray:
-    """Union of two fields with a fillet (polynomial smooth minimum)."""
-    blend = np.maximum(radius - np.abs(a - b), 0.0)
-    return np.minimum(a, b) - blend**2 / (4.0 * radius)
-
-
-def smooth_max(a: FloatArray, b: FloatArray, radius: float) -> FloatArray:
-    """Intersection of two fields with a rounded edge."""
-    return -smooth_min(-a, -b, radius)
-
-
-def smooth_step(value: FloatArray, width: float) -> FloatArray:
-    """0 well below zero, 1 well above, with the given width of transition."""
-    return 0.5 * (1.0 + np.tanh(2.0 * value / width))
-
-
-def _bump(value: FloatArray, centre: float, width: float) -> FloatArray:
-    return np.exp(-(((value - centre) / width) ** 2))
+__all__ = ["ParametricSacrum", "SacrumParameters"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +30,7 @@ class ParametricSacrum:
         Dimensions; the female preset by default.
     """
 
-    parameters: SacrumParameters = SacrumParameters()
+    parameters: SacrumParameters = field(default_factory=SacrumParameters)
 
     # ------------------------------------------------------------------ the curved frame
     @cached_property
@@ -258,9 +89,7 @@ class ParametricSacrum:
         # and of what the rounded edge takes away.
         top = p.endplate_ap_mm * np.cos(np.radians(p.promontory_tilt_deg)) + 1.5
         hind = p.endplate_ap_mm * np.sin(np.radians(p.promontory_tilt_deg))
-        curve = PchipInterpolator(
-            [0.0, 1.1 * hind, *self.ends], [top, top, *p.body_depths_mm]
-        )
+        curve = PchipInterpolator([0.0, 1.1 * hind, *self.ends], [top, top, *p.body_depths_mm])
         return np.asarray(curve(np.clip(s, 0.0, self.ends[-1])))
 
     def _canal_axis(self, s: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -273,8 +102,9 @@ class ParametricSacrum:
     # ------------------------------------------------------------------ parts
     def _bodies(self, u: FloatArray, v: FloatArray, s: FloatArray) -> FloatArray:
         p = self.parameters
-        lines = np.sum([_bump(s, end, 2.5) for end in self.ends[:4]], axis=0)
-        waist = np.sum([_bump(s, end - 0.5 * h, 0.33 * h) for end, h in zip(self.ends, p.body_heights_mm, strict=True)], axis=0)
+        lines = np.sum([bump(s, end, 2.5) for end in self.ends[:4]], axis=0)
+        middles = zip(self.ends, p.body_heights_mm, strict=True)
+        waist = np.sum([bump(s, end - 0.5 * height, 0.33 * height) for end, height in middles], axis=0)
         half_depth = 0.5 * self._body_depth(s)
         rim = 0.5 * p.endplate_transverse_mm
         half_width = np.asarray(
@@ -286,22 +116,34 @@ class ParametricSacrum:
         front = v + 0.7 * lines - 0.5 * waist
         a, b = u / half_width, (front - half_depth) / half_depth
         r = (np.abs(a) ** 2.3 + np.abs(b) ** 2.3 + 1e-12) ** (1 / 2.3)
-        return (r - 1.0) * np.minimum(half_width, half_depth)
+        return np.asarray((r - 1.0) * np.minimum(half_width, half_depth))
 
     def _lateral_mass(self, u: FloatArray, v: FloatArray, s: FloatArray, h: FloatArray, ear: FloatArray) -> FloatArray:
         p = self.parameters
         arc = self.ends[-1]
         widths = p.lateral_half_widths_mm
         top = 0.5 * p.alar_breadth_mm
-        stations = [-8.0, 0.0, 0.42 * self.ends[0], *self.ends[:2], *(0.4 * self.ends[1:2] + 0.6 * self.ends[2:3]), *self.ends[2:4], 0.5 * (self.ends[3] + arc), arc + 2.0]
-        top = top - 2.2
-        values = [top - 4.0, top - 1.6, top, *widths[:2], 0.75 * widths[1] + 0.25 * widths[2], *widths[2:4], 0.5 * (widths[3] + widths[4]), widths[4]]
+        shoulder = top - 2.2
+        stations = [
+            *(-8.0, 0.0, 0.42 * self.ends[0], self.ends[0], self.ends[1]),
+            0.4 * self.ends[1] + 0.6 * self.ends[2],
+            *self.ends[2:4],
+            *(0.5 * (self.ends[3] + arc), arc + 2.0),
+        ]
+        values = [
+            *(shoulder + np.array([-4.0, -1.6, 0.0, 0.2])),
+            widths[0],
+            0.75 * widths[0] + 0.25 * widths[1],
+            *widths[1:3],
+            0.5 * (widths[2] + widths[3]),
+            widths[3],
+        ]
         outline = PchipInterpolator(stations, values)(np.clip(s, -8.0, arc + 2.0))
         # The faces converge to the back above and turn the other way below: the propeller of the joint.
         turn = np.tan(np.radians(p.auricular_convergence_deg)) * (1.0 - 1.1 * np.clip(s / self.ends[2], 0.0, 1.0))
         side = (u - outline) + turn * (v - 12.0) - 1.6 * smooth_step(-ear, 3.5)
         side = side / np.sqrt(1.0 + turn**2)
-        reach = np.clip(u / top, 0.0, 1.1)
+        reach = np.clip(u / shoulder, 0.0, 1.1)
         taper = self._profile(s, 1.0, (0.84, 0.67, 0.48, 0.34, 0.22))
         front = self._profile(s, 12.0, (4.5, 3.0, 2.5, 2.0, 1.2)) - 7.0 * taper * reach**2 * 0.6
         back = taper * p.ala_depth_mm * (1.02 - 0.24 * reach**2) + 2.0 * (1 - taper)
@@ -326,9 +168,9 @@ class ParametricSacrum:
         foramen = self._profile(s, p.posterior_offsets_mm[0] * 1.05, p.posterior_offsets_mm)
         outward = (u - foramen) / (0.5 + 0.5 * foramen / p.posterior_offsets_mm[0])
         knobs = 0.5 - 0.5 * np.cos(2 * np.pi * self._profile_index(s))
-        lateral_crest = (1.4 + 2.2 * knobs) * _bump(outward, 9.5, 4.5)
-        groove = -1.6 * _bump(outward, 0.5, 4.0)
-        fossa = -3.2 * _bump(outward, 19.0, 6.0)
+        lateral_crest = (1.4 + 2.2 * knobs) * bump(outward, 9.5, 4.5)
+        groove = -1.6 * bump(outward, 0.5, 4.0)
+        fossa = -3.2 * bump(outward, 19.0, 6.0)
         return np.asarray(lateral_crest + groove + fossa)
 
     def _profile_index(self, s: FloatArray) -> FloatArray:
@@ -342,7 +184,8 @@ class ParametricSacrum:
         canal = _ellipse(u, v - centre, half_width, half_depth)
         laminae = canal - p.lamina_thickness_mm
         height = p.crest_height_mm * (1.0 - 0.75 * np.clip(s / self.ends[3], 0.0, 1.0))
-        knobs = np.sum([_bump(s, mid, 5.5) for mid in (np.array([0.62, 1.0, 1.0, 1.0]) * self.ends[:4] - [0, 9, 8, 7])], axis=0)
+        tubercles = np.array([0.62, 1.0, 1.0, 1.0]) * self.ends[:4] - [0, 9, 8, 7]
+        knobs = np.sum([bump(s, middle, 5.5) for middle in tubercles], axis=0)
         height = height * (0.25 + 0.75 * np.clip(knobs, 0, 1))
         crest_top = centre + half_depth + p.lamina_thickness_mm + height
         crest = smooth_max(u - 2.6 - 0.8 * knobs, smooth_max(v - crest_top, centre - v, 2.0), 4.0)
@@ -387,7 +230,7 @@ class ParametricSacrum:
         # Distance to an arc; beyond its ends to the end point.
         away = np.sqrt(radius**2 + bend**2 - 2 * radius * bend * np.cos(phi) + 1e-12)
         # The cranial limb is broader than the caudal one.
-        return away - half * (1.0 - 0.2 * np.tanh(tangent / 15.0))
+        return np.asarray(away - half * (1.0 - 0.2 * np.tanh(tangent / 15.0)))
 
     @property
     def _ear_bend(self) -> float:
@@ -468,7 +311,7 @@ class ParametricSacrum:
         stretch = 1.0 + v / self.arc_radius
         along = (s - axis_s) * stretch / np.sqrt(1.0 + ((end[2] - start[2]) * stretch / length) ** 2)
         r = np.sqrt((across / width) ** 2 + (along / height) ** 2 + 1e-12)
-        return (r - 1.0) * np.minimum(width, height)
+        return np.asarray((r - 1.0) * np.minimum(width, height))
 
     # ------------------------------------------------------------------ the solid
     @property

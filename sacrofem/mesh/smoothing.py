@@ -80,7 +80,7 @@ def _worst(points: FloatArray, star: IntArray, vertex: int, place: FloatArray) -
 
 
 def _onto(points: FloatArray, here: FloatArray, distance: Callable[[FloatArray], FloatArray]) -> FloatArray:
-    """Points moved along the gradient to the level of ``here``: the surface of the mesh, not quite that of the solid."""
+    """Points moved along the gradient to the level of ``here``: the surface of the mesh, not that of the solid."""
     step = 1e-3 * np.eye(3)
     level = distance(here[None])
     for _ in range(2):
