@@ -77,3 +77,21 @@ def ball_octant(radii) -> TetMesh:
     p = mesh.points
     length = np.linalg.norm(p, axis=1)
     return oriented(p * (p.max(axis=1) / np.where(length > 0, length, 1.0))[:, None], mesh.tets)
+
+
+def graded(fine, until, end, growth):
+    """Ticks from 0: steps of ``fine`` up to ``until``, then each ``growth`` times its neighbour, ending at ``end``."""
+    first = np.linspace(0.0, until, round(until / fine) + 1)
+    steps = fine * growth ** np.arange(1, 60)
+    count = int(np.searchsorted(np.cumsum(steps), end - until)) + 1
+    steps = steps[:count] * ((end - until) / steps[:count].sum())
+    return np.concatenate([first, until + np.cumsum(steps)])
+
+
+def quarter_cylinder(radii, z) -> TetMesh:
+    """Squares of a lattice in x, y >= 0 pushed radially to circles of the given radii (the first is 0)."""
+    mesh = lattice(radii, radii, z)
+    p = mesh.points.copy()
+    length = np.hypot(p[:, 0], p[:, 1])
+    p[:, :2] *= (p[:, :2].max(axis=1) / np.where(length > 0, length, 1.0))[:, None]
+    return oriented(p, mesh.tets)
