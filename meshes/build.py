@@ -37,7 +37,7 @@ COUNT_TOLERANCE, VOLUME_TOLERANCE, QUALITY_TOLERANCE = 0.03, 0.002, 0.5
 
 @dataclass(frozen=True)
 class Recipe:
-    """Sizes in mm of one sacrum mesh, intact and fractured."""
+    """Sizes in mm of one sacrum mesh, intact and fractured; at the fracture as it is before the cut."""
 
     size_mm: float
     hausdorff_mm: float
@@ -46,8 +46,8 @@ class Recipe:
 
 RECIPES = {
     "tiny": Recipe(size_mm=9.0, hausdorff_mm=1.5, fracture_size_mm=5.0),
-    "coarse": Recipe(size_mm=6.5, hausdorff_mm=0.6, fracture_size_mm=2.5),
-    "medium": Recipe(size_mm=3.8, hausdorff_mm=0.25, fracture_size_mm=1.6),
+    "coarse": Recipe(size_mm=6.5, hausdorff_mm=0.6, fracture_size_mm=3.0),
+    "medium": Recipe(size_mm=3.8, hausdorff_mm=0.25, fracture_size_mm=1.9),
 }
 
 
