@@ -8,7 +8,7 @@ body force -((lam + mu) grad div u + mu lap u), u prescribed on the hull. Lower 
 import numpy as np
 import pytest
 from blocks_of_tets import box
-from elasticity import basis, body_force, held, system, uniform
+from elasticity import basis, body_force, held, system
 
 from sacrofem.mechanics.space import Space, lame
 
@@ -91,13 +91,12 @@ def test_the_force_is_that_of_the_field():
         d = step * np.eye(3)[:, j, None]
         found -= (stress(x + d)[:, j] - stress(x - d)[:, j]) / (2 * step)
     np.testing.assert_allclose(found, force(x), rtol=1e-6, atol=1e-4 * np.abs(found).max())
-    assert uniform(Space(box(), 1), 1.0).size == 48
 
 
 def test_rates_on_small_meshes():
     """Not yet asymptotic: a tenth and more below the bounds of the large meshes."""
     (l2, h1), last = rates(4, 8, 1)
-    assert (l2, h1) > (1.6, 0.8)
+    assert l2 > 1.6
     assert h1 > 0.8
     assert last[0] < 0.05
     (l2, h1), last = rates(3, 6, 2)

@@ -67,10 +67,9 @@ def test_filled_gap_in_a_bar(order, confined):
 
 @pytest.mark.parametrize("order", [1, 2])
 def test_slip_of_a_filled_gap(order):
-    """Simple shear: all sides tied to u_x(z), nothing else moves."""
+    """With u_y = u_z = 0 everywhere the bar is in simple shear, u_x(z)."""
     space = bar(order)
     fixed = held(space, (np.ones(space.n_nodes, bool), [1, 2]), (at(space, 2, 0.0), 0))
-    # Complementary shear on the sides normal to x keeps the stress uniform.
     shear = 0.4
     force = press(space, np.array([shear, 0, 0]))
     found = system(space, 300.0, 0.3, fixed, gap=law(space)).solve(force).displacement

@@ -19,7 +19,7 @@ A, E, NU, PRESSURE = 10.0, 1000.0, 0.3, 2.0
 
 def radii(tip, end):
     """Fine on both sides of the front."""
-    inward, outward = graded(tip, tip, A, 1.4), graded(tip, tip, end - A, 1.6)
+    inward, outward = graded(tip, tip, A, 1.25), graded(tip, tip, end - A, 1.6)
     return np.concatenate([[0.0], A - inward[-2::-1], A + outward[1:]])
 
 
@@ -52,14 +52,13 @@ def crack(tip, order=2):
     return middle - 1.0, volume - 1.0
 
 
-def test_exact_field_is_in_equilibrium_and_opens():
-    """Far field against a dipole of double forces is slow to converge: check the stress-free plane instead."""
+def test_exact_field_has_the_stress_ahead_of_the_crack():
+    """s_zz = (2 p / pi) (a / sqrt(r² - a²) - arcsin(a / r)) and u_z = 0 on the plane of the crack, by differences."""
     source, step = DiscSource(A, E, NU), 1e-3
     x = np.array([[25.0, 0.0, 0.0], [30.0, 10.0, 0.0]])
     up, down = (source.crack(PRESSURE, x + s * np.eye(3)[2]) for s in (step, 2 * step))
     on_plane = source.crack(PRESSURE, x)
     assert np.abs(on_plane[:, 2]).max() < 1e-12 * np.abs(on_plane).max()
-    # s_zz ahead of the crack: (2 p / pi) (a / sqrt(r² - a²) - arcsin(a / r))
     r = np.hypot(x[:, 0], x[:, 1])
     slope = (4 * up[:, 2] - down[:, 2]) / (2 * step)
     radial = (source.crack(PRESSURE, x * (1 + 1e-5)) - source.crack(PRESSURE, x * (1 - 1e-5))) * x / r[:, None]
