@@ -153,7 +153,12 @@ def label_faces(mesh: TetMesh, landmarks: Landmarks, *, auricular_outline: Outli
     up = landmarks.endplate_normal
     height = (centres - landmarks.endplate_centre) @ up
     sets = {"outer": outer}
-    sets["endplate"] = _patch(mesh, outer & (normals @ up > 0.8) & (np.abs(height) < 2.0), landmarks.endplate_centre)
+    # The centre halves the way from the promontory to the hind edge: what lies behind belongs to the facets.
+    backwards = np.cross(up, [1.0, 0.0, 0.0])
+    reach = (landmarks.endplate_centre - landmarks.promontory) @ backwards
+    hind = (centres - landmarks.endplate_centre) @ backwards > reach
+    flat = (normals @ up > 0.8) & (np.abs(height) < 2.0) & ~hind
+    sets["endplate"] = _patch(mesh, outer & flat, landmarks.endplate_centre)
     named = sets["endplate"].copy()
     for side in SIDES:
         face = landmarks.auricular[side]

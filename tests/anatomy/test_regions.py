@@ -77,6 +77,9 @@ def test_labelled_surfaces_lie_where_they_belong(mesh, marks):
     sets, centres, normals = mesh.face_sets, mesh.points[mesh.faces].mean(axis=1), mesh.face_normals
     height = centres[sets["endplate"]] @ marks.endplate_normal
     assert np.abs(height).max() < 2.0
+    assert np.abs(centres[sets["endplate"], 0]).max() < 24.0
+    back = centres[sets["endplate"]] @ np.cross([1.0, 0.0, 0.0], -marks.endplate_normal)
+    assert np.ptp(back) < 31.0
     # An ellipse of the preset's diameters, less its rounded rim.
     assert 0.75 < mesh.face_areas[sets["endplate"]].sum() / (np.pi / 4 * 46.0 * 30.2) < 1.2
     left = sets["auricular_left"]
