@@ -1,7 +1,7 @@
 """The README's result table: the default case on three meshes, cement in the gap bonded and absent.
 
-    python benchmarks/default_case.py            coarse, medium and a finer mesh; some minutes
-    python benchmarks/default_case.py --quick    coarse and medium only
+python benchmarks/default_case.py            coarse, medium and a finer mesh; some minutes
+python benchmarks/default_case.py --quick    coarse and medium only
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main() -> None:
             seconds = time.perf_counter() - began
             print(
                 f"{name}, {in_gap}: {result.mesh_info['tets']} tets, {result.mesh_info['dofs']} unknowns, "
-                f"{result.solver['iterations']} iterations, solves {result.solver['seconds']:.0f} s, all {seconds:.0f} s, "
+                f"{result.solver['iterations']} iterations, solves {result.solver['seconds']:.0f} s of {seconds:.0f} s, "
                 f"{result.cement['in_gap_ml']:.2f} ml in the gap",
                 flush=True,
             )

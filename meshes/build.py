@@ -20,11 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sacrofem.anatomy.regions import label_faces
 from sacrofem.anatomy.sacrum import ParametricSacrum
 from sacrofem.mesh.body import SizeRegion, lattice, mesh_half
 from sacrofem.mesh.files import read_mesh, write_mesh
 from sacrofem.mesh.fracture import cut
+from sacrofem.mesh.labels import label_faces
 from sacrofem.mesh.quality import check_mesh, element_quality, genus
 from sacrofem.mesh.split import inner_faces, mirror_and_join, split
 from sacrofem.mesh.surfaces import FractureSurface, fracture_surfaces

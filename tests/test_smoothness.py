@@ -65,7 +65,6 @@ def test_micromotion_falls_smoothly_from_1_to_6_ml():
     micromotion, in_gap = sweep(np.linspace(1.0, 6.0, 21))
     step = np.diff(micromotion)
     bend = step[1:-1] - 0.5 * (step[:-2] + step[2:])
-    print(f"largest rise {step.max():.2%}, largest bend {np.abs(bend).max():.2%}, last value {micromotion[-1]:.3f}")
     assert step.max() < 0.005
     assert np.abs(bend).max() < 0.03
     assert (np.diff(in_gap) > 0).all()
@@ -78,5 +77,4 @@ def test_nothing_jumps_when_the_bolus_reaches_the_gap():
     assert in_gap[0] == 0
     assert in_gap[-1] > 0.05
     step = np.diff(micromotion)
-    print(f"largest step {np.abs(step).max():.2%} of the micromotion before")
     assert np.abs(step).max() < 0.03

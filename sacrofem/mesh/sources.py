@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from sacrofem.anatomy.regions import label_faces
 from sacrofem.anatomy.sacrum import ParametricSacrum
 from sacrofem.anatomy.solid import Landmarks
 from sacrofem.case import Case
@@ -14,6 +13,7 @@ from sacrofem.errors import InputError
 from sacrofem.mesh.body import SizeRegion, mesh_half, mesh_solid
 from sacrofem.mesh.files import read_mesh, reference_mesh
 from sacrofem.mesh.fracture import cut
+from sacrofem.mesh.labels import label_faces
 from sacrofem.mesh.quality import check_mesh
 from sacrofem.mesh.restrict import hemisacrum
 from sacrofem.mesh.split import mirror_and_join

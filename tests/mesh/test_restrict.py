@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from blocks_of_tets import box, split_box
+
 from sacrofem.errors import InputError
 from sacrofem.mesh.restrict import hemisacrum, restricted
 from sacrofem.mesh.tetmesh import TetMesh
