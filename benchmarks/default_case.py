@@ -42,7 +42,7 @@ def main() -> None:
             seconds = time.perf_counter() - began
             print(
                 f"{name}, {in_gap}: {result.mesh_info['tets']} tets, {result.mesh_info['dofs']} unknowns, "
-                f"{result.solver['iterations']} iterations, solves {result.solver['seconds']:.0f} s of {seconds:.0f} s, "
+                f"{result.solver['iterations']} iterations, solves {result.solver['seconds']:.0f} s of {seconds:.0f}, "
                 f"{result.cement['in_gap_ml']:.2f} ml in the gap",
                 flush=True,
             )
