@@ -95,7 +95,8 @@ def check_mesh(mesh: TetMesh, file: object = None, *, sacrum_units: bool = False
     ------
     InputError
         Not finite, indices out of range, a corner repeated, duplicated or orphan points, duplicated,
-        inverted, folded or sliver tets, a boundary that does not match, or a solid in several pieces.
+        inverted, folded or sliver tets, a boundary that does not match, paired faces without a twin or turned the
+        wrong way, or a solid in several pieces.
     """
 
     def refuse(problem: str, mend: str, value: object = None) -> None:
@@ -137,10 +138,12 @@ def check_mesh(mesh: TetMesh, file: object = None, *, sacrum_units: bool = False
             float(f"{quality.min():.3g}"),
         )
     extent = np.ptp(mesh.points, axis=0)
+    _check_twins(mesh, refuse)
     whole = mesh.glued()[0] if mesh.paired[0].size else mesh
     if close := len(cKDTree(whole.points).query_pairs(1e-7 * float(extent.max()))):
         refuse(f"{close} pairs of points coincide without a pair of faces", "merge the points, or give `pair`")
     _check_faces(mesh, refuse)
+    _check_pair_normals(mesh, refuse)
     if (pieces := int(components(whole).max()) + 1) > 1:
         sizes = np.bincount(components(whole), weights=whole.volumes)
         rest = ", ".join(f"{v:.3g}" for v in np.sort(sizes)[::-1][1:4])
@@ -178,3 +181,23 @@ def _check_faces(mesh: TetMesh, refuse: Callable[[str, str], None]) -> None:
     volume = float(mesh.volumes.sum())
     if abs(volume - enclosed) > 1e-6 * volume:
         refuse(f"its tets fill {volume:.6g} mm³ but its boundary encloses {enclosed:.6g} mm³", "turn triangles outward")
+
+
+def _check_twins(mesh: TetMesh, refuse: Callable[[str, str], None]) -> None:
+    plus, minus = mesh.paired
+    assert mesh.pair is not None
+    numbers = mesh.pair[plus]
+    same = len(plus) == len(minus) and (numbers == mesh.pair[minus]).all() and (np.diff(numbers) > 0).all()
+    if not same or ((mesh.pair != 0) != (mesh.pair_side != 0)).any():
+        refuse("some paired faces have no twin", "give each pair one face of side +1 and one of side -1")
+    apart = np.abs(mesh.points[mesh.faces[plus]] - mesh.points[mesh.faces[minus]]).max(axis=(1, 2))
+    if wrong := np.count_nonzero(apart > 1e-6 * float(np.ptp(mesh.points))):
+        refuse(f"{wrong} paired faces do not lie on their twins", "list twin corners in the same order")
+
+
+def _check_pair_normals(mesh: TetMesh, refuse: Callable[[str, str], None]) -> None:
+    # A normal that points the other way would call closing opening, and hide faces that touch.
+    into = mesh.centroids[mesh.face_owners] - mesh.points[mesh.faces].mean(axis=1)
+    inward = np.einsum("kx,kx->k", into, mesh.face_normals) > 0
+    if wrong := np.count_nonzero((mesh.pair_side != 0) & (inward != (mesh.pair_side == 1))):
+        refuse(f"the normals of {wrong} paired faces do not point from side -1 into side +1", "turn their corners")

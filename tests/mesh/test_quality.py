@@ -133,6 +133,41 @@ def unmerged(mesh):
     return TetMesh(fractured.points, fractured.tets, fractured.faces)
 
 
+def with_pairs(mesh, faces=None, pair=None, side=None):
+    return TetMesh(
+        mesh.points,
+        mesh.tets,
+        mesh.faces if faces is None else faces,
+        mesh.tet_sets,
+        mesh.face_sets,
+        mesh.pair if pair is None else pair,
+        mesh.pair_side if side is None else side,
+    )
+
+
+def swapped_sides(mesh):
+    fractured = opened(mesh)
+    return with_pairs(fractured, side=-fractured.pair_side)
+
+
+def turned_pairs(mesh):
+    fractured = opened(mesh)
+    return with_pairs(fractured, np.where(fractured.pair[:, None] > 0, fractured.faces[:, [0, 2, 1]], fractured.faces))
+
+
+def mismatched_twins(mesh):
+    fractured = opened(mesh)
+    turned = fractured.pair_side[:, None] == 1
+    return with_pairs(fractured, np.where(turned, fractured.faces[:, [1, 2, 0]], fractured.faces))
+
+
+def lonely(mesh):
+    fractured = opened(mesh)
+    pair = fractured.pair.copy()
+    pair[fractured.paired[0][0]] = pair.max() + 1
+    return with_pairs(fractured, pair=pair)
+
+
 def two_pieces(mesh):
     n = len(mesh.points)
     points = np.vstack([mesh.points, mesh.points + 50.0])
@@ -160,6 +195,10 @@ def empty(mesh):
         (missing_faces, "triangles are not its boundary"),
         (inward_faces, "its boundary encloses -768"),
         (unmerged, "25 pairs of points coincide"),
+        (swapped_sides, "do not point from side -1 into side .1; turn their corners"),
+        (turned_pairs, "the normals of 64 paired faces do not point"),
+        (mismatched_twins, "32 paired faces do not lie on their twins"),
+        (lonely, "paired faces have no twin"),
         (two_pieces, "falls into 2 pieces"),
         (empty, "no tetrahedra"),
     ],
