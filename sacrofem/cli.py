@@ -304,7 +304,9 @@ def verify(*, update: bool = False, reason: str | None = None, json: bool = Fals
     else:
         for text in differences:
             print(text)
-        if not differences:
+        if update:
+            print(f"baselines stored, {len(differences)} values changed" if differences else "no baseline changes")
+        elif not differences:
             print("all baselines reproduced")
     if differences and not update:
         raise BaselineError(f"{len(differences)} measures differ from their baselines")

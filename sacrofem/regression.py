@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,7 @@ from sacrofem.errors import EnvironmentFailure, InputError
 from sacrofem.mesh.files import reference_folder, replace_file
 from sacrofem.report.results import sha256
 
-# Relative tolerance of a measure, and of a change (percentage points / 100) where it is a difference
-# of nearly equal numbers (DESIGN 5).
+# Relative to the largest value of its kind (DESIGN 5).
 TOLERANCE = 1e-7
 LOG = "log.json"
 
@@ -160,6 +160,7 @@ def run(update: bool = False, reason: str | None = None, *, quick: bool = False)
     if update and not checkout:
         raise EnvironmentFailure("baselines change only in a checkout, and this is an installed package")
     differences: list[Difference] = []
+    fresh: dict[Path, dict[str, Any]] = {}
     entries = []
     for reference in CASES:
         if quick and not reference.quick:
@@ -169,24 +170,22 @@ def run(update: bool = False, reason: str | None = None, *, quick: bool = False)
             raise EnvironmentFailure(f"{path}: the baseline is missing; reinstall sacrofem")
         stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"values": {}}
         found = values_of(reference)
-        if update:
-            new = {d.key: (d.stored, d.found) for d in compared(reference.name, _complete(stored, found), found)}
-            if new or not stored["values"] or stored.get("sha256") != found["sha256"]:
-                replace_file(path, lambda p, content=found: _write(p, content))  # type: ignore[misc]
-                entries.append({"case": reference.name, "changed": {k: list(v) for k, v in new.items()}})
-        else:
-            differences += compared(reference.name, stored, found)
-    if update and entries:
+        new = list(compared(reference.name, stored, found))
+        differences += new
+        if update and (new or stored.get("sha256") != found["sha256"]):
+            fresh[path] = found
+            # Of a case that had no baseline everything is new: that need not be listed.
+            changed = {d.key: [d.stored, d.found] for d in new} if stored["values"] else {}
+            entries.append({"case": reference.name, "changed": changed})
+    if entries:
+        # All cases have run: a failure or an interrupt leaves every baseline as it was.
         log = folder / LOG
         history = json.loads(log.read_text(encoding="utf-8")) if log.is_file() else []
         history.append({"reason": reason, "date": time.strftime("%Y-%m-%d", time.gmtime()), "cases": entries})
-        replace_file(log, lambda p: _write(p, history))
+        replace_file(log, partial(_write, content=history))
+        for path, content in fresh.items():
+            replace_file(path, partial(_write, content=content))
     return differences
-
-
-def _complete(stored: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
-    """The stored record, with values that are new taken as they are."""
-    return {"values": {**found["values"], **stored["values"]}}
 
 
 def _write(path: Path, content: object) -> None:

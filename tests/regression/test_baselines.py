@@ -61,6 +61,50 @@ def test_baselines_change_only_on_purpose(tmp_path, monkeypatch):
         regression.run(update=True, reason="try")
 
 
+def test_an_update_stores_what_changed_and_what_is_new_and_logs_it(tmp_path, monkeypatch):
+    folder = tmp_path / "meshes"
+    (folder / "baselines").mkdir(parents=True)
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.setattr(regression, "reference_folder", lambda: folder)
+    monkeypatch.setattr(regression, "CASES", regression.CASES[:1])
+    values = {"before.slip_mean_um": {"value": 100.0, "tolerance": 1e-7}}
+    monkeypatch.setattr(regression, "values_of", lambda reference: {"sha256": "a", "values": dict(values)})
+    path, log = (folder / "baselines" / f"{name}.json" for name in (regression.CASES[0].name, "log"))
+
+    assert [d.found for d in regression.run(update=True, reason="first")] == [100.0]
+    assert regression.run() == []
+    values["before.slip_mean_um"] = {"value": 101.0, "tolerance": 1e-7}
+    values["after.yield_load_n"] = {"value": 7.0, "tolerance": 1e-7}
+    assert len(regression.run()) == 2
+    stored = path.read_bytes()
+    assert len(regression.run(update=True, reason="second")) == 2
+    assert path.read_bytes() != stored
+    assert regression.run() == []
+    assert regression.run(update=True, reason="nothing changes") == []
+    history = json.loads(log.read_text())
+    assert [entry["reason"] for entry in history] == ["first", "second"]
+    assert history[0]["cases"][0]["changed"] == {}
+    changed = {"after.yield_load_n": [None, 7.0], "before.slip_mean_um": [100.0, 101.0]}
+    assert history[1]["cases"][0]["changed"] == changed
+
+
+def test_an_update_that_fails_halfway_changes_nothing(tmp_path, monkeypatch):
+    folder = tmp_path / "meshes"
+    (folder / "baselines").mkdir(parents=True)
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.setattr(regression, "reference_folder", lambda: folder)
+
+    def values_of(reference):
+        if reference is regression.CASES[1]:
+            raise KeyboardInterrupt
+        return {"sha256": "a", "values": {"before.slip_mean_um": {"value": 1.0, "tolerance": 1e-7}}}
+
+    monkeypatch.setattr(regression, "values_of", values_of)
+    with pytest.raises(KeyboardInterrupt):
+        regression.run(update=True, reason="try")
+    assert list((folder / "baselines").iterdir()) == []
+
+
 def test_every_baseline_has_a_case_and_an_entry_in_the_log():
     folder = regression.baselines_folder()
     names = {path.stem for path in folder.glob("*.json")} - {"log"}
