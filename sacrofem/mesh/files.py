@@ -31,7 +31,6 @@ BARE: Mapping[str, ModuleType] = {
     ".inp": meshio.abaqus,
     ".bdf": meshio.nastran,
     ".mesh": meshio.medit,
-    ".xdmf": meshio.xdmf,
 }
 """Formats that lose them through meshio: a file ``<file>.sets.json`` is kept beside them."""
 
@@ -52,8 +51,8 @@ def write_mesh(
     Parameters
     ----------
     path
-        Its suffix chooses the format: .vtu or .vtk keep everything in one file; .msh, .inp, .bdf,
-        .mesh and .xdmf get ``<file>.sets.json`` beside them and take no fields.
+        Its suffix chooses the format: .vtu or .vtk keep everything in one file; .msh, .inp, .bdf
+        (ten digits) and .mesh get ``<file>.sets.json`` beside them and take no fields.
     mesh
         Equal meshes give equal bytes (.vtu: binary, zlib).
     point_data : mapping of str to (n, ...) array
@@ -93,7 +92,8 @@ def write_mesh(
         fields["pair"] = [np.zeros(m, np.int32), np.array(mesh.pair)]
         fields["pair_side"] = [np.zeros(m, np.int8), np.array(mesh.pair_side)]
     points = {name: np.ascontiguousarray(data) for name, data in sorted((point_data or {}).items())}
-    content = meshio.Mesh(mesh.points, cells, point_data=points, cell_data=fields)
+    places = _ten_digits(mesh.points) if suffix == ".bdf" else mesh.points
+    content = meshio.Mesh(places, cells, point_data=points, cell_data=fields)
     module: Any = NAMED.get(suffix) or BARE[suffix]
     # meshio writes mixed cells only in the older version of that format.
     options = {"fmt_version": "2.2"} if suffix == ".msh" else {}
@@ -101,6 +101,12 @@ def write_mesh(
     if suffix in BARE:
         text = json.dumps(_side_file(mesh), indent=1, sort_keys=True) + "\n"
         replace_file(_beside(path), lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _ten_digits(points: FloatArray) -> FloatArray:
+    """Coordinates that meshio can fit into the 16 columns of a field: it fails on a negative one with more digits."""
+    lines = np.char.mod("%.10e", np.where(np.abs(points) < 1e-9, 0.0, points))
+    return np.asarray(lines.astype(float))
 
 
 def _both(data: NDArray[Any], other: int, *, tets_first: bool) -> list[NDArray[Any]]:
@@ -161,7 +167,7 @@ def read_mesh(path: str | os.PathLike[str], *, straighten: bool = False) -> TetM
     ----------
     path
         .vtu or .vtk as ``write_mesh`` leaves them, or any mesh of tets in those formats or in .msh,
-        .inp, .bdf, .mesh, .xdmf. ``<file>.sets.json`` is read where it lies beside the file; cell
+        .inp, .bdf, .mesh. ``<file>.sets.json`` is read where it lies beside the file; cell
         sets (.inp) and physical groups (.msh) on tets and boundary triangles become named sets.
         Points without a tet are left out. Call ``quality.check_mesh`` on what comes from elsewhere.
     straighten

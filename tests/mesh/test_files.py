@@ -1,5 +1,6 @@
 import os
 import sys
+from dataclasses import replace
 
 import meshio
 import numpy as np
@@ -33,11 +34,14 @@ def assert_same(a, b):
 
 @pytest.mark.parametrize("suffix", [".vtu", ".vtk", ".msh", ".inp", ".bdf", ".mesh"])
 def test_names_and_pairs_survive_a_round_trip(fractured, tmp_path, suffix, capfd):
+    # Coordinates of many digits, negative and very small ones too.
+    points = fractured.points / 3.0 - [0.7, 1e-5 / 3, 4.0 + 1e-16]
+    fractured = replace(fractured, points=points)
     path = tmp_path / f"mesh{suffix}"
     write_mesh(path, fractured)
     back = read_mesh(path)
     if suffix == ".bdf":  # written with few digits
-        np.testing.assert_allclose(back.points, fractured.points, atol=1e-6)
+        np.testing.assert_allclose(back.points, fractured.points, atol=1e-9)
         back = TetMesh(
             fractured.points, back.tets, back.faces, back.tet_sets, back.face_sets, back.pair, back.pair_side
         )
@@ -197,7 +201,7 @@ def test_bad_files_are_refused_in_one_line(block, tmp_path, make, message, capfd
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("suffix", [".vtk", ".msh", ".inp", ".bdf", ".mesh", ".xdmf"])
+@pytest.mark.parametrize("suffix", [".vtk", ".msh", ".inp", ".bdf", ".mesh"])
 @pytest.mark.parametrize("content", [b"", b"nonsense\n1 2 3\n", bytes(range(256))])
 def test_nonsense_in_any_format_is_refused(tmp_path, suffix, content):
     path = tmp_path / f"bad{suffix}"
