@@ -358,9 +358,10 @@ class Solver(Section):
     """[solver]: how the equations are solved."""
 
     method: Literal["multigrid", "direct"] = Field(
-        default="multigrid", description="conjugate gradients, or a factorisation"
+        default="multigrid",
+        description="conjugate gradients, or a factorisation; small or linear models are factorised in any case",
     )
-    tolerance: float = Field(default=1e-10, ge=1e-14, le=1e-6, description="true relative residual")
+    tolerance: float = Field(default=1e-10, ge=1e-14, le=1e-8, description="true relative residual")
     threads: int | None = Field(default=None, ge=1, le=1024, description="not given: the cores available")
 
 

@@ -50,7 +50,7 @@ class CaseOptions:
     order: Annotated[int | None, Parameter(group=_of_case)] = None
     """2: quadratic displacement; 1: a preview, far too stiff."""
     threads: Annotated[int | None, Parameter(group=_of_case)] = None
-    """Threads of BLAS and numba; without it the cores available."""
+    """Threads of the solver; without it the cores available."""
 
     def case(self, file: Path | None) -> Case:
         """The case of a file (or of the preset alone) with these options laid over it."""
