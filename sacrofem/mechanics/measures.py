@@ -139,7 +139,7 @@ def measure(
     """
     collector = _Collector()
     fractures = {name: _Collector() for name in zones.pairs}
-    closed = _gap_measures(space, state, zones, aperture_mm, collector, fractures)
+    closed, closure = _gap_measures(space, state, zones, aperture_mm, collector, fractures)
     strain = principal_strains(space, state.displacement)
     _fragment_motion(space, state, zones, collector, fractures)
     for suffix, target in [("", collector), *((f":{name}", target) for name, target in fractures.items())]:
@@ -147,7 +147,7 @@ def measure(
         _cortex_measures(space, state, zones.cortex[POOLED + suffix], membrane_poisson, target)
     _zone_measures(state, strain, zones, collector)
     _whole_measures(space, state, resultant, supports, nodal_reactions, collector)
-    _yield_load(strain, zones.volume["cancellous"], resultant, closed, collector)
+    _yield_load(strain, zones.volume["cancellous"], resultant, closure, collector)
     return Measures(
         MappingProxyType({key: collector.values[key] for key in MEASURES}),
         MappingProxyType(collector.reasons),
@@ -179,11 +179,12 @@ def _gap_measures(
     aperture_mm: FloatArray | float | None,
     collector: _Collector,
     fractures: Mapping[str, _Collector],
-) -> float | None:
+) -> tuple[float | None, float]:
+    """Share of the area that closed by more than its aperture, and the largest closing over aperture anywhere."""
     gap = space.gap
     if not zones.pairs:
         collector.missing((*_JUMP, "gap_strain_p95"), "no fracture")
-        return None
+        return None, 0.0
     jump = space.jump(state.displacement)
     aperture = None if aperture_mm is None else np.broadcast_to(np.asarray(aperture_mm, float), (len(gap.areas),))
     everything = np.ones(len(gap.areas), dtype=bool)
@@ -195,9 +196,10 @@ def _gap_measures(
             strain = np.linalg.norm(jump[pairs], axis=2) / aperture[pairs][:, None]
             target.put("gap_strain_p95", weighted_percentile(strain.ravel(), gap.areas[pairs].ravel(), 95.0))
     if aperture is None:
-        return None
-    normal = np.einsum("pqx,px->pq", jump, gap.normals)
-    return float(gap.areas[-normal > aperture[:, None] + 1e-12].sum() / gap.areas.sum())
+        return None, 0.0
+    closing = -np.einsum("pqx,px->pq", jump, gap.normals)
+    closed = float(gap.areas[closing > aperture[:, None] + 1e-12].sum() / gap.areas.sum())
+    return closed, float((np.maximum(closing, 0.0) / np.maximum(aperture, 1e-12)[:, None]).max())
 
 
 def _jump_measures(jump: FloatArray, normals: FloatArray, areas: FloatArray, target: _Collector) -> None:
@@ -379,21 +381,20 @@ def _whole_measures(
         collector.put(f"reaction_share_{part}", value)
 
 
-def _yield_load(
-    strain: FloatArray, zone: Zone, resultant: Resultant, closed: float | None, collector: _Collector
-) -> None:
+def _yield_load(strain: FloatArray, zone: Zone, resultant: Resultant, closure: float, collector: _Collector) -> None:
     key = "yield_load_n"
     if zone.reason:
         collector.missing((key,), zone.reason)
     elif resultant.magnitude == 0.0:
         collector.missing((key,), "the load is a moment only")
-    elif closed:
-        collector.missing((key,), f"{closed:.1%} of the gap closed, so that strain is not proportional to load")
     else:
         values = strain[zone.index]
         index = np.maximum(-values[:, 0] / YIELD_STRAIN_COMPRESSION, values[:, 2] / YIELD_STRAIN_TENSION)
         at = weighted_percentile(index, zone.weight, 100.0 * (1.0 - YIELD_VOLUME))
-        if at > 0.0:
-            collector.put(key, resultant.magnitude / at)
-        else:
+        if not at > 0.0:
             collector.missing((key,), "nothing is strained")
+        elif max(1.0, 1.0 / at) * closure > 1.0 + 1e-9:
+            # Linear up to the load of the case and up to the one that yields, whichever is larger.
+            collector.missing((key,), "the gap closes by more than its aperture: strain is not proportional to load")
+        else:
+            collector.put(key, resultant.magnitude / at)

@@ -142,7 +142,18 @@ def test_closing_by_more_than_the_aperture_is_reported(cut):
     result = measured(cut, u, aperture_mm=0.05)
     assert result.closed_share == pytest.approx(0.25, abs=0.03)
     assert result.values["yield_load_n"] is None
-    assert "closed" in result.reasons["yield_load_n"]
+    assert "closes" in result.reasons["yield_load_n"]
+
+
+def test_no_yield_load_beyond_the_load_at_which_the_gap_closes(cut):
+    squeezed = np.array([[0.0, 0.0, -1e-3]])
+    u = cut.nodes * squeezed
+    u[upper(cut), 2] -= 0.01
+    # Yields at eight times the load; by then 0.01 mm of closing are 0.08 mm.
+    assert measured(cut, u, aperture_mm=0.1).values["yield_load_n"] == pytest.approx(800.0)
+    result = measured(cut, u, aperture_mm=0.07)
+    assert result.closed_share == 0.0
+    assert result.values["yield_load_n"] is None
 
 
 def test_rigid_motion_of_the_whole_moves_nothing(cut):
