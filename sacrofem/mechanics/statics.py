@@ -18,7 +18,7 @@ from sacrofem.mechanics.supports import Reactions, Supports, reactions
 from sacrofem.mesh.tetmesh import FloatArray, IntArray
 
 Gap = tuple[FloatArray, FloatArray] | None
-# Share of the load (and of load times height) that equilibrium may miss (DESIGN 5).
+# Share of the load, of load times height and of the work that equilibrium may miss (DESIGN 5).
 BALANCE_LIMIT = 1e-7
 
 
@@ -166,10 +166,10 @@ class Statics:
         held = reactions(discrete.space, discrete.supports, u, unbalanced)
         checks = self._balance(discrete, u, internal, held)
         checks["residual"] = solution.residual
-        for key in ("force", "moment"):
+        for key in ("force", "moment", "energy"):
             if not checks[key] <= BALANCE_LIMIT:
                 raise SolverError(
-                    f"{name}: {key} is out of balance by {checks[key]:.1e} of the load (limit {BALANCE_LIMIT:g}); "
+                    f"{name}: {key} is out of balance by {checks[key]:.1e} (limit {BALANCE_LIMIT:g}, relative); "
                     "lower solver.tolerance, or look for a nearly unsupported fragment"
                 )
         m = len(self.space.mesh.tets)
