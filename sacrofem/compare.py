@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from sacrofem.anatomy.solid import Landmarks
 from sacrofem.bone.lesion import border_distance
@@ -19,16 +20,16 @@ from sacrofem.mechanics.measures import Measures, measure
 from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.state import State
 from sacrofem.mechanics.statics import Solved, Statics
-from sacrofem.mechanics.zones import ReferencePlan, Zones, build_zones
+from sacrofem.mechanics.zones import NEAR_MM, ReferencePlan, Zones, build_zones
 from sacrofem.mesh.quality import element_quality
-from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.mesh.tetmesh import BoolArray, TetMesh
 from sacrofem.model import Model, Progress, prepare, volumes_ml
 from sacrofem.threads import threads
 
 __all__ = ["Comparison", "compare", "prepare", "solve_model"]
 
 Values = Mapping[str, float | None]
-# Closer to the joint than this a filled gap and its aperture count as extra bone (DESIGN 4).
+# Filler over the bone beside it: up to here the bone that the mesh has in place of the gap is negligible (DESIGN 4).
 NEGLIGIBLE_FILLER = 0.1
 
 
@@ -49,6 +50,8 @@ class Comparison:
         ``{name: {"before", "after", "change"}}``.
     reasons : mapping of str to str
         Why a measure is None.
+    left_out : mapping of str to float
+        Share of each measuring zone that the cement of the plan takes out of it.
     model : Model
     states : mapping of str to State
     records : mapping of str to Solved
@@ -63,6 +66,7 @@ class Comparison:
     intact: Values | None
     fractures: Mapping[str, Mapping[str, Values]]
     reasons: Mapping[str, str]
+    left_out: Mapping[str, float]
     model: Model
     records: Mapping[str, Solved]
     warnings: list[str]
@@ -134,6 +138,7 @@ class Comparison:
             "checks": dict(self.checks),
             "safety": None,
             "reasons": dict(self.reasons),
+            "left_out": dict(self.left_out),
             "warnings": list(self.warnings),
         }
 
@@ -195,8 +200,8 @@ def solve_model(model: Model, *, intact: bool = False, progress: Progress | None
         "after", treated.youngs, treated.poisson, gap, fraction=model.region.fraction, coverage=model.coverage
     )
     say("measuring")
-    measured = measure_states(model, records)
-    return _comparison(model, records, measured)
+    zones = zones_of(model)
+    return _comparison(model, records, measure_states(model, records, zones), zones)
 
 
 def zones_of(model: Model) -> Zones:
@@ -215,9 +220,8 @@ def _distance_to(model: Model, points: Any) -> Any:
     return border_distance(points, model.lesion)
 
 
-def measure_states(model: Model, records: Mapping[str, Solved], zones: Zones | None = None) -> dict[str, Measures]:
+def measure_states(model: Model, records: Mapping[str, Solved], zones: Zones) -> dict[str, Measures]:
     """All measures of solved states, in one set of zones."""
-    zones = zones or zones_of(model)
     return {
         name: measure(
             model.space,
@@ -233,7 +237,9 @@ def measure_states(model: Model, records: Mapping[str, Solved], zones: Zones | N
     }
 
 
-def _comparison(model: Model, records: Mapping[str, Solved], measured: Mapping[str, Measures]) -> Comparison:
+def _comparison(
+    model: Model, records: Mapping[str, Solved], measured: Mapping[str, Measures], zones: Zones
+) -> Comparison:
     before, after = measured["before"], measured["after"]
     change = changes(before.values, after.values)
     fractures = {
@@ -252,9 +258,10 @@ def _comparison(model: Model, records: Mapping[str, Solved], measured: Mapping[s
         measured["intact"].values if "intact" in measured else None,
         fractures,
         _reasons(measured, change),
+        zones.left_out,
         model,
         records,
-        [*model.warnings, *_warnings(model, measured)],
+        [*model.warnings, *_accuracy(model, records), *_warnings(model, measured)],
     )
 
 
@@ -263,6 +270,16 @@ def _reasons(measured: Mapping[str, Measures], change: Changes) -> dict[str, str
     for name, values in measured.items():
         reasons |= {key: f"{name}: {text}" for key, text in values.reasons.items()}
     return dict(sorted(reasons.items()))
+
+
+def _accuracy(model: Model, records: Mapping[str, Solved]) -> list[str]:
+    wanted = model.case.solver.tolerance
+    return [
+        f"the {name} solve stopped at a relative residual of {solved.solution.residual:.1e}, "
+        f"above solver.tolerance = {wanted:g}"
+        for name, solved in records.items()
+        if solved.solution.residual > wanted
+    ]
 
 
 def _warnings(model: Model, measured: Mapping[str, Measures]) -> list[str]:
@@ -283,29 +300,30 @@ def _warnings(model: Model, measured: Mapping[str, Measures]) -> list[str]:
                 f"{100 * worst:.2g} % of the fracture area closed by more than its aperture "
                 f"({case.fracture.aperture_mm:g} mm): there the bonded filler stands for contact"
             )
+    near = _fracture_band(model) if len(model.space.gap.areas) else None
     share = floor_share(model.mesh, model.bone)
     if share:
         text = f"bone on the modulus floor of {case.materials.floor_mpa:g} MPa: {100 * share:.0f} % of the volume"
-        if len(model.space.gap.areas):
-            near = _fracture_band(model)
-            band = floor_share(model.mesh, model.bone, near)
-            text += f", {100 * (band or 0.0):.0f} % within 5 mm of the fracture"
+        if near is not None:
+            text += f", {100 * (floor_share(model.mesh, model.bone, near) or 0.0):.0f} % within 5 mm of the fracture"
         notes.append(text)
     filler = model.fillers[0].modulus_mpa
-    if len(model.space.gap.areas) and filler > NEGLIGIBLE_FILLER * float(np.median(model.bone.youngs)):
-        notes.append(
-            f"the filler ({filler:g} MPa) is not soft beside bone: the aperture counts as extra bone in the mesh"
-        )
+    if near is not None and near.any():
+        beside = float(np.median(model.bone.youngs[near]))
+        if filler > NEGLIGIBLE_FILLER * beside * (1.0 + 1e-9):
+            notes.append(
+                f"the filler ({filler:g} MPa) is not soft beside the bone at the fracture (median {beside:.3g} MPa): "
+                "the aperture counts as extra bone in the mesh"
+            )
     if case.cement.in_gap == "bonded" and model.coverage.any():
         notes.append("cement in the gap is bonded to both faces, the strongest assumption; compare in_gap = none")
     return notes
 
 
-def _fracture_band(model: Model) -> Any:
-    from scipy.spatial import cKDTree
-
+def _fracture_band(model: Model) -> BoolArray:
+    """(m,) tets whose centroid lies within 5 mm of the fracture."""
     tree = cKDTree(model.space.gap.points.reshape(-1, 3))
-    return tree.query(model.mesh.centroids, distance_upper_bound=5.0)[0] <= 5.0
+    return np.asarray(tree.query(model.mesh.centroids, distance_upper_bound=NEAR_MM)[0] <= NEAR_MM)
 
 
 def mesh_info(model: Model) -> dict[str, float]:
@@ -318,8 +336,3 @@ def mesh_info(model: Model) -> dict[str, float]:
         "volume_ml": float(mesh.volumes.sum()) / 1e3,
         "min_quality": float(element_quality(mesh.points, mesh.tets).min()),
     }
-
-
-def with_plan(model: Model, region: CementRegion) -> Model:
-    """The same model under another cement plan."""
-    return replace(model, region=region, coverage=region.coverage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
@@ -19,10 +20,19 @@ from sacrofem.cement.mixture import CementMaterial, cement_material
 from sacrofem.cement.needle import Injection, Needle, long_axis_needles, short_axis_needles
 from sacrofem.cement.shapes import LONG_AXIS_COLUMN, SHORT_AXIS_COLUMN, Column, Ellipsoid, Spread
 from sacrofem.cement.spread import CementRegion, place_cement, spot_coverage
-from sacrofem.errors import InputError
+from sacrofem.errors import InputError, SacrofemWarning
 from sacrofem.mechanics.fragments import check_held
 from sacrofem.mechanics.interface import Filler, constriction_compliance, gap_stiffness
-from sacrofem.mechanics.loads import Load, Resultant, endplate_faces, face_centroid, load, load_resultant, load_vector
+from sacrofem.mechanics.loads import (
+    DEFAULT_SLOPE_DEG,
+    Load,
+    Resultant,
+    endplate_faces,
+    face_centroid,
+    load,
+    load_resultant,
+    load_vector,
+)
 from sacrofem.mechanics.materials import Elasticity, bone_elasticity, cemented_elasticity, cortex, cortical_membrane
 from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.stiffness import Membrane
@@ -51,12 +61,15 @@ class Model:
     landmarks : Landmarks
     space : Space
     bone : Elasticity
-        Without cement.
+        Of every tet, without cement.
     density : (m,)
         Calibrated QCT density, g/cm³.
     pore_fraction : (m,)
+        1 - BV/TV.
     region : CementRegion
-        Where the cement lies; its coverage counts only where ``gap_cement`` says so.
+        What the injections placed.
+    coverage : (p, q)
+        Share of the gap that cement fills at the gap points, a spot included.
     cement : CementMaterial
     membrane : Membrane
     supports : Supports
@@ -100,7 +113,7 @@ class Model:
         fracture = self.case.fracture
         cement = Filler(self.cement.modulus_mpa, self.cement.poisson)
         if fracture.filler == "cement":
-            return cement, cement
+            return Filler(fracture.filler_modulus_mpa or cement.modulus_mpa, cement.poisson), cement
         return Filler(fracture.modulus_mpa or 0.0, fracture.filler_poisson), cement
 
     def summary(self) -> dict[str, dict[str, Any]]:
@@ -147,12 +160,15 @@ def prepare(
     progress("mesh")
     solid = _built_in(_parameters(case))
     inside: Distance | None = solid.signed_distance if case.anatomy.kind == "parametric" and mesh is None else None
+    landmarks_given = landmarks is not None
     landmarks = _landmarks(case, solid) if landmarks is None else landmarks
-    warnings: tuple[str, ...] = ()
+    notes: list[str] = []
     if mesh is None:
-        mesh, warnings = case_mesh(case, solid, landmarks)
+        mesh, notes = _case_mesh(case, solid, landmarks)
     else:
         check_mesh(mesh)
+        if not landmarks_given:
+            notes.append("landmarks are those of the built-in sacrum: density map, needles and load follow them")
     _check_sets(case, mesh)
     space = Space(mesh, case.mesh.order)
 
@@ -163,8 +179,12 @@ def prepare(
     if case.lesion.kind != "none":
         lesion = Lesion(case.lesion.kind, case.lesion.centre_mm, case.lesion.radii_mm, case.lesion.density_factor)
         lesion_fraction = lesion_share(mesh, lesion)
-        bone_fraction = lesion_bone_volume_fraction(mesh, bone_fraction, lesion)
         density = lesion_density(mesh, density, lesion)
+        # A blastic lesion has lost nothing: its pores follow from its density.
+        lytic = lesion.density_factor < 1.0
+        bone_fraction = (
+            lesion_bone_volume_fraction(mesh, bone_fraction, lesion) if lytic else bone_volume_fraction(density)
+        )
     bone = bone_elasticity(
         density, law=case.materials.density_law, floor_mpa=case.materials.floor_mpa, poisson=case.materials.poisson
     )
@@ -186,6 +206,11 @@ def prepare(
         point_mm=case.load.point,
         moment_nmm=case.load.moment if any(case.load.moment) else None,
     )
+    if case.load.kind != "free" and kind.angle_deg is not None and case.load.slope_deg != DEFAULT_SLOPE_DEG:
+        notes.append(
+            f"load.slope_deg = {case.load.slope_deg:g} does not count: {kind.kind} acts at {kind.angle_deg:g}° "
+            "to the endplate normal"
+        )
     faces = endplate_faces(space)
     centre = face_centroid(space, faces) if case.anatomy.half != "none" else None
     resultant = load_resultant(landmarks, kind, slope_deg=case.load.slope_deg, centre=centre)
@@ -205,10 +230,21 @@ def prepare(
     )
     model = Model(
         case, mesh, landmarks, space, bone, density, pores, region, coverage, cement, cortical_membrane(mesh, shell),
-        supports, kind, resultant, load_vector(space, faces, resultant), lesion, lesion_fraction, warnings,
+        supports, kind, resultant, load_vector(space, faces, resultant), lesion, lesion_fraction, tuple(notes),
     )  # fmt: skip
     check_held(space, supports, model.gap(np.zeros_like(coverage), bone))
     return model
+
+
+def _case_mesh(case: Case, solid: ParametricSacrum, landmarks: Landmarks) -> tuple[TetMesh, list[str]]:
+    """The mesh of a case, and what a reader of its results has to know; warnings of the mesher are kept too."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        mesh, notes = case_mesh(case, solid, landmarks)
+    for warning in caught:
+        warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    kept = (str(warning.message) for warning in caught if issubclass(warning.category, SacrofemWarning))
+    return mesh, [*notes, *kept]
 
 
 @lru_cache(maxsize=4)
@@ -243,7 +279,15 @@ def _landmarks(case: Case, solid: ParametricSacrum) -> Landmarks:
             )
     changed: dict[str, Any] = {name: np.asarray(value, dtype=float) for name, value in given.items()}
     if "endplate_normal" in changed:
-        changed["endplate_normal"] = changed["endplate_normal"] / np.linalg.norm(changed["endplate_normal"])
+        length = np.linalg.norm(changed["endplate_normal"])
+        if not length > 0.0:
+            raise InputError(
+                "has no direction",
+                field="anatomy.landmarks.endplate_normal",
+                value=given["endplate_normal"],
+                mend="give a vector out of the S1 endplate",
+            )
+        changed["endplate_normal"] = changed["endplate_normal"] / length
     return replace(landmarks, **changed)
 
 

@@ -4,12 +4,13 @@ P1 elements, because an identity of linear elasticity does not depend on the ord
 """
 
 import json
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from sacrofem import Case, InputError
+from sacrofem import Case, InputError, SacrofemWarning, reference_mesh
 from sacrofem.compare import Comparison, compare, solve_model
 from sacrofem.mechanics.catalogue import MEASURES
 from sacrofem.mechanics.interface import Filler
@@ -221,3 +222,70 @@ def test_preview_and_assumptions_are_said(bilateral):
     assert "P1 is a preview" in text
     assert "bonded" in text
     assert "on the modulus floor" in text
+
+
+# ------------------------------------------------------------------ what a reader has to know
+def test_zones_say_what_the_cement_takes_out_of_them(bilateral):
+    assert 0.0 < bilateral.to_json()["left_out"]["fracture"] < 0.5
+
+
+def test_a_solve_that_misses_its_tolerance_says_so(bilateral):
+    def warned(tolerance):
+        texts = compare(bilateral.case.with_(**{"solver.tolerance": tolerance})).warnings
+        return [text for text in texts if "solver.tolerance" in text]
+
+    assert warned(1e-10) == []
+    before, after = warned(1e-14)
+    assert before.startswith("the before solve stopped at a relative residual of")
+    assert after.endswith("above solver.tolerance = 1e-14")
+
+
+def test_a_slope_that_does_not_count_is_named():
+    note = "load.slope_deg = 30 does not count: standing-muscle acts at 15°"
+    assert any(note in text for text in prepare(tiny(load__kind="standing-muscle", load__slope_deg=30.0)).warnings)
+    assert not any("slope" in text for text in prepare(tiny(load__slope_deg=30.0)).warnings)
+
+
+def test_a_filler_of_cement_takes_a_modulus_of_its_own(unilateral_model):
+    def filler(**changes):
+        return replace(unilateral_model, case=tiny(**{"fracture.filler": "cement"}, **changes)).fillers[0]
+
+    assert filler().modulus_mpa == 2000.0
+    assert filler(**{"fracture.filler_modulus_mpa": 500.0}).modulus_mpa == 500.0
+
+
+def test_a_filler_that_is_stiff_beside_the_bone_at_the_fracture_is_named(bilateral):
+    stiff = compare(tiny(fracture__filler_modulus_mpa=2.0))
+    assert any("not soft beside the bone at the fracture (median 10 MPa)" in text for text in stiff.warnings)
+    assert not any("not soft" in text for text in bilateral.warnings)
+
+
+def test_own_mesh_without_foramina_or_landmarks(unilateral_model):
+    bare = replace(unilateral_model.landmarks, foramina={})
+    result = compare(unilateral_model.case, mesh=unilateral_model.mesh, landmarks=bare)
+    key = "contralateral_max_principal_p95_mpa"
+    assert result.before[key] is None
+    assert "foramina" in result.reasons[key]
+    assert not any("landmarks" in text for text in result.warnings)
+    model = prepare(unilateral_model.case, mesh=unilateral_model.mesh)
+    assert any("landmarks are those of the built-in sacrum" in text for text in model.warnings)
+
+
+def test_warnings_of_the_mesher_are_kept(monkeypatch):
+    def case_mesh(case, solid, landmarks):
+        warnings.warn("cutting left 3 tets", SacrofemWarning, stacklevel=2)
+        return reference_mesh("sacrum-tiny-bilateral"), ()
+
+    monkeypatch.setattr("sacrofem.model.case_mesh", case_mesh)
+    with pytest.warns(SacrofemWarning, match="3 tets"):
+        model = prepare(tiny())
+    assert "cutting left 3 tets" in model.warnings
+
+
+def test_pores_of_a_blastic_lesion_follow_its_density():
+    def pores(factor):
+        model = prepare(tiny("lytic-focal", lesion__density_factor=factor))
+        return model.pore_fraction[model.lesion_fraction > 0.99]
+
+    assert pores(0.1).min() > 0.99
+    assert pores(5.0).max() < 0.95

@@ -12,7 +12,7 @@ from skfem.quadrature import get_quadrature
 from skfem.refdom import RefTri
 
 from sacrofem.anatomy.regions import denis_zone, level_of
-from sacrofem.anatomy.solid import Landmarks
+from sacrofem.anatomy.solid import SIDES, Landmarks
 from sacrofem.mechanics.space import Space
 from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray, TetMesh, boundary_faces
 
@@ -388,6 +388,8 @@ def _contralateral(field: _Field, landmarks: Landmarks | None, plan: ReferencePl
         return field.zone(nothing, "no landmarks")
     if plan is None or not plan.fraction.any():
         return field.zone(nothing, "neither side is treated")
+    if {side for name in landmarks.foramina for side in SIDES if name.endswith(side)} != set(SIDES):
+        return field.zone(nothing, "the landmarks lack foramina, which bound Denis zone 1")
     x = field.points[:, 0] - float(landmarks.endplate_centre[0])
     cement = field.fraction * field.volume
     # A bolus of one ala that touches the midline does not treat the other side.
