@@ -115,7 +115,8 @@ class Case(Section):
             data["preset"] = preset
         case = cls.from_dict(data, file=path)
         if case.anatomy.path is not None and not Path(case.anatomy.path).is_absolute():
-            case = case.with_(anatomy__path=str(path.parent / case.anatomy.path))
+            # Absolute, so that the complete case that a result leaves in its own folder finds it too.
+            case = case.with_(anatomy__path=str((path.parent / case.anatomy.path).resolve()))
         return case
 
     @classmethod
@@ -143,8 +144,14 @@ class Case(Section):
         """A copy of a unilateral case, fractured and treated on the other or the same side."""
         if side not in ("left", "right"):
             raise InputError("no such side", field="side", value=side, mend="use left or right")
-        own = "fracture.surfaces" if self.fracture.surfaces else "cement.injections" if self.cement.injections else None
-        if own:
+        coordinates = {
+            "fracture.surfaces": bool(self.fracture.surfaces),
+            "cement.injections": bool(self.cement.injections),
+            "load.point": self.load.point is not None and self.load.point[0] != 0.0,
+            # A reflection in x turns these two components of a moment round.
+            "load.moment": any(self.load.moment[1:]),
+        }
+        if own := next((name for name, given in coordinates.items() if given), None):
             raise InputError(f"{own} has coordinates of its own", field="side", value=side, mend="mirror those instead")
         changes: dict[str, Any] = {}
         if self.lesion.kind != "none":

@@ -25,6 +25,8 @@ REFERENCE_FRACTURE_MM = {"tiny": 7.0, "coarse": 2.5, "medium": 1.6}
 # The distance from the joint that the shipped fractured meshes were built with.
 REFERENCE_JOINT_DISTANCE_MM = 12.0
 FRACTURE_SIZE_SHARE = 0.6
+# About that of the shipped medium mesh, for anatomies that none is shipped of.
+DEFAULT_SIZE_MM = 4.0
 _UNIT_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 
 
@@ -103,7 +105,9 @@ def case_mesh(case: Case, solid: ParametricSacrum, landmarks: Landmarks) -> tupl
     elif _has_reference(case):
         mesh = _reference(case, landmarks)
     else:
-        size = case.mesh.size_mm or 4.0
+        size = case.mesh.size_mm or DEFAULT_SIZE_MM
+        if case.mesh.size_mm is None:
+            notes.append(f"no shipped mesh has this anatomy: meshed at {size:g} mm, whatever mesh.reference says")
         mesh = sacrum_mesh(
             solid,
             case_surfaces(case, landmarks),
@@ -154,14 +158,16 @@ def _own(case: Case, landmarks: Landmarks, notes: list[str]) -> TetMesh:
     surfaces = case_surfaces(case, landmarks)
     if len(mesh.paired[0]):
         if not surfaces:
+            notes.append(f"{path} is fractured; the case has no fracture, so its faces were tied")
             return mesh.glued()[0]
         notes.append(f"{path} is fractured already: its own fracture stands in place of fracture.zone")
         return mesh
     if not surfaces:
         return mesh
-    if any(not np.any(mesh.face_sets.get(name, False)) for name in ("endplate", "auricular_left")):
+    held = case.anatomy.half if case.anatomy.half != "none" else "left"
+    if any(not np.any(mesh.face_sets.get(name, False)) for name in ("endplate", f"auricular_{held}")):
         raise InputError(
-            f"the mesh lacks the sets endplate and auricular_left; it has "
+            f"the mesh lacks the sets endplate and auricular_{held}; it has "
             f"{', '.join(sorted(mesh.face_sets)) or 'none'}",
             file=path,
             field="anatomy.path",
