@@ -211,6 +211,10 @@ def prepare(
             f"load.slope_deg = {case.load.slope_deg:g} does not count: {kind.kind} acts at {kind.angle_deg:g}° "
             "to the endplate normal"
         )
+    if case.anatomy.half != "none" and not kind.one_legged and case.load.force_n is None:
+        notes.append(
+            f"half a sacrum bears the whole load ({kind.force_n:g} N): in a symmetric stance it bears half of that"
+        )
     faces = endplate_faces(space)
     centre = face_centroid(space, faces) if case.anatomy.half != "none" else None
     resultant = load_resultant(landmarks, kind, slope_deg=case.load.slope_deg, centre=centre)

@@ -289,3 +289,17 @@ def test_pores_of_a_blastic_lesion_follow_its_density():
 
     assert pores(0.1).min() > 0.99
     assert pores(5.0).max() < 0.95
+
+
+def test_the_side_of_a_cut_fracture_changes_nothing():
+    """Partial fractures are cut when they are asked for; Mmg does not cut mirror images alike."""
+    left, right = (compare(tiny("hemisacrum-one-legged").on_side(side)) for side in ("left", "right"))
+    sides = {"reaction_share_left": "reaction_share_right", "reaction_share_right": "reaction_share_left"}
+    close(left.before, {key: right.before[sides.get(key, key)] for key in right.before}, 1e-8)
+    close(left.after, {key: right.after[sides.get(key, key)] for key in right.after}, 1e-8)
+
+
+def test_half_a_sacrum_under_the_whole_load_is_noted():
+    standing = tiny("hemisacrum-one-legged", load__kind="standing")
+    assert not any("whole load" in text for text in prepare(standing).warnings)
+    assert any("whole load (700 N)" in text for text in prepare(standing.with_(load__force_n=None)).warnings)

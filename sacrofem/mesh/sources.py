@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from sacrofem.anatomy.sacrum import ParametricSacrum
-from sacrofem.anatomy.solid import Landmarks
+from sacrofem.anatomy.solid import Landmarks, Side
 from sacrofem.case import Case
 from sacrofem.errors import InputError
 from sacrofem.mesh.body import SizeRegion, mesh_half, mesh_solid
@@ -30,14 +30,14 @@ DEFAULT_SIZE_MM = 4.0
 _UNIT_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 
 
-def case_surfaces(case: Case, landmarks: Landmarks) -> tuple[FractureSurface, ...]:
-    """The fracture surfaces of a case: its pattern and its own planes."""
+def case_surfaces(case: Case, landmarks: Landmarks, side: Side | None = None) -> tuple[FractureSurface, ...]:
+    """The fracture surfaces of a case: its pattern (on ``side``, where one is given) and its own planes."""
     fracture = case.fracture
     named: tuple[FractureSurface, ...] = ()
     if fracture.zone != "none":
         named = fracture_surfaces(
             fracture.zone,
-            fracture.side,
+            side or fracture.side,
             landmarks,
             joint_distance_mm=fracture.joint_distance_mm,
             allow_near_joint=fracture.allow_near_joint,
@@ -108,15 +108,24 @@ def case_mesh(case: Case, solid: ParametricSacrum, landmarks: Landmarks) -> tupl
         size = case.mesh.size_mm or DEFAULT_SIZE_MM
         if case.mesh.size_mm is None:
             notes.append(f"no shipped mesh has this anatomy: meshed at {size:g} mm, whatever mesh.reference says")
-        mesh = sacrum_mesh(
-            solid,
-            case_surfaces(case, landmarks),
-            size_mm=size,
-            fracture_size_mm=case.mesh.fracture_size_mm or FRACTURE_SIZE_SHARE * size,
+        finer = case.mesh.fracture_size_mm or FRACTURE_SIZE_SHARE * size
+        mesh = _symmetric(
+            case, landmarks, lambda surfaces: sacrum_mesh(solid, surfaces, size_mm=size, fracture_size_mm=finer)
         )
     if case.anatomy.half != "none":
         mesh = hemisacrum(mesh, case.anatomy.half)
     return mesh, tuple(notes)
+
+
+def _symmetric(case: Case, landmarks: Landmarks, make: Callable[[Sequence[FractureSurface]], TetMesh]) -> TetMesh:
+    """A fractured mesh of a symmetric sacrum; that of the right side is the mirror image of that of the left.
+
+    Mmg does not cut two mirror images alike, and the side must not change a result.
+    """
+    fracture = case.fracture
+    if fracture.zone in ("zone1", "zone2") and fracture.side == "right" and not fracture.surfaces:
+        return make(case_surfaces(case, landmarks, "left")).mirrored()
+    return make(case_surfaces(case, landmarks))
 
 
 def _has_reference(case: Case) -> bool:
@@ -135,7 +144,7 @@ def _reference(case: Case, landmarks: Landmarks) -> TetMesh:
     )
     if not shipped:
         intact = reference_mesh(f"sacrum-{name}-intact")
-        return cut(intact, case_surfaces(case, landmarks), size_mm=REFERENCE_FRACTURE_MM[name])
+        return _symmetric(case, landmarks, lambda surfaces: cut(intact, surfaces, size_mm=REFERENCE_FRACTURE_MM[name]))
     mesh = reference_mesh(f"sacrum-{name}-bilateral")
     if fracture.side != "both":
         whole = "right" if fracture.side == "left" else "left"
