@@ -230,7 +230,7 @@ class Materials(Section):
     floor_mpa: float = Field(
         default=10.0, ge=0.1, le=5000, description="least modulus of bone; 5-10 in the alar void [D]"
     )
-    poisson: float = Field(default=0.3, ge=0, lt=0.5, description="of bone; 0.2 is common too [T]")
+    poisson: float = Field(default=0.3, ge=0, le=0.45, description="of bone; 0.2 is common too [T]")
     cortex_thickness_mm: float | None = Field(
         default=None, ge=0, le=5, description="not given: of the named bone; osteoporotic 0.5-0.8 [K]"
     )

@@ -15,6 +15,7 @@ from sacrofem.bone.lesion import border_distance
 from sacrofem.case import Case
 from sacrofem.cement.spread import CementRegion
 from sacrofem.mechanics.catalogue import Changes, changes
+from sacrofem.mechanics.kernels import warm_up
 from sacrofem.mechanics.materials import floor_share
 from sacrofem.mechanics.measures import Measures, measure
 from sacrofem.mechanics.space import Space
@@ -186,6 +187,8 @@ def solve_model(model: Model, *, intact: bool = False, progress: Progress | None
         method="direct" if case.solver.method == "direct" else "auto",
         tolerance=case.solver.tolerance,
     )
+    say("kernels (compiled once, 10 s)")
+    warm_up()
     bone, treated = model.bone, model.treated
     records: dict[str, Solved] = {}
     if intact:

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 
+from sacrofem.mechanics.kernels import kernel
 from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray
 
 
@@ -71,7 +72,7 @@ def node_pattern(n_nodes: int, *connectivities: IntArray) -> tuple[IntArray, NDA
     return total.indptr.astype(np.int64), total.indices.astype(np.int32)
 
 
-@njit(cache=True, parallel=True, fastmath=True)
+@kernel(parallel=True, fastmath=True)
 def multiply(indptr, indices, data, x, y):  # type: ignore[no-untyped-def]
     """y = A x."""
     for n in prange(len(indptr) - 1):
@@ -85,7 +86,7 @@ def multiply(indptr, indices, data, x, y):  # type: ignore[no-untyped-def]
         y[n, 0], y[n, 1], y[n, 2] = a, b, c
 
 
-@njit(cache=True, parallel=True, fastmath=True)
+@kernel(parallel=True, fastmath=True)
 def residual(indptr, indices, data, x, f, r):  # type: ignore[no-untyped-def]
     """r = f - A x."""
     for n in prange(len(indptr) - 1):
@@ -99,7 +100,7 @@ def residual(indptr, indices, data, x, f, r):  # type: ignore[no-untyped-def]
         r[n, 0], r[n, 1], r[n, 2] = a, b, c
 
 
-@njit(cache=True)
+@kernel()
 def scatter(indptr, indices, data, nodes, matrices):  # type: ignore[no-untyped-def]
     """Add element matrices (e, 3a, 3a) over nodes (e, a) into the blocks."""
     for e in range(len(nodes)):
@@ -112,9 +113,9 @@ def scatter(indptr, indices, data, nodes, matrices):  # type: ignore[no-untyped-
                         data[k, p, q] += matrices[e, 3 * i + p, 3 * j + q]
 
 
-@njit(cache=True, parallel=True)
+@kernel()
 def _constrain(indptr, indices, data, fixed):  # type: ignore[no-untyped-def]
-    for n in prange(len(indptr) - 1):
+    for n in range(len(indptr) - 1):
         for k in range(indptr[n], indptr[n + 1]):
             m = indices[k]
             for p in range(3):

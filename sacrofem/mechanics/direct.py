@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dtrtri
 
 from sacrofem.errors import SolverError
 from sacrofem.mechanics.blocks import BlockMatrix
+from sacrofem.mechanics.kernels import kernel
 from sacrofem.mesh.tetmesh import FloatArray, IntArray
 
 LEAF_NODES = 96
@@ -31,7 +31,7 @@ class _Front:
     below: NDArray[Any]  # factor of the border rows
 
 
-@njit(cache=True)
+@kernel()
 def _separator(indptr, indices, part, mine, other):  # type: ignore[no-untyped-def]
     """Those of ``mine`` that touch a node whose part is ``other``."""
     result = np.empty(len(mine), np.int64)
@@ -45,7 +45,7 @@ def _separator(indptr, indices, part, mine, other):  # type: ignore[no-untyped-d
     return result[:count]
 
 
-@njit(cache=True)
+@kernel()
 def _load(front, local, own, indptr, indices, data):  # type: ignore[no-untyped-def]
     for a in range(len(own)):
         node = own[a]
@@ -57,7 +57,7 @@ def _load(front, local, own, indptr, indices, data):  # type: ignore[no-untyped-
                         front[3 * b + j, 3 * a + i] = data[k, i, j]
 
 
-@njit(cache=True)
+@kernel()
 def _extend_add(front, update, where):  # type: ignore[no-untyped-def]
     for a in range(len(where)):
         for b in range(a + 1):

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 
 from sacrofem.mechanics.blocks import BlockMatrix, multiply, residual
 from sacrofem.mechanics.direct import MultifrontalCholesky
+from sacrofem.mechanics.kernels import kernel
 from sacrofem.mechanics.space import Space
 from sacrofem.mesh.tetmesh import TET_EDGES, BoolArray, FloatArray, IntArray
 
@@ -24,9 +25,9 @@ SMOOTHING_DEGREE = 3
 SPECTRUM_RATIO = 10.0
 
 
-@njit(cache=True, parallel=True)
+@kernel()
 def _diagonal_inverse(indptr, indices, data, starts, members, offsets, out):  # type: ignore[no-untyped-def]
-    for c in prange(len(starts) - 1):
+    for c in range(len(starts) - 1):
         size = 3 * (starts[c + 1] - starts[c])
         block = np.zeros((size, size))
         for a in range(starts[c], starts[c + 1]):
@@ -43,7 +44,7 @@ def _diagonal_inverse(indptr, indices, data, starts, members, offsets, out):  # 
                 out[offsets[c] + i * size + j] = inverse[i, j]
 
 
-@njit(cache=True, parallel=True, fastmath=True)
+@kernel(parallel=True, fastmath=True)
 def _chebyshev_step(starts, members, offsets, inverse, r, p, z, alpha, beta):  # type: ignore[no-untyped-def]
     """p = beta p + alpha D r and z += p, with D the inverse blocks."""
     for c in prange(len(starts) - 1):
@@ -59,19 +60,6 @@ def _chebyshev_step(starts, members, offsets, inverse, r, p, z, alpha, beta):  #
                         s += inverse[row + 3 * b + j] * r[m, j]
                 p[n, i] = beta * p[n, i] + alpha * s
                 z[n, i] += p[n, i]
-
-
-@njit(cache=True, parallel=True)
-def _prolong(ends, coarse, free, z):  # type: ignore[no-untyped-def]
-    n_coarse = len(coarse)
-    for n in prange(len(z)):
-        for i in range(3):
-            if free[n, i]:
-                if n < n_coarse:
-                    z[n, i] += coarse[n, i]
-                else:
-                    a, b = ends[n - n_coarse, 0], ends[n - n_coarse, 1]
-                    z[n, i] += (coarse[a, i] + coarse[b, i]) / 2
 
 
 def coincident_clusters(space: Space) -> tuple[IntArray, IntArray]:
@@ -175,6 +163,8 @@ class PMultigrid:
         self._r *= self._free
         below = self._r[:n_coarse] + self._restriction @ self._r[n_coarse:]
         correction = self._coarse.solve(below * self._free[:n_coarse])
-        _prolong(self._ends, correction, self._free, z)
+        z[:n_coarse] += correction * self._free[:n_coarse]
+        middle = np.float32(0.5) * (correction[self._ends[:, 0]] + correction[self._ends[:, 1]])
+        z[n_coarse:] += middle * self._free[n_coarse:]
         self._smooth(f, z, from_zero=False)
         return z.astype(np.float64) * scale

@@ -11,7 +11,6 @@ from time import perf_counter
 from typing import Literal
 
 import numpy as np
-from numba import njit, prange
 
 from sacrofem.errors import SolverError
 from sacrofem.mechanics.blocks import BlockMatrix
@@ -39,20 +38,8 @@ class Solution:
     seconds: float
 
 
-@njit(cache=True, parallel=True, fastmath=True)
-def _dot(a, b):  # type: ignore[no-untyped-def]
-    s = 0.0
-    for n in prange(len(a)):
-        s += a[n, 0] * b[n, 0] + a[n, 1] * b[n, 1] + a[n, 2] * b[n, 2]
-    return s
-
-
-@njit(cache=True, parallel=True)
-def _add(x, alpha, p, beta):  # type: ignore[no-untyped-def]
-    """x = beta x + alpha p."""
-    for n in prange(len(x)):
-        for i in range(3):
-            x[n, i] = beta * x[n, i] + alpha * p[n, i]
+def _dot(a: FloatArray, b: FloatArray) -> float:
+    return float(np.dot(a.ravel(), b.ravel()))
 
 
 def conjugate_gradients(
@@ -94,8 +81,8 @@ def conjugate_gradients(
                 "a part of the model is not supported, or a tet is inverted: run `sacrofem check`"
             )
         alpha = rz / curvature
-        _add(x, alpha, p, 1.0)
-        _add(r, -alpha, q, 1.0)
+        x += alpha * p
+        r -= alpha * q
         norm = np.sqrt(_dot(r, r))
         if norm <= target:
             return x, iteration
@@ -107,7 +94,8 @@ def conjugate_gradients(
         # (r_new - r_old)·z, with r_old = r_new + alpha q
         beta = -alpha * _dot(q, z) / rz
         rz = following
-        _add(p, 1.0, z, beta)
+        p *= beta
+        p += z
     return x, max_iterations
 
 

@@ -12,12 +12,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 from skfem.quadrature import get_quadrature
 from skfem.refdom import RefTri
 
 from sacrofem.mechanics.blocks import BlockMatrix, node_pattern, scatter
+from sacrofem.mechanics.kernels import kernel
 from sacrofem.mechanics.space import Space, lame, tet_gradients
 from sacrofem.mesh.gap import triangle_rule
 from sacrofem.mesh.tetmesh import FloatArray, IntArray
@@ -205,7 +206,7 @@ def foundation_matrices(space: Space, faces: IntArray, k_n: FloatArray, k_t: Flo
     )
 
 
-@njit(cache=True, parallel=True, fastmath=True)
+@kernel(parallel=True, fastmath=True)
 def _gather(indptr, indices, pointer, elements, nodes, gradients, volumes, lam, mu, shape, weights, data):  # type: ignore[no-untyped-def]
     n_local, n_points = shape.shape[1], shape.shape[0]
     for n in prange(len(indptr) - 1):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+from numba import get_num_threads
 from scipy.spatial import cKDTree
 from skfem.quadrature import get_quadrature
 from skfem.refdom import RefTri
@@ -210,7 +211,9 @@ class _Field:
         if len(samples):
             box = (self.points >= samples.min(axis=0) - reach) & (self.points <= samples.max(axis=0) + reach)
             near = np.flatnonzero(box.all(axis=1))
-            distance[near] = cKDTree(samples).query(self.points[near], distance_upper_bound=reach)[0]
+            distance[near] = cKDTree(samples).query(
+                self.points[near], distance_upper_bound=reach, workers=get_num_threads()
+            )[0]
         return distance
 
     def zone(self, mask: BoolArray, empty: str, *, keep_cement: bool = False) -> Zone:
@@ -331,7 +334,9 @@ def _nearest_normal(points: FloatArray, samples: FloatArray, normals: FloatArray
     """
     if len(samples) == 0 or len(points) == 0:
         return np.zeros((len(points), 3)), np.zeros((len(points), 3))
-    distance, index = cKDTree(samples).query(points, k=np.arange(1, min(16, len(samples)) + 1))
+    distance, index = cKDTree(samples).query(
+        points, k=np.arange(1, min(16, len(samples)) + 1), workers=get_num_threads()
+    )
     same = distance <= distance[:, :1] + 1e-9
     total = np.einsum("nk,nkx->nx", same.astype(float), normals[index])
     return points - samples[index[:, 0]], np.asarray(total / np.linalg.norm(total, axis=1, keepdims=True))

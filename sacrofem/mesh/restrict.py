@@ -26,6 +26,10 @@ def restricted(mesh: TetMesh, keep: BoolArray, cut: str = "cut") -> TetMesh:
     paired = both[mesh.pair[kept]] & (mesh.pair[kept] > 0)
     pair = np.zeros(len(kept), np.int32)
     pair[paired] = np.unique(mesh.pair[kept][paired], return_inverse=True)[1] + 1
+    old = mesh.faces[kept].copy()
+    # A face on side +1 that has lost its twin must look outward like every single face.
+    widowed = ~paired & (mesh.pair_side[kept] == 1)
+    old[widowed] = old[widowed][:, [0, 2, 1]]
     points, vertex = np.unique(mesh.tets[keep], return_inverse=True)
     number = np.full(n, -1)
     number[points] = np.arange(len(points))
@@ -35,7 +39,7 @@ def restricted(mesh: TetMesh, keep: BoolArray, cut: str = "cut") -> TetMesh:
     return TetMesh(
         mesh.points[points],
         vertex.reshape(-1, 4),
-        number[np.concatenate([mesh.faces[kept], new])],
+        number[np.concatenate([old, new])],
         {name: members[keep] for name, members in mesh.tet_sets.items()},
         sets,
         np.concatenate([pair, np.zeros(len(new), np.int32)]),

@@ -1,0 +1,44 @@
+"""How kernels are compiled: cached where that is possible, working where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+
+def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """``numba.njit`` with its cache on disk, or without one where no folder can be written."""
+
+    def compiled(function: Callable[..., Any]) -> Any:
+        try:
+            return njit(cache=True, **options)(function)
+        except RuntimeError:
+            # numba finds no place for a cache: a read-only installation without a home folder.
+            return njit(**options)(function)
+
+    return compiled
+
+
+def warm_up() -> None:
+    """Compile every kernel of the solver on a problem of six tets: 10 s once, nothing afterwards."""
+    from sacrofem.mechanics.solver import LinearSystem
+    from sacrofem.mechanics.space import Space
+    from sacrofem.mechanics.stiffness import Assembler, Membrane
+    from sacrofem.mesh.tetmesh import TetMesh
+
+    corners = np.array([[x, y, z] for z in (0.0, 1.0) for y in (0.0, 1.0) for x in (0.0, 1.0)])
+    around = [[0, 1, 3, 7], [0, 3, 2, 7], [0, 2, 6, 7], [0, 6, 4, 7], [0, 4, 5, 7], [0, 5, 1, 7]]
+    mesh = TetMesh.from_tets(corners, np.array(around))
+    ones = np.ones(len(mesh.tets))
+    membrane = Membrane(np.ones(len(mesh.faces)), np.ones(len(mesh.faces)))
+    space, coarse = Space(mesh, 2), Space(mesh, 1)
+    matrix = Assembler(space).matrix(ones, 0.3 * ones, membrane=membrane)
+    fixed = np.zeros((space.n_nodes, 3), dtype=bool)
+    fixed[space.nodes[:, 2] == 0.0] = True
+    system = LinearSystem(
+        space, matrix, fixed, lambda: Assembler(coarse).matrix(ones, 0.3 * ones, membrane=membrane), method="multigrid"
+    )
+    system.solve(np.where(fixed, 0.0, 1.0))
