@@ -66,8 +66,8 @@ class Case(Section):
                 raise refused(f"only the {half} half is there", f'use "{half}"', "cement.side", self.cement.side)
         if self.cement.spot is not None and zone == "none" and not self.fracture.surfaces:
             raise refused("a spot needs a fracture", "leave [cement.spot] out or set fracture.zone", "cement.spot")
-        if self.fracture.aperture_mm and self.cement.volume_ml == 0 and self.cement.in_gap == "none":
-            raise refused("nothing is cemented", 'use in_gap = "bonded" with a spot', "cement.in_gap", "none")
+        if self.cement.spot is not None and self.cement.in_gap == "none":
+            raise refused("a spot is cement in the gap", 'use in_gap = "bonded" with a spot', "cement.in_gap", "none")
         return self
 
     # ------------------------------------------------------------------ reading
@@ -181,7 +181,7 @@ class Case(Section):
         side: str | None = self.cement.side
         if side is None and self.anatomy.half != "none":
             side = self.anatomy.half
-        if side is None and self.fracture.zone in ("zone1", "zone2"):
+        if side is None and self.fracture.zone in ("zone1", "zone2", "H", "U"):
             side = self.fracture.side
         if side is None and self.fracture.zone == "none" and self.lesion.kind != "none":
             side = "left" if self.lesion.centre_mm[0] >= 0 else "right"

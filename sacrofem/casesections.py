@@ -127,7 +127,9 @@ class Fracture(Section):
     zone: Literal["zone1", "zone2", "zone3", "transverse", "H", "U", "none"] = Field(
         default="zone1", description="Denis zone or pattern; zone 1: 13 of 15 cadaver fractures (Waites 2007 [A])"
     )
-    side: Literal["left", "right", "both"] = Field(default="both", description="broken side of zone1 and zone2")
+    side: Literal["left", "right", "both"] = Field(
+        default="both", description="broken side of zone1 and zone2, and of H and U, which then have one vertical limb"
+    )
     joint_distance_mm: float = Field(
         default=12.0, ge=2, le=30, description="zone 1: distance medial of the sacroiliac joint; 5-15 mm [K]"
     )

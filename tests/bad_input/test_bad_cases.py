@@ -23,6 +23,10 @@ CASES = {
     "volume-negative": ("[cement]\nvolume_ml = -4.1", ["cement.volume_ml = -4.1", "from 0 to 60"]),
     "volume-zero": ("[cement]\nvolume_ml = 0", ["cement.volume_ml = 0.0", "no cement is placed"]),
     "volume-huge": ("[cement]\nvolume_ml = 410", ["cement.volume_ml = 410", "at most 60"]),
+    "spot-outside-the-gap": (
+        '[cement]\nin_gap = "none"\n[cement.spot]\nradius_mm = 5',
+        ["cement.in_gap = 'none'", "a spot is cement in the gap"],
+    ),
     "nan": ("[load]\nforce_n = nan", ["load.force_n = 'nan'", "not a finite number"]),
     "infinity": ("[fracture]\naperture_mm = inf", ["fracture.aperture_mm = 'inf'", "not a finite number"]),
     "text-for-number": ('[load]\nforce_n = "700"', ["load.force_n = '700'", "must be a number"]),
