@@ -231,9 +231,8 @@ def measure_states(model: Model, records: Mapping[str, Solved], zones: Zones) ->
             solved.state,
             zones,
             resultant=model.resultant,
-            supports=model.supports,
+            reactions=solved.reactions,
             aperture_mm=model.case.fracture.aperture_mm,
-            nodal_reactions=solved.nodal_reactions,
             membrane_poisson=model.membrane.poisson,
         )
         for name, solved in records.items()

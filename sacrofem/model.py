@@ -117,8 +117,35 @@ class Model:
         return Filler(fracture.modulus_mpa or 0.0, fracture.filler_poisson), cement
 
     def summary(self) -> dict[str, dict[str, Any]]:
-        """What `sacrofem check` prints."""
-        return summary(self)
+        """What `sacrofem check` prints: mesh, bone, cement, load, supports and warnings."""
+        mesh, gap = self.mesh, self.space.gap
+        held = self.supports
+        return {
+            "mesh": {
+                "points": len(mesh.points),
+                "tets": len(mesh.tets),
+                "dofs": 3 * self.space.n_nodes,
+                "volume_ml": float(mesh.volumes.sum()) / 1e3,
+                "min_quality": float(element_quality(mesh.points, mesh.tets).min()),
+                "fracture_area_mm2": float(gap.areas.sum()),
+            },
+            "bone": {
+                "median_modulus_mpa": float(np.median(self.bone.youngs)),
+                "on_floor_share": float(self.mesh.volumes[self.bone.on_floor].sum() / self.mesh.volumes.sum()),
+            },
+            "cement": {**volumes_ml(self), "needles": len(self.region.injections)},
+            "load": {
+                "kind": self.load.kind,
+                "force_n": [float(x) for x in self.resultant.force],
+                "point_mm": [float(x) for x in self.resultant.point],
+            },
+            "supports": {
+                "fixed_nodes": int(held.fixed.any(axis=1).sum()),
+                "elastic_faces": len(held.foundation_faces),
+                "ligaments": len(held.ligaments),
+            },
+            "warnings": {str(number): text for number, text in enumerate(self.warnings, 1)},
+        }
 
     def gap(self, coverage: FloatArray, bone: Elasticity) -> tuple[FloatArray, FloatArray] | None:
         """Normal and tangential stiffness of the gap (p, q) where cement covers ``coverage`` of it.
@@ -385,38 +412,6 @@ def _place(
         spot = spot_coverage(gap, middle if centre is None else np.asarray(centre), case.cement.spot.radius_mm)
         coverage = np.maximum(coverage, spot)
     return region, coverage
-
-
-def summary(model: Model) -> dict[str, dict[str, Any]]:
-    """What `sacrofem check` prints: mesh, cement, load and the warnings of a prepared model."""
-    mesh, gap = model.mesh, model.space.gap
-    held = model.supports
-    return {
-        "mesh": {
-            "points": len(mesh.points),
-            "tets": len(mesh.tets),
-            "dofs": 3 * model.space.n_nodes,
-            "volume_ml": float(mesh.volumes.sum()) / 1e3,
-            "min_quality": float(element_quality(mesh.points, mesh.tets).min()),
-            "fracture_area_mm2": float(gap.areas.sum()),
-        },
-        "bone": {
-            "median_modulus_mpa": float(np.median(model.bone.youngs)),
-            "on_floor_share": float(model.mesh.volumes[model.bone.on_floor].sum() / model.mesh.volumes.sum()),
-        },
-        "cement": {**volumes_ml(model), "needles": len(model.region.injections)},
-        "load": {
-            "kind": model.load.kind,
-            "force_n": [float(x) for x in model.resultant.force],
-            "point_mm": [float(x) for x in model.resultant.point],
-        },
-        "supports": {
-            "fixed_nodes": int(held.fixed.any(axis=1).sum()),
-            "elastic_faces": len(held.foundation_faces),
-            "ligaments": len(held.ligaments),
-        },
-        "warnings": {str(number): text for number, text in enumerate(model.warnings, 1)},
-    }
 
 
 def volumes_ml(model: Model) -> Mapping[str, float]:

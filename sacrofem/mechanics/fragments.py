@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse as sp
 
 from sacrofem.errors import InputError
 from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.supports import Supports
 from sacrofem.mesh.gap import triangle_rule
-from sacrofem.mesh.tetmesh import FloatArray, IntArray
+from sacrofem.mesh.quality import components
+from sacrofem.mesh.tetmesh import FloatArray
 
 # A rigid motion is free when the energy that it costs is below this share of the stiffest one's.
 FREE_MOTION = 1e-10
-
-
-def pieces(space: Space) -> IntArray:
-    """(m,) number of the piece of bone that each tet belongs to; gaps separate pieces."""
-    tets = space.mesh.tets
-    graph = sp.coo_array(
-        (np.ones(3 * len(tets)), (tets[:, :3].ravel(), np.repeat(tets[:, 3], 3))), shape=(len(space.mesh.points),) * 2
-    )
-    _, label = sp.csgraph.connected_components(graph, directed=False)
-    return np.unique(label[tets[:, 0]], return_inverse=True)[1]
 
 
 def _rigid(points: FloatArray, centre: FloatArray, length: float) -> FloatArray:
@@ -53,7 +43,7 @@ def check_held(space: Space, supports: Supports, gap: tuple[FloatArray, FloatArr
         Naming the piece, its volume and its place.
     """
     mesh = space.mesh
-    piece = pieces(space)
+    piece = components(mesh)
     n = int(piece.max()) + 1
     volume = np.bincount(piece, mesh.volumes)
     centre = np.stack([np.bincount(piece, mesh.volumes * mesh.centroids[:, x]) for x in range(3)], 1) / volume[:, None]

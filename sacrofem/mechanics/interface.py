@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sacrofem.errors import InputError
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.space import Space, layer_stiffness
 from sacrofem.mesh.tetmesh import FloatArray
 
 # Beyond this the constrained modulus of a thin layer is set by ν alone and means nothing.
@@ -52,9 +52,7 @@ class Filler:
 
     def stiffness(self, aperture_mm: float) -> tuple[float, float]:
         """Normal and tangential stiffness k_n, k_t in N/mm³ of a layer of this thickness."""
-        E, nu = self.modulus_mpa, self.poisson
-        constrained = E * (1 - nu) / ((1 + nu) * (1 - 2 * nu))
-        return constrained / aperture_mm, E / (2 * (1 + nu)) / aperture_mm
+        return layer_stiffness(self.modulus_mpa, self.poisson, aperture_mm)
 
 
 def constriction_compliance(space: Space, youngs: FloatArray, coverage: FloatArray) -> FloatArray:
@@ -98,22 +96,23 @@ def gap_stiffness(
     return shared(filler_n, cement_n), shared(filler_t, cement_t)
 
 
-def closed_area_fraction(space: Space, displacement: FloatArray, aperture_mm: float) -> float:
-    """Share of the fracture area whose faces approach by more than the aperture: 0 to 1.
+def closed_area_fraction(space: Space, displacement: FloatArray, aperture_mm: FloatArray | float) -> float:
+    """Share of the fracture area whose faces approach by more than the aperture (one or (p,)): 0 to 1.
 
     Where it is 0 no face touches, and the bonded answer is also the contact answer.
     """
     gap = space.gap
     if gap.areas.size == 0:
         return 0.0
-    opening = np.einsum("pqx,px->pq", space.jump(displacement), gap.normals)
-    return float(gap.areas[opening < -aperture_mm].sum() / gap.areas.sum())
+    closing = -gap.normal_part(space.jump(displacement))
+    aperture = np.broadcast_to(np.asarray(aperture_mm, dtype=float), (len(closing),))
+    return float(gap.areas[closing > aperture[:, None] + 1e-12].sum() / gap.areas.sum())
 
 
 def fracture_force(space: Space, displacement: FloatArray, k_n: FloatArray, k_t: FloatArray) -> FloatArray:
     """(p, 3) force in N that each pair puts on its side -1, from the tractions of the gap law."""
     gap = space.gap
     jump = space.jump(displacement)
-    opening = np.einsum("pqx,px->pq", jump, gap.normals)
+    opening = gap.normal_part(jump)
     traction = k_t[..., None] * jump + ((k_n - k_t) * opening)[..., None] * gap.normals[:, None]
     return np.asarray(np.einsum("pqx,pq->px", traction, gap.areas))

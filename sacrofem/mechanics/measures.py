@@ -13,11 +13,12 @@ from types import MappingProxyType
 import numpy as np
 
 from sacrofem.mechanics.catalogue import FRACTURE_MEASURES, MEASURES, Value
+from sacrofem.mechanics.interface import closed_area_fraction
 from sacrofem.mechanics.loads import Resultant, endplate_faces
 from sacrofem.mechanics.space import Space, lame
 from sacrofem.mechanics.state import State
 from sacrofem.mechanics.stiffness import membrane_stresses
-from sacrofem.mechanics.supports import Supports, reactions
+from sacrofem.mechanics.supports import Reactions
 from sacrofem.mechanics.zones import POOLED, CortexZone, Layers, Zone, Zones
 from sacrofem.mesh.gap import triangle_rule
 from sacrofem.mesh.tetmesh import TET_EDGES, FloatArray, IntArray
@@ -112,9 +113,8 @@ def measure(
     zones: Zones,
     *,
     resultant: Resultant,
-    supports: Supports,
+    reactions: Reactions | None,
     aperture_mm: FloatArray | float | None = None,
-    nodal_reactions: FloatArray | None = None,
     membrane_poisson: float = 0.3,
 ) -> Measures:
     """All measures of a state.
@@ -128,12 +128,10 @@ def measure(
         From `build_zones`, the same for every state.
     resultant
         The applied load.
-    supports
+    reactions
+        What the supports put on the sacrum in this state; None: no reaction shares.
     aperture_mm : float or (p,), optional
         Aperture of the gap; none: no gap strain and no check for closure.
-    nodal_reactions : (N, 3), optional
-        Needed for the reaction shares where nodes are fixed: stiffness without constraints times
-        displacement less the applied forces.
     membrane_poisson
         ν of the cortex.
     """
@@ -146,7 +144,7 @@ def measure(
         _bone_measures(state, strain, zones.volume[POOLED + suffix], zones.volume["front" + suffix], target)
         _cortex_measures(space, state, zones.cortex[POOLED + suffix], membrane_poisson, target)
     _zone_measures(state, strain, zones, collector)
-    _whole_measures(space, state, resultant, supports, nodal_reactions, collector)
+    _whole_measures(space, state, resultant, reactions, collector)
     _yield_load(strain, zones.volume["cancellous"], resultant, closure, collector)
     return Measures(
         MappingProxyType({key: collector.values[key] for key in MEASURES}),
@@ -197,8 +195,8 @@ def _gap_measures(
             target.put("gap_strain_p95", weighted_percentile(strain.ravel(), gap.areas[pairs].ravel(), 95.0))
     if aperture is None:
         return None, 0.0
-    closing = -np.einsum("pqx,px->pq", jump, gap.normals)
-    closed = float(gap.areas[closing > aperture[:, None] + 1e-12].sum() / gap.areas.sum())
+    closing = -gap.normal_part(jump)
+    closed = closed_area_fraction(space, state.displacement, aperture)
     return closed, float((np.maximum(closing, 0.0) / np.maximum(aperture, 1e-12)[:, None]).max())
 
 
@@ -358,8 +356,7 @@ def _whole_measures(
     space: Space,
     state: State,
     resultant: Resultant,
-    supports: Supports,
-    nodal_reactions: FloatArray | None,
+    reactions: Reactions | None,
     collector: _Collector,
 ) -> None:
     collector.put("strain_energy_nmm", 0.5 * float(np.sum(state.force * state.displacement)))
@@ -373,11 +370,10 @@ def _whole_measures(
         collector.put("stiffness_n_per_mm", resultant.magnitude / along)
     else:
         collector.missing(("stiffness_n_per_mm",), "the endplate does not move along the load")
-    if supports.fixed.any() and nodal_reactions is None:
+    if reactions is None:
         collector.missing(shares, "the reactions of fixed nodes were not kept")
         return
-    parts = reactions(space, supports, state.displacement, nodal_reactions).shares(resultant.force)
-    for part, value in parts.items():
+    for part, value in reactions.shares(resultant.force).items():
         collector.put(f"reaction_share_{part}", value)
 
 

@@ -151,3 +151,9 @@ class Space:
 def lame(youngs: FloatArray, poisson: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Lamé's λ and μ (MPa) of isotropic material from Young's modulus and Poisson's ratio."""
     return youngs * poisson / ((1 + poisson) * (1 - 2 * poisson)), youngs / (2 * (1 + poisson))
+
+
+def layer_stiffness(youngs: float, poisson: float, thickness_mm: float) -> tuple[float, float]:
+    """Normal and tangential stiffness E'/t and G/t in N/mm³ of a thin layer, E' the constrained modulus."""
+    constrained = youngs * (1 - poisson) / ((1 + poisson) * (1 - 2 * poisson))
+    return constrained / thickness_mm, youngs / (2 * (1 + poisson)) / thickness_mm

@@ -36,15 +36,12 @@ class Solved:
     checks : mapping of str to float
         ``residual`` (true, relative), ``force`` and ``moment`` (unbalanced share of the load and
         of load times height), ``energy`` (relative difference of strain energy and half the work).
-    nodal_reactions : (N, 3)
-        Forces of fixed displacements on the nodes of the split mesh, N.
     """
 
     state: State
     solution: Solution
     reactions: Reactions
     checks: Mapping[str, float]
-    nodal_reactions: FloatArray
 
 
 class _Discrete:
@@ -162,8 +159,7 @@ class Statics:
         solution = system.solve(discrete.force)
         u = solution.displacement
         internal = matrix.dot(u)
-        unbalanced = internal - discrete.force
-        held = reactions(discrete.space, discrete.supports, u, unbalanced)
+        held = reactions(discrete.space, discrete.supports, u, internal - discrete.force)
         checks = self._balance(discrete, u, internal, held)
         checks["residual"] = solution.residual
         for key in ("force", "moment", "energy"):
@@ -179,9 +175,7 @@ class Statics:
             np.zeros(self.space.gap.areas.shape) if coverage is None else coverage,
             self.membrane.youngs, self.membrane.thickness, self.force,
         )  # fmt: skip
-        # A tied node shares its reaction among its copies.
-        copies = np.bincount(node, minlength=len(unbalanced))
-        return Solved(state, solution, held, checks, (unbalanced / copies[:, None])[node])
+        return Solved(state, solution, held, checks)
 
     def _balance(self, discrete: _Discrete, u: FloatArray, internal: FloatArray, held: Reactions) -> dict[str, float]:
         force, nodes = discrete.force, discrete.space.nodes

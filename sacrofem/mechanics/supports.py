@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from sacrofem.anatomy.solid import SIDES, Landmarks, Side
 from sacrofem.errors import InputError
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.space import Space, layer_stiffness
 from sacrofem.mesh.gap import triangle_rule
 from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray
 
@@ -86,13 +86,12 @@ class Joint:
     @property
     def normal_stiffness(self) -> float:
         """E'/t of the layer, N/mm³."""
-        nu = self.poisson
-        return self.modulus_mpa * (1 - nu) / ((1 + nu) * (1 - 2 * nu)) / self.thickness_mm
+        return layer_stiffness(self.modulus_mpa, self.poisson, self.thickness_mm)[0]
 
     @property
     def tangential_stiffness(self) -> float:
         """G/t of the layer, N/mm³."""
-        return self.modulus_mpa / (2 * (1 + self.poisson)) / self.thickness_mm
+        return layer_stiffness(self.modulus_mpa, self.poisson, self.thickness_mm)[1]
 
 
 CALIBRATED_JOINT = Joint()

@@ -59,6 +59,10 @@ class GapPoints:
     normals: FloatArray
     barycentric: FloatArray
 
+    def normal_part(self, jump: FloatArray) -> FloatArray:
+        """(p, q) opening of a jump (p, q, 3): its part along the normal, positive where the faces part."""
+        return np.asarray(np.einsum("pqx,px->pq", jump, self.normals))
+
 
 def gap_points(mesh: TetMesh, subdivisions: int = 2) -> GapPoints:
     """Integration points of all paired faces: 6·``subdivisions``² a face, 24 by default.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -112,7 +113,7 @@ class TetMesh:
         p = self.points[self.faces]
         return np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0])
 
-    @property
+    @cached_property
     def face_owners(self) -> IntArray:
         """(k,) the tet behind each boundary face."""
         key = np.sort(self.tets[:, TET_FACES].reshape(-1, 3), axis=1)
@@ -121,7 +122,9 @@ class TetMesh:
         order = np.argsort(code, kind="stable")
         mine = np.sort(self.faces, axis=1)
         wanted = (mine[:, 0] * n + mine[:, 1]) * n + mine[:, 2]
-        return order[np.searchsorted(code, wanted, sorter=order)] // 4
+        owners = order[np.searchsorted(code, wanted, sorter=order)] // 4
+        owners.flags.writeable = False
+        return owners
 
     # ------------------------------------------------------------------ fracture pairs
     @property

@@ -6,9 +6,10 @@ from blocks_of_tets import box, opened, split_box
 from elasticity import at, faces_at, gap_of, held
 
 from sacrofem.errors import InputError
-from sacrofem.mechanics.fragments import check_held, pieces
+from sacrofem.mechanics.fragments import check_held
 from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.supports import Supports
+from sacrofem.mesh.quality import components
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def message(space, supports, gap=None):
 
 
 def test_pieces_are_separated_by_gaps(halves):
-    piece = pieces(halves)
+    piece = components(halves.mesh)
     upper = halves.mesh.centroids[:, 2] > 20.0
     assert len(np.unique(piece[upper])) == len(np.unique(piece[~upper])) == 1
     assert piece[upper][0] != piece[~upper][0]
@@ -37,7 +38,7 @@ def test_pieces_are_separated_by_gaps(halves):
 def test_a_partial_cut_leaves_one_piece():
     mesh = opened(box((4, 2, 4), (20.0, 20.0, 40.0)), 20.0, lambda centres: centres[:, 0] < 10.0)
     assert len(mesh.paired[0])
-    assert pieces(Space(mesh, 2)).max() == 0
+    assert components(mesh).max() == 0
     space = Space(mesh, 2)
     check_held(space, clamped(space), gap_of(space, 0.0))
 

@@ -2,6 +2,9 @@ import numpy as np
 import pytest
 from lattices import lattice
 
+from sacrofem.anatomy.sacrum import ParametricSacrum
+from sacrofem.mesh.files import reference_mesh
+
 
 @pytest.fixture
 def block():
@@ -16,3 +19,13 @@ def block():
             "endplate": centre[:, 2] > 4 - 1e-9,
         }
     )
+
+
+@pytest.fixture(scope="session")
+def marks():
+    return ParametricSacrum().landmarks
+
+
+@pytest.fixture(scope="session")
+def mesh():
+    return reference_mesh("sacrum-coarse-intact")

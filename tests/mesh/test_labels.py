@@ -4,20 +4,8 @@ import numpy as np
 import pytest
 
 from sacrofem.anatomy.regions import auricular_ellipse, axial_position
-from sacrofem.anatomy.sacrum import ParametricSacrum
-from sacrofem.mesh.files import reference_mesh
 from sacrofem.mesh.labels import label_faces
 from sacrofem.mesh.tetmesh import TetMesh
-
-
-@pytest.fixture(scope="module")
-def marks():
-    return ParametricSacrum().landmarks
-
-
-@pytest.fixture(scope="module")
-def mesh():
-    return reference_mesh("sacrum-coarse-intact")
 
 
 def test_labelled_surfaces_lie_where_they_belong(mesh, marks):

@@ -4,19 +4,8 @@ import numpy as np
 import pytest
 
 from sacrofem.anatomy.sacrum import ParametricSacrum
-from sacrofem.mesh.files import reference_mesh
 from sacrofem.mesh.morphometry import measure_sacrum, ray_lengths, width_at
 from sacrofem.mesh.tetmesh import TetMesh
-
-
-@pytest.fixture(scope="module")
-def marks():
-    return ParametricSacrum().landmarks
-
-
-@pytest.fixture(scope="module")
-def mesh():
-    return reference_mesh("sacrum-coarse-intact")
 
 
 def test_rays_through_a_box():
