@@ -17,13 +17,15 @@ from scipy.linalg.lapack import dtrtri
 from sacrofem.errors import SolverError
 from sacrofem.mechanics.blocks import BlockMatrix
 from sacrofem.mechanics.kernels import kernel
-from sacrofem.mesh.tetmesh import FloatArray, IntArray
+from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray
 
 LEAF_NODES = 96
 
 
 @dataclass(frozen=True, eq=False)
-class _Front:
+class Front:
+    """One factored front: own nodes, the later nodes that these touch, and the factor's values."""
+
     start: int  # own nodes are contiguous in the elimination order
     stop: int
     border: IntArray  # elimination positions of later nodes that these touch
@@ -67,9 +69,15 @@ def _extend_add(front, update, where):  # type: ignore[no-untyped-def]
 
 
 def dissect(
-    indptr: IntArray, indices: NDArray[np.integer[Any]], coordinates: FloatArray, leaf: int = LEAF_NODES
+    indptr: IntArray,
+    indices: NDArray[np.integer[Any]],
+    coordinates: FloatArray,
+    leaf: int = LEAF_NODES,
+    last: BoolArray | None = None,
 ) -> list[tuple[IntArray, int]]:
     """Nested dissection of a graph by its coordinates.
+
+    Nodes of ``last`` (N,) bool, if given, are kept together and eliminated after all others.
 
     Returns
     -------
@@ -104,8 +112,73 @@ def dissect(
         visit(other)
         tree.append((cut, 2))
 
-    visit(np.arange(len(indptr) - 1))
+    if last is None:
+        visit(np.arange(len(indptr) - 1))
+    else:
+        visit(np.flatnonzero(~last))
+        tree.append((np.flatnonzero(last), 1))
     return tree
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One front to be: own nodes, the later nodes that these touch, and how many finished fronts it takes up."""
+
+    start: int
+    stop: int
+    border: IntArray
+    children: int
+
+
+class Elimination:
+    """In which order and in which fronts the nodes of a graph are eliminated.
+
+    Parameters
+    ----------
+    indptr, indices
+        The graph, as in `BlockMatrix`.
+    coordinates : (N, 3)
+        Where the nodes lie; only the ordering depends on it.
+    last : (N,) bool, optional
+        Nodes that make up the last front, all of them.
+    leaf : int
+        Parts of at most this many nodes are not divided.
+
+    Attributes
+    ----------
+    order : (N,)
+        Nodes as they are eliminated.
+    """
+
+    def __init__(
+        self,
+        indptr: IntArray,
+        indices: NDArray[np.integer[Any]],
+        coordinates: FloatArray,
+        last: BoolArray | None = None,
+        leaf: int = LEAF_NODES,
+    ) -> None:
+        tree = dissect(indptr, indices, coordinates, leaf, last)
+        self.order: IntArray = np.concatenate([nodes for nodes, _ in tree])
+        position = np.empty_like(self.order)
+        position[self.order] = np.arange(len(self.order))
+        self.steps: list[Step] = []
+        stack: list[IntArray] = []
+        start = 0
+        for own, n_children in tree:
+            stop = start + len(own)
+            children = [stack.pop() for _ in range(n_children)]
+            touched = [position[indices[indptr[node] : indptr[node + 1]]] for node in own]
+            border = np.unique(np.concatenate([*touched, *children, np.empty(0, np.int64)]))
+            border = border[border >= stop]
+            self.steps.append(Step(start, stop, border, n_children))
+            stack.append(border)
+            start = stop
+
+    @property
+    def last(self) -> IntArray:
+        """Nodes of the last front."""
+        return self.order[self.steps[-1].start :]
 
 
 class MultifrontalCholesky:
@@ -114,10 +187,15 @@ class MultifrontalCholesky:
     Parameters
     ----------
     matrix : BlockMatrix
-    coordinates : (N, 3)
-        Where the nodes lie; only the ordering depends on it.
+    elimination : Elimination or (N, 3) coordinates
+        The order; from coordinates it is found by nested dissection.
     single : bool
         Keep the factor in single precision, for preconditioning. It is computed in double.
+    added : (3n, 3n), optional
+        Dense stiffness to add on the n nodes of the last front, in the order of the elimination.
+    partial : bool
+        Leave the last front: `remainder` is what eliminating all others adds to it, the matrix's own
+        entries there not included.
 
     Raises
     ------
@@ -125,38 +203,47 @@ class MultifrontalCholesky:
         If the matrix is not positive definite.
     """
 
-    def __init__(self, matrix: BlockMatrix, coordinates: FloatArray, *, single: bool = False) -> None:
+    def __init__(
+        self,
+        matrix: BlockMatrix,
+        elimination: Elimination | FloatArray,
+        *,
+        single: bool = False,
+        added: FloatArray | None = None,
+        partial: bool = False,
+    ) -> None:
         indptr, indices = matrix.indptr, matrix.indices
-        tree = dissect(indptr, indices, coordinates)
-        self.order: IntArray = np.concatenate([nodes for nodes, _ in tree])
-        position = np.empty_like(self.order)
-        position[self.order] = np.arange(len(self.order))
+        if not isinstance(elimination, Elimination):
+            elimination = Elimination(indptr, indices, elimination)
+        self.order = elimination.order
         self.dtype = np.float32 if single else np.float64
-        self._fronts: list[_Front] = []
+        self.fronts: list[Front] = []
+        self.remainder: FloatArray = np.zeros((0, 0))
         local = np.full(len(self.order), -1)
         stack: list[tuple[IntArray, FloatArray]] = []
-        start = 0
-        for own, n_children in tree:
-            stop = start + len(own)
-            children = [stack.pop() for _ in range(n_children)]
-            touched = [position[indices[indptr[node] : indptr[node + 1]]] for node in own]
-            border = np.unique(np.concatenate([*touched, *(b for b, _ in children), np.empty(0, np.int64)]))
-            border = border[border >= stop]
+        for step in elimination.steps:
+            start, stop, border = step.start, step.stop, step.border
+            final = stop == len(self.order)
+            own = self.order[start:stop]
             front = np.zeros((3 * (len(own) + len(border)),) * 2)
             members = np.concatenate([own, self.order[border]])
             local[members] = np.arange(len(members))
-            _load(front, local, own, indptr, indices, matrix.data)
-            for child_border, update in children:
+            if not (final and partial):
+                _load(front, local, own, indptr, indices, matrix.data)
+            if final and added is not None:
+                front += added
+            for child_border, update in [stack.pop() for _ in range(step.children)]:
                 _extend_add(front, update, local[self.order[child_border]])
-            del children
             local[members] = -1
+            if final and partial:
+                self.remainder = front
+                return
             stack.append((border, self._eliminate(front, start, stop, border)))
-            start = stop
 
     def _eliminate(self, front: FloatArray, start: int, stop: int, border: IntArray) -> FloatArray:
         s = 3 * (stop - start)
         if s == 0:
-            self._fronts.append(_Front(start, stop, border, np.zeros((0, 0)), np.zeros((len(front), 0))))
+            self.fronts.append(Front(start, stop, border, np.zeros((0, 0)), np.zeros((len(front), 0))))
             return front
         try:
             lower = np.linalg.cholesky(front[:s, :s])
@@ -167,8 +254,8 @@ class MultifrontalCholesky:
             ) from None
         inverse = dtrtri(lower, lower=1)[0]
         below = front[s:, :s] @ inverse.T
-        self._fronts.append(
-            _Front(
+        self.fronts.append(
+            Front(
                 start, stop, border, np.ascontiguousarray(inverse, self.dtype), np.ascontiguousarray(below, self.dtype)
             )
         )
@@ -177,24 +264,32 @@ class MultifrontalCholesky:
     @property
     def nbytes(self) -> int:
         """Memory of the factor."""
-        return sum(front.inverse.nbytes + front.below.nbytes for front in self._fronts)
+        return sum(front.inverse.nbytes + front.below.nbytes for front in self.fronts)
 
     def solve(self, force: FloatArray) -> FloatArray:
         """(N, 3) solution of A x = force; force may have more columns, (N, 3, c)."""
         x: NDArray[Any] = np.asarray(force[self.order], dtype=self.dtype)
-        columns = x.shape[2:]
         flat = x.reshape(len(x), 3, -1)
+        self.forward(flat)
+        self.backward(flat)
+        result = np.empty_like(flat)
+        result[self.order] = flat
+        return result.reshape(force.shape)
+
+    def forward(self, flat: NDArray[Any]) -> None:
+        """Eliminate in place from (N, 3, c), the nodes in elimination order."""
         c = flat.shape[2]
-        for front in self._fronts:
+        for front in self.fronts:
             own = front.inverse @ flat[front.start : front.stop].reshape(-1, c)
             flat[front.start : front.stop] = own.reshape(-1, 3, c)
             if len(front.border):
                 flat[front.border] = flat[front.border] - (front.below @ own).reshape(-1, 3, c)
-        for front in reversed(self._fronts):
+
+    def backward(self, flat: NDArray[Any]) -> None:
+        """Substitute back in place, after `forward`."""
+        c = flat.shape[2]
+        for front in reversed(self.fronts):
             own = flat[front.start : front.stop].reshape(-1, c)
             if len(front.border):
                 own = own - front.below.T @ flat[front.border].reshape(-1, c)
             flat[front.start : front.stop] = (front.inverse.T @ own).reshape(-1, 3, c)
-        result = np.empty_like(flat)
-        result[self.order] = flat
-        return result.reshape(len(x), 3, *columns)

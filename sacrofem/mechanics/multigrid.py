@@ -26,7 +26,8 @@ SPECTRUM_RATIO = 10.0
 
 
 @kernel()
-def _diagonal_inverse(indptr, indices, data, starts, members, offsets, out):  # type: ignore[no-untyped-def]
+def diagonal_inverse(indptr, indices, data, starts, members, offsets, out):  # type: ignore[no-untyped-def]
+    """Inverse of the block of each cluster of nodes."""
     for c in range(len(starts) - 1):
         size = 3 * (starts[c + 1] - starts[c])
         block = np.zeros((size, size))
@@ -107,7 +108,7 @@ class PMultigrid:
         size = 3 * np.diff(self._starts)
         self._offsets = np.concatenate([[0], np.cumsum(size**2)])
         inverse = np.empty(self._offsets[-1])
-        _diagonal_inverse(fine.indptr, fine.indices, fine.data, self._starts, self._members, self._offsets, inverse)
+        diagonal_inverse(fine.indptr, fine.indices, fine.data, self._starts, self._members, self._offsets, inverse)
         self._inverse = inverse.astype(np.float32)
         self._coarse = MultifrontalCholesky(coarse, space.mesh.points, single=True)
         self._r, self._p = (np.zeros((space.n_nodes, 3), np.float32) for _ in range(2))

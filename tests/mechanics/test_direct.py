@@ -5,8 +5,7 @@ from elasticity import at, gap_of, held, stiffness
 from scipy.sparse.linalg import spsolve
 
 from sacrofem.errors import SolverError
-from sacrofem.mechanics import direct
-from sacrofem.mechanics.direct import MultifrontalCholesky, dissect
+from sacrofem.mechanics.direct import Elimination, MultifrontalCholesky, dissect
 from sacrofem.mechanics.space import Space
 
 
@@ -18,13 +17,52 @@ def clamped(mesh, order=2, **parts):
 
 @pytest.mark.parametrize("leaf", [1, 8, 96])
 @pytest.mark.parametrize("order", [1, 2])
-def test_equals_scipy_whatever_the_size_of_the_leaves(order, leaf, monkeypatch):
-    monkeypatch.setattr(direct.dissect, "__defaults__", (leaf,))
+def test_equals_scipy_whatever_the_size_of_the_leaves(order, leaf):
     space, matrix = clamped(box((4, 3, 3), distort=0.2), order)
     force = np.random.default_rng(1).normal(size=space.nodes.shape)
     expected = spsolve(matrix.to_scipy().tocsc(), force.ravel()).reshape(-1, 3)
-    found = MultifrontalCholesky(matrix, space.nodes).solve(force)
+    elimination = Elimination(matrix.indptr, matrix.indices, space.nodes, leaf=leaf)
+    found = MultifrontalCholesky(matrix, elimination).solve(force)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * np.abs(expected).max())
+
+
+def test_eliminating_all_but_the_last_front_leaves_its_schur_complement():
+    space, matrix = clamped(box((4, 3, 3), distort=0.2), 1)
+    last = space.nodes[:, 0] > 0.6
+    elimination = Elimination(matrix.indptr, matrix.indices, space.nodes, last, leaf=5)
+    dense = matrix.to_scipy().toarray().reshape(space.n_nodes, 3, space.n_nodes, 3)
+    z, r = elimination.last, np.flatnonzero(~last)
+    np.testing.assert_array_equal(np.sort(z), np.flatnonzero(last))
+
+    def block(a, b):
+        return dense[a][:, :, b].reshape(3 * len(a), 3 * len(b))
+
+    expected = -block(z, r) @ np.linalg.solve(block(r, r), block(r, z))
+    partial = MultifrontalCholesky(matrix, elimination, partial=True)
+    lower = np.tril(partial.remainder)
+    np.testing.assert_allclose(lower, np.tril(expected), rtol=0, atol=1e-9 * np.abs(expected).max())
+
+    force = np.random.default_rng(1).normal(size=(space.n_nodes, 3, 2))
+    flat = force[elimination.order]
+    partial.forward(flat)
+    reduced = block(z, z) + expected
+    flat[-len(z) :] = np.linalg.solve(reduced, flat[-len(z) :].reshape(3 * len(z), 2)).reshape(-1, 3, 2)
+    partial.backward(flat)
+    wanted = MultifrontalCholesky(matrix, space.nodes).solve(force)
+    np.testing.assert_allclose(flat, wanted[elimination.order], rtol=0, atol=1e-9 * np.abs(wanted).max())
+
+
+def test_stiffness_can_be_added_on_the_last_front():
+    space, matrix = clamped(box((3, 3, 3), distort=0.2), 1)
+    last = space.nodes[:, 0] > 0.6
+    elimination = Elimination(matrix.indptr, matrix.indices, space.nodes, last, leaf=5)
+    added = 1e3 * np.eye(3 * last.sum())
+    stiffer = matrix.to_scipy().toarray()
+    where = (3 * elimination.last[:, None] + np.arange(3)).ravel()
+    stiffer[where, where] += 1e3
+    force = np.random.default_rng(1).normal(size=space.nodes.shape)
+    found = MultifrontalCholesky(matrix, elimination, added=added).solve(force)
+    np.testing.assert_allclose(found.ravel(), np.linalg.solve(stiffer, force.ravel()), rtol=1e-8, atol=1e-12)
 
 
 def test_several_columns_are_solved_at_once():

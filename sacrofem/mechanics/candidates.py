@@ -1,0 +1,351 @@
+"""The candidate zone: bone and gap that any scenario may change, applied without a matrix.
+
+Outside the zone the stiffness is one matrix for all scenarios. Inside, every lane has moduli and
+gap laws of its own; the zone's forces are computed from them element by element for all lanes at
+once, which reads a few numbers an element in place of 900 a scenario, and never subtracts a soft
+material from a stiff one.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numba import prange
+
+from sacrofem.mechanics.kernels import kernel
+from sacrofem.mechanics.lanes import LANES, LaneArray
+from sacrofem.mechanics.space import Space, lame
+from sacrofem.mesh.tetmesh import TET_EDGES, BoolArray, FloatArray, IntArray
+
+_PIECES = 64
+
+
+@kernel(parallel=True, fastmath=True)
+def _tet_forces(nodes, gradients, volumes, lam, mu, around, factors, weights, x, buffer):  # type: ignore[no-untyped-def]
+    """Nodal forces (10 slots a tet) of P2 tets with lane-wise moduli.
+
+    The derivative of the displacement to barycentric coordinate k at a point is a sum over four
+    nodes, ``around[k]``, with ``factors``; gradient and stress follow, and the same sums backwards.
+    """
+    n_tets = len(nodes)
+    for piece in prange(_PIECES):
+        slope = np.empty((3, LANES), x.dtype)
+        gradient = np.empty((3, 3, LANES), x.dtype)
+        trace = np.empty(LANES, x.dtype)
+        for e in range(n_tets * piece // _PIECES, n_tets * (piece + 1) // _PIECES):
+            for a in range(10):
+                for i in range(3):
+                    for lane in range(LANES):
+                        buffer[10 * e + a, i, lane] = 0
+            for q in range(len(weights)):
+                w = weights[q] * volumes[e]
+                for i in range(3):
+                    for c in range(3):
+                        for lane in range(LANES):
+                            gradient[i, c, lane] = 0
+                for k in range(4):
+                    n0, n1, n2, n3 = (nodes[e, around[k, 0]], nodes[e, around[k, 1]],
+                                      nodes[e, around[k, 2]], nodes[e, around[k, 3]])  # fmt: skip
+                    f0, f1, f2, f3 = factors[q, k, 0], factors[q, k, 1], factors[q, k, 2], factors[q, k, 3]
+                    g0, g1, g2 = gradients[e, k, 0], gradients[e, k, 1], gradients[e, k, 2]
+                    for i in range(3):
+                        for lane in range(LANES):
+                            s = f0 * x[n0, i, lane] + f1 * x[n1, i, lane] + f2 * x[n2, i, lane] + f3 * x[n3, i, lane]
+                            gradient[i, 0, lane] += g0 * s
+                            gradient[i, 1, lane] += g1 * s
+                            gradient[i, 2, lane] += g2 * s
+                for lane in range(LANES):
+                    trace[lane] = lam[e, lane] * (gradient[0, 0, lane] + gradient[1, 1, lane] + gradient[2, 2, lane])
+                for lane in range(LANES):
+                    m = mu[e, lane] * w
+                    t = trace[lane] * w
+                    gradient[0, 0, lane] = t + 2 * m * gradient[0, 0, lane]
+                    gradient[1, 1, lane] = t + 2 * m * gradient[1, 1, lane]
+                    gradient[2, 2, lane] = t + 2 * m * gradient[2, 2, lane]
+                    s01 = m * (gradient[0, 1, lane] + gradient[1, 0, lane])
+                    s02 = m * (gradient[0, 2, lane] + gradient[2, 0, lane])
+                    s12 = m * (gradient[1, 2, lane] + gradient[2, 1, lane])
+                    gradient[0, 1, lane] = s01
+                    gradient[1, 0, lane] = s01
+                    gradient[0, 2, lane] = s02
+                    gradient[2, 0, lane] = s02
+                    gradient[1, 2, lane] = s12
+                    gradient[2, 1, lane] = s12
+                for k in range(4):
+                    b0, b1, b2, b3 = (10 * e + around[k, 0], 10 * e + around[k, 1],
+                                      10 * e + around[k, 2], 10 * e + around[k, 3])  # fmt: skip
+                    f0, f1, f2, f3 = factors[q, k, 0], factors[q, k, 1], factors[q, k, 2], factors[q, k, 3]
+                    g0, g1, g2 = gradients[e, k, 0], gradients[e, k, 1], gradients[e, k, 2]
+                    for i in range(3):
+                        for lane in range(LANES):
+                            slope[i, lane] = (g0 * gradient[i, 0, lane] + g1 * gradient[i, 1, lane]
+                                              + g2 * gradient[i, 2, lane])  # fmt: skip
+                    for i in range(3):
+                        for lane in range(LANES):
+                            buffer[b0, i, lane] += f0 * slope[i, lane]
+                            buffer[b1, i, lane] += f1 * slope[i, lane]
+                            buffer[b2, i, lane] += f2 * slope[i, lane]
+                            buffer[b3, i, lane] += f3 * slope[i, lane]
+
+
+@kernel(parallel=True, fastmath=True)
+def _pair_forces(nodes, normals, tangent, excess, offset, x, buffer):  # type: ignore[no-untyped-def]
+    """Nodal forces (12 slots a pair) of paired faces with lane-wise gap laws.
+
+    ``tangent`` and ``excess`` (p, 6, 6, LANES) are ∫ k_t N N and ∫ (k_n - k_t) N N.
+    """
+    n_pairs = len(nodes)
+    for piece in prange(_PIECES):
+        jump = np.empty((6, 4, LANES), x.dtype)
+        force = np.empty((4, LANES), x.dtype)
+        for p in range(n_pairs * piece // _PIECES, n_pairs * (piece + 1) // _PIECES):
+            n0, n1, n2 = normals[p, 0], normals[p, 1], normals[p, 2]
+            for a in range(6):
+                plus, minus = nodes[p, a], nodes[p, 6 + a]
+                for lane in range(LANES):
+                    j0 = x[plus, 0, lane] - x[minus, 0, lane]
+                    j1 = x[plus, 1, lane] - x[minus, 1, lane]
+                    j2 = x[plus, 2, lane] - x[minus, 2, lane]
+                    jump[a, 0, lane] = j0
+                    jump[a, 1, lane] = j1
+                    jump[a, 2, lane] = j2
+                    jump[a, 3, lane] = n0 * j0 + n1 * j1 + n2 * j2
+            for a in range(6):
+                for i in range(4):
+                    for lane in range(LANES):
+                        force[i, lane] = 0
+                for b in range(6):
+                    for lane in range(LANES):
+                        t = tangent[p, a, b, lane]
+                        force[0, lane] += t * jump[b, 0, lane]
+                        force[1, lane] += t * jump[b, 1, lane]
+                        force[2, lane] += t * jump[b, 2, lane]
+                        force[3, lane] += excess[p, a, b, lane] * jump[b, 3, lane]
+                s = offset + 12 * p + a
+                for lane in range(LANES):
+                    f0 = force[0, lane] + n0 * force[3, lane]
+                    f1 = force[1, lane] + n1 * force[3, lane]
+                    f2 = force[2, lane] + n2 * force[3, lane]
+                    buffer[s, 0, lane] = f0
+                    buffer[s, 1, lane] = f1
+                    buffer[s, 2, lane] = f2
+                    buffer[s + 6, 0, lane] = -f0
+                    buffer[s + 6, 1, lane] = -f1
+                    buffer[s + 6, 2, lane] = -f2
+
+
+@kernel(parallel=True)
+def _cluster_inverses(  # type: ignore[no-untyped-def]
+    clusters, starts, members, indptr, indices, data, free, zone_of, pointer, slots, n_tets,
+    products, lam, mu, pair_nodes, normals, tangent, excess, offsets, out,
+):  # fmt: skip
+    """Inverse blocks of the clusters of the zone, for every lane.
+
+    ``products`` (t, 10, 3, 3) are ∫ ∇N_a ∇N_a of the tets.
+    """
+    for number in prange(len(clusters)):
+        c = clusters[number]
+        first, size = starts[c], starts[c + 1] - starts[c]
+        full = 3 * size
+        for lane in range(LANES):
+            block = np.zeros((full, full))
+            for a in range(size):
+                n = members[first + a]
+                for b in range(size):
+                    for k in range(indptr[n], indptr[n + 1]):
+                        if indices[k] == members[first + b]:
+                            for i in range(3):
+                                for j in range(3):
+                                    block[3 * a + i, 3 * b + j] += data[k, i, j]
+                z = zone_of[n]
+                if z < 0:
+                    continue
+                for k in range(pointer[z], pointer[z + 1]):
+                    s = slots[k]
+                    if s < 10 * n_tets:
+                        e, local = s // 10, s % 10
+                        both, m = lam[e, lane] + mu[e, lane], mu[e, lane]
+                        trace = products[e, local, 0, 0] + products[e, local, 1, 1] + products[e, local, 2, 2]
+                        for i in range(3):
+                            for j in range(3):
+                                block[3 * a + i, 3 * a + j] += both * products[e, local, i, j]
+                            block[3 * a + i, 3 * a + i] += m * trace
+                    else:
+                        p, local = (s - 10 * n_tets) // 12, (s - 10 * n_tets) % 12
+                        corner = local % 6
+                        t, x = tangent[p, corner, corner, lane], excess[p, corner, corner, lane]
+                        twin = pair_nodes[p, local + 6 if local < 6 else local - 6]
+                        for b in range(size):
+                            sign = 0.0
+                            if b == a:
+                                sign = 1.0
+                            elif members[first + b] == twin:
+                                sign = -1.0
+                            if sign != 0.0:
+                                for i in range(3):
+                                    for j in range(3):
+                                        block[3 * a + i, 3 * b + j] += sign * x * normals[p, i] * normals[p, j]
+                                    block[3 * a + i, 3 * b + i] += sign * t
+            for a in range(full):
+                if not free[members[first + a // 3], a % 3]:
+                    for b in range(full):
+                        block[a, b] = 0.0
+                        block[b, a] = 0.0
+                    block[a, a] = 1.0
+            inverse = np.linalg.inv(block)
+            for a in range(full):
+                for b in range(full):
+                    out[offsets[number] + a * full + b, lane] = inverse[a, b]
+
+
+class CandidateZone:
+    """Tets and pairs whose stiffness differs from scenario to scenario.
+
+    Parameters
+    ----------
+    space : Space
+        P2.
+    tets : (m,) bool
+    pairs : (p,) bool
+    """
+
+    def __init__(self, space: Space, tets: BoolArray, pairs: BoolArray) -> None:
+        self.space = space
+        self.tets, self.pairs = np.flatnonzero(tets), np.flatnonzero(pairs)
+        self.nodes = space.connectivity[self.tets]
+        plus, minus = space.mesh.paired
+        self.pair_nodes = np.column_stack([space.face_nodes[plus[self.pairs]], space.face_nodes[minus[self.pairs]]])
+        every = np.concatenate([self.nodes.ravel(), self.pair_nodes.ravel()])
+        self.own = np.unique(every)
+        self.of_node = np.full(space.n_nodes, -1, dtype=np.int32)
+        self.of_node[self.own] = np.arange(len(self.own))
+        local = self.of_node[every]
+        self.slots = np.argsort(local, kind="stable")
+        self.pointer = np.concatenate([[0], np.cumsum(np.bincount(local, minlength=len(self.own)))])
+
+    @property
+    def n_slots(self) -> int:
+        """Places in the buffer of nodal forces."""
+        return 10 * len(self.tets) + 12 * len(self.pairs)
+
+    @cached_property
+    def table(self) -> tuple[IntArray, FloatArray, FloatArray]:
+        """Which four nodes each barycentric derivative takes, with which factors (q, 4, 4), and the weights."""
+        barycentric, weights = self.space.rule
+        around = np.zeros((4, 4), dtype=np.int64)
+        factors = np.zeros((len(weights), 4, 4))
+        for k in range(4):
+            around[k, 0], factors[:, k, 0] = k, 4.0 * barycentric[:, k] - 1.0
+            for place, other in enumerate((o for o in range(4) if o != k), start=1):
+                edge = next(n for n, ends in enumerate(TET_EDGES) if set(ends) == {k, other})
+                around[k, place], factors[:, k, place] = 4 + edge, 4.0 * barycentric[:, other]
+        return around, factors, weights
+
+    @cached_property
+    def products(self) -> FloatArray:
+        """(t, 10, 3, 3) of ∫ ∇N ∇N for each node of each tet."""
+        from sacrofem.mechanics.space import tet_gradients
+
+        barycentric, weights = self.space.rule
+        gradient = np.einsum(
+            "qak,tkx->tqax", tet_gradients(barycentric, 2), self.space.barycentric_gradients[self.tets], optimize=True
+        )
+        scaled = gradient * (self.space.mesh.volumes[self.tets][:, None] * weights)[:, :, None, None]
+        return np.asarray(np.einsum("tqax,tqay->taxy", scaled, gradient, optimize=True))
+
+    def laws(self, gaps: list[tuple[FloatArray, FloatArray]]) -> tuple[LaneArray, LaneArray]:
+        """Tangent and excess (p, 6, 6, LANES) of gap laws (p, q) on the pairs of the zone, a law a lane."""
+        gap = self.space.gap
+        shape = self.space.face_shape(gap.barycentric)
+        square = np.einsum("qa,qb->qab", shape, shape).reshape(len(shape), 36)
+        result = np.zeros((2, len(self.pairs), 36, LANES))
+        areas = gap.areas[self.pairs]
+        for lane, (k_n, k_t) in enumerate(gaps):
+            normal, tangential = k_n[self.pairs], k_t[self.pairs]
+            result[0, :, :, lane] = (areas * tangential) @ square
+            result[1, :, :, lane] = (areas * (normal - tangential)) @ square
+        tangent, excess = result.reshape(2, len(self.pairs), 6, 6, LANES)
+        return tangent, excess
+
+
+class LaneZone:
+    """The zone filled with the materials of up to LANES scenarios; unused lanes repeat the first.
+
+    Parameters
+    ----------
+    zone : CandidateZone
+    youngs, poisson : list of (m,)
+        Of every tet of the mesh; only the zone's are read.
+    gaps : list of (k_n, k_t), each (p, q)
+    """
+
+    def __init__(
+        self,
+        zone: CandidateZone,
+        youngs: list[FloatArray],
+        poisson: list[FloatArray],
+        gaps: list[tuple[FloatArray, FloatArray]],
+    ) -> None:
+        self.zone = zone
+        spare = LANES - len(youngs)
+        self.lam, self.mu = (np.empty((len(zone.tets), LANES)) for _ in range(2))
+        for lane, (modulus, ratio) in enumerate(zip(youngs, poisson, strict=True)):
+            self.lam[:, lane], self.mu[:, lane] = lame(modulus[zone.tets], ratio[zone.tets])
+        self.tangent, self.excess = zone.laws(gaps)
+        for values in (self.lam, self.mu, self.tangent, self.excess):
+            values[..., LANES - spare :] = values[..., :1]
+        space = zone.space
+        self._gradients = np.ascontiguousarray(space.barycentric_gradients[zone.tets])
+        self._volumes = space.mesh.volumes[zone.tets]
+        self._normals = space.gap.normals[zone.pairs]
+        single = np.float32
+        around, factors, weights = zone.table
+        self._arguments = {
+            np.dtype(kind): (
+                (
+                    zone.nodes, self._gradients.astype(kind), self._volumes.astype(kind), self.lam.astype(kind),
+                    self.mu.astype(kind), around, factors.astype(kind), weights.astype(kind),
+                ),
+                (
+                    zone.pair_nodes, self._normals.astype(kind), self.tangent.astype(kind), self.excess.astype(kind),
+                    10 * len(zone.tets),
+                ),
+            )
+            for kind in (single, np.float64)
+        }  # fmt: skip
+        self._buffers = {np.dtype(kind): np.zeros((zone.n_slots, 3, LANES), kind) for kind in (single, np.float64)}
+
+    def buffer(self, x: LaneArray) -> LaneArray:
+        """Where forces of the precision of ``x`` are written."""
+        return self._buffers[x.dtype]
+
+    def forces(self, x: LaneArray) -> LaneArray:
+        """Nodal forces (slots, 3, LANES) for displacements (N, 3, LANES), in their precision."""
+        tets, pairs = self._arguments[x.dtype]
+        buffer = self._buffers[x.dtype]
+        _tet_forces(*tets, x, buffer)
+        _pair_forces(*pairs, x, buffer)
+        return buffer
+
+    def cluster_inverses(
+        self,
+        clusters: IntArray,
+        starts: IntArray,
+        members: IntArray,
+        rest: tuple[IntArray, IntArray, FloatArray],
+        free: BoolArray,
+    ) -> tuple[IntArray, LaneArray]:
+        """Where the inverse block of each cluster begins, and the blocks (values, LANES) in single precision.
+
+        ``rest`` holds row pointers, columns and blocks of the stiffness outside the zone.
+        """
+        zone = self.zone
+        sizes = 3 * (starts[clusters + 1] - starts[clusters])
+        offsets = np.concatenate([[0], np.cumsum(sizes**2)])
+        out = np.empty((offsets[-1], LANES), np.float32)
+        _cluster_inverses(
+            clusters, starts, members, *rest, free, zone.of_node, zone.pointer, zone.slots, len(zone.tets),
+            zone.products, self.lam, self.mu, zone.pair_nodes, self._normals, self.tangent, self.excess, offsets, out,
+        )  # fmt: skip
+        return offsets, out

@@ -1,0 +1,382 @@
+"""Factors of `direct` for lanes: one factor with many right sides, or a factor of its own for every lane.
+
+The fronts of a factor lie one after another in flat arrays, so that a compiled kernel walks the
+elimination tree; fronts of one level of the tree do not touch one another and run in parallel.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from sacrofem.mechanics.direct import Elimination, MultifrontalCholesky
+from sacrofem.mechanics.kernels import kernel
+from sacrofem.mechanics.lanes import LANES
+from sacrofem.mesh.tetmesh import FloatArray, IntArray
+
+_BLOCK = 48
+
+
+class Fronts:
+    """The tree of an elimination in flat arrays; node numbers are positions in its order.
+
+    Parameters
+    ----------
+    elimination : Elimination
+    """
+
+    def __init__(self, elimination: Elimination) -> None:
+        steps = elimination.steps
+        count = len(steps)
+        self.n_nodes = len(elimination.order)
+        self.bounds = np.array([(s.start, s.stop) for s in steps], dtype=np.int64).reshape(-1, 2)
+        self.borders = np.concatenate([np.empty(0, np.int64), *(s.border for s in steps)])
+        own, border = np.diff(self.bounds, axis=1)[:, 0], np.array([len(s.border) for s in steps], dtype=np.int64)
+        self.border_pointer = np.concatenate([[0], np.cumsum(border)])
+        # Where the values of front i begin: the factor of its own block (or its inverse), then the rows below it.
+        self.value_pointer = np.concatenate([[0], np.cumsum(9 * own * (own + border))])
+        self.work_pointer = np.concatenate([[0], np.cumsum(own + border)])
+        children: list[list[int]] = []
+        level = np.zeros(count, dtype=np.int64)
+        update = np.zeros(count, dtype=np.int64)
+        stack: list[int] = []
+        top = self.stack_size = 0
+        places: list[IntArray] = []
+        for number, step in enumerate(steps):
+            mine = [stack.pop() for _ in range(step.children)]
+            children.append(mine)
+            level[number] = 1 + max((level[c] for c in mine), default=-1)
+            # Updates lie on a stack; this front's replaces its children's once they are added.
+            top -= int(sum((3 * border[c]) ** 2 for c in mine))
+            update[number] = top
+            top += int((3 * border[number]) ** 2)
+            self.stack_size = max(self.stack_size, top)
+            stack.append(number)
+        for number, mine in enumerate(children):
+            start, stop = self.bounds[number]
+            for child in mine:
+                positions = steps[child].border
+                inside = np.searchsorted(steps[number].border, positions) + stop - start
+                places.append(np.where(positions < stop, positions - start, inside))
+        self.child_pointer = np.concatenate([[0], np.cumsum([len(mine) for mine in children])]).astype(np.int64)
+        self.children = np.array([c for mine in children for c in mine], dtype=np.int64)
+        self.places = np.concatenate([np.empty(0, np.int64), *places])
+        self.place_pointer = np.concatenate([[0], np.cumsum([len(p) for p in places])]).astype(np.int64)
+        self.update_pointer = update
+        self.by_level = np.argsort(level, kind="stable")
+        self.level_pointer = np.concatenate([[0], np.cumsum(np.bincount(level, minlength=1))])
+        self.largest = int((own + border).max())
+
+
+class LaneFactor:
+    """One factor, solved for all lanes at once; its last front may be left to the caller.
+
+    Parameters
+    ----------
+    factor : MultifrontalCholesky
+        Built with the same elimination.
+    elimination : Elimination
+    """
+
+    def __init__(self, factor: MultifrontalCholesky, elimination: Elimination) -> None:
+        self.fronts = Fronts(elimination)
+        f = self.fronts
+        self._values = np.zeros(f.value_pointer[-1], np.float32)
+        self._factored = len(factor.fronts)
+        for number, front in enumerate(factor.fronts):
+            both = np.concatenate([front.inverse.ravel(), front.below.ravel()])
+            self._values[f.value_pointer[number] : f.value_pointer[number + 1]] = both
+        self._work = np.empty((f.work_pointer[-1], 3, LANES), np.float32)
+
+    def forward(self, x: NDArray[np.float32]) -> None:
+        """Eliminate in place from (N, 3, LANES), nodes in elimination order."""
+        f = self.fronts
+        for level in range(len(f.level_pointer) - 1):
+            chosen = f.by_level[f.level_pointer[level] : f.level_pointer[level + 1]]
+            _lane_forward(
+                chosen, self._factored, f.bounds, f.border_pointer, f.value_pointer, f.work_pointer,
+                f.child_pointer, f.children, f.place_pointer, f.places, self._values, self._work, x,
+            )  # fmt: skip
+
+    def backward(self, x: NDArray[np.float32]) -> None:
+        """Substitute back in place, after `forward`."""
+        f = self.fronts
+        for level in range(len(f.level_pointer) - 2, -1, -1):
+            chosen = f.by_level[f.level_pointer[level] : f.level_pointer[level + 1]]
+            _lane_backward(
+                chosen, self._factored, f.bounds, f.border_pointer, f.borders, f.value_pointer, self._values, x
+            )
+
+
+@kernel(parallel=True, fastmath=True)
+def _lane_forward(  # type: ignore[no-untyped-def]
+    chosen, factored, bounds, border_pointer, value_pointer, work_pointer, child_pointer, children, place_pointer,
+    places, values, work, x,
+):  # fmt: skip
+    for number in prange(len(chosen)):
+        front = chosen[number]
+        start, n_own = bounds[front, 0], bounds[front, 1] - bounds[front, 0]
+        n_all = n_own + border_pointer[front + 1] - border_pointer[front]
+        base = work_pointer[front]
+        for a in range(n_all):
+            for i in range(3):
+                for lane in range(LANES):
+                    work[base + a, i, lane] = x[start + a, i, lane] if a < n_own else 0
+        for k in range(child_pointer[front], child_pointer[front + 1]):
+            child = children[k]
+            theirs = work_pointer[child] + bounds[child, 1] - bounds[child, 0]
+            for m in range(place_pointer[k], place_pointer[k + 1]):
+                source = theirs + m - place_pointer[k]
+                for i in range(3):
+                    for lane in range(LANES):
+                        work[base + places[m], i, lane] += work[source, i, lane]
+        if front >= factored:
+            for a in range(n_own):
+                for i in range(3):
+                    for lane in range(LANES):
+                        x[start + a, i, lane] = work[base + a, i, lane]
+            continue
+        acc = np.empty((3, LANES), x.dtype)
+        width = 3 * n_own
+        for a in range(n_all):
+            # The factor's rows of the border follow those of its own block.
+            _rows(values, value_pointer[front] + 3 * a * width, width, min(a + 1, n_own), work[base:] if a < n_own
+                  else x[start:], acc)  # fmt: skip
+            for i in range(3):
+                for lane in range(LANES):
+                    if a < n_own:
+                        x[start + a, i, lane] = acc[i, lane]
+                    else:
+                        work[base + a, i, lane] -= acc[i, lane]
+
+
+@kernel(fastmath=True, inline="always")
+def _rows(values, at, width, count, source, acc):  # type: ignore[no-untyped-def]
+    """Three rows of a front times ``count`` nodes."""
+    for i in range(3):
+        for lane in range(LANES):
+            acc[i, lane] = 0
+    for b in range(count):
+        k = at + 3 * b
+        v00, v01, v02 = values[k], values[k + 1], values[k + 2]
+        k += width
+        v10, v11, v12 = values[k], values[k + 1], values[k + 2]
+        k += width
+        v20, v21, v22 = values[k], values[k + 1], values[k + 2]
+        for lane in range(LANES):
+            x0, x1, x2 = source[b, 0, lane], source[b, 1, lane], source[b, 2, lane]
+            acc[0, lane] += v00 * x0 + v01 * x1 + v02 * x2
+            acc[1, lane] += v10 * x0 + v11 * x1 + v12 * x2
+            acc[2, lane] += v20 * x0 + v21 * x1 + v22 * x2
+
+
+@kernel(parallel=True, fastmath=True)
+def _lane_backward(chosen, factored, bounds, border_pointer, borders, value_pointer, values, x):  # type: ignore[no-untyped-def]
+    for number in prange(len(chosen)):
+        front = chosen[number]
+        if front >= factored:
+            continue
+        start, n_own = bounds[front, 0], bounds[front, 1] - bounds[front, 0]
+        n_border = border_pointer[front + 1] - border_pointer[front]
+        right = np.empty((n_own, 3, LANES), x.dtype)
+        width = 3 * n_own
+        for b in range(n_own):
+            for i in range(3):
+                for lane in range(LANES):
+                    right[b, i, lane] = x[start + b, i, lane]
+        for a in range(n_border):
+            _add_rows(values, value_pointer[front] + (width + 3 * a) * width, width, n_own, x,
+                      borders[border_pointer[front] + a], -1, right)  # fmt: skip
+        for b in range(n_own):
+            for i in range(3):
+                for lane in range(LANES):
+                    x[start + b, i, lane] = 0
+        for a in range(n_own):
+            _add_rows(values, value_pointer[front] + 3 * a * width, width, a + 1, right, a, 1, x[start:])
+
+
+@kernel(fastmath=True, inline="always")
+def _add_rows(values, at, width, count, source, node, sign, target):  # type: ignore[no-untyped-def]
+    """Add ``sign`` times the transposed rows of one node, times the node's value, to ``count`` nodes."""
+    for b in range(count):
+        k = at + 3 * b
+        v00, v01, v02 = sign * values[k], sign * values[k + 1], sign * values[k + 2]
+        k += width
+        v10, v11, v12 = sign * values[k], sign * values[k + 1], sign * values[k + 2]
+        k += width
+        v20, v21, v22 = sign * values[k], sign * values[k + 1], sign * values[k + 2]
+        for lane in range(LANES):
+            x0, x1, x2 = source[node, 0, lane], source[node, 1, lane], source[node, 2, lane]
+            target[b, 0, lane] += v00 * x0 + v10 * x1 + v20 * x2
+            target[b, 1, lane] += v01 * x0 + v11 * x1 + v21 * x2
+            target[b, 2, lane] += v02 * x0 + v12 * x1 + v22 * x2
+
+
+class LaneFactors:
+    """A factor for every lane, all with the same elimination.
+
+    Parameters
+    ----------
+    fronts : Fronts
+    indptr, indices
+        Pattern of the matrices, nodes numbered by position in the elimination's order.
+    """
+
+    def __init__(self, fronts: Fronts, indptr: IntArray, indices: NDArray[np.int32]) -> None:
+        self._fronts, self._indptr, self._indices = fronts, indptr, indices
+        self._values = np.zeros((LANES, fronts.value_pointer[-1]), np.float32)
+
+    def factorise(self, data: FloatArray, added: FloatArray, lanes: int) -> None:
+        """Factorise (lanes, b, 3, 3) blocks, with the dense ``added`` on the last front of each.
+
+        Lanes not in use get a copy of the first.
+        """
+        f = self._fronts
+        _factorise(
+            self._indptr, self._indices, data, added, f.bounds, f.border_pointer, f.borders, f.value_pointer,
+            f.child_pointer, f.children, f.place_pointer, f.places, f.update_pointer, f.stack_size, f.n_nodes,
+            self._values, lanes,
+        )  # fmt: skip
+        self._values[lanes:] = self._values[0]
+
+    def solve(self, x: NDArray[np.float32]) -> None:
+        """Solve in place for (N, 3, LANES), nodes in elimination order."""
+        f = self._fronts
+        _solve_each(f.bounds, f.border_pointer, f.borders, f.value_pointer, self._values, x)
+
+
+@kernel(fastmath=True)
+def _lower_inverse(lower):  # type: ignore[no-untyped-def]
+    """Inverse of a lower triangle, by block rows: X_i = -L_ii⁻¹ (L_i X)."""
+    n = len(lower)
+    inverse = np.zeros((n, n))
+    for first in range(0, n, _BLOCK):
+        stop = min(first + _BLOCK, n)
+        size = stop - first
+        corner = np.zeros((size, size))
+        for j in range(size):
+            corner[j, j] = 1.0 / lower[first + j, first + j]
+            for i in range(j + 1, size):
+                s = 0.0
+                for k in range(j, i):
+                    s += lower[first + i, first + k] * corner[k, j]
+                corner[i, j] = -s / lower[first + i, first + i]
+        inverse[first:stop, first:stop] = corner
+        if first:
+            left = np.dot(np.ascontiguousarray(lower[first:stop, :first]), np.ascontiguousarray(inverse[:first, :first]))
+            inverse[first:stop, :first] = -np.dot(corner, left)
+    return inverse
+
+
+@kernel(parallel=True)
+def _factorise(  # type: ignore[no-untyped-def]
+    indptr, indices, data, added, bounds, border_pointer, borders, value_pointer, child_pointer, children,
+    place_pointer, places, update_pointer, stack_size, n_nodes, values, lanes,
+):  # fmt: skip
+    for lane in prange(lanes):
+        stack = np.empty(stack_size)
+        local = np.full(n_nodes, -1)
+        for front in range(len(bounds)):
+            start, n_own = bounds[front, 0], bounds[front, 1] - bounds[front, 0]
+            border = borders[border_pointer[front] : border_pointer[front + 1]]
+            s, n_border = 3 * n_own, len(border)
+            full = s + 3 * n_border
+            matrix = np.zeros((full, full))
+            for a in range(n_own):
+                local[start + a] = a
+            for a in range(n_border):
+                local[border[a]] = n_own + a
+            for a in range(n_own):
+                for k in range(indptr[start + a], indptr[start + a + 1]):
+                    b = local[indices[k]]
+                    if b >= 0:
+                        for i in range(3):
+                            for j in range(3):
+                                matrix[3 * b + j, 3 * a + i] = data[lane, k, i, j]
+            for a in range(n_own):
+                local[start + a] = -1
+            for a in range(n_border):
+                local[border[a]] = -1
+            if front == len(bounds) - 1:
+                matrix += added
+            for k in range(child_pointer[front], child_pointer[front + 1]):
+                child = children[k]
+                count = border_pointer[child + 1] - border_pointer[child]
+                width = 3 * count
+                for a in range(count):
+                    for b in range(a + 1):
+                        to_a, to_b = places[place_pointer[k] + a], places[place_pointer[k] + b]
+                        for i in range(3):
+                            for j in range(3):
+                                matrix[3 * to_a + i, 3 * to_b + j] += stack[
+                                    update_pointer[child] + (3 * a + i) * width + 3 * b + j
+                                ]
+            if s:
+                lower = np.linalg.cholesky(matrix[:s, :s].copy())
+                at = value_pointer[front]
+                for a in range(s):
+                    for b in range(a + 1):
+                        values[lane, at + a * s + b] = lower[a, b]
+                if n_border:
+                    below = np.dot(matrix[s:, :s].copy(), _lower_inverse(lower).T)
+                    at += s * s
+                    for a in range(3 * n_border):
+                        for b in range(s):
+                            values[lane, at + a * s + b] = below[a, b]
+                    product = np.dot(below, below.T)
+                    for a in range(3 * n_border):
+                        for b in range(3 * n_border):
+                            matrix[s + a, s + b] -= product[a, b]
+            width = 3 * n_border
+            for a in range(width):
+                for b in range(width):
+                    stack[update_pointer[front] + a * width + b] = matrix[s + a, s + b]
+
+
+@kernel(parallel=True, fastmath=True)
+def _solve_each(bounds, border_pointer, borders, value_pointer, values, x):  # type: ignore[no-untyped-def]
+    n_nodes = len(x)
+    for lane in prange(LANES):
+        v = values[lane]
+        y = np.empty(3 * n_nodes, x.dtype)
+        for n in range(n_nodes):
+            for i in range(3):
+                y[3 * n + i] = x[n, i, lane]
+        own = np.empty(3 * n_nodes, x.dtype)
+        for front in range(len(bounds)):
+            start, s = 3 * bounds[front, 0], 3 * (bounds[front, 1] - bounds[front, 0])
+            at = value_pointer[front]
+            for a in range(s):
+                total = y[start + a]
+                for b in range(a):
+                    total -= v[at + a * s + b] * y[start + b]
+                y[start + a] = total / v[at + a * s + a]
+            at += s * s
+            for k in range(border_pointer[front], border_pointer[front + 1]):
+                for i in range(3):
+                    total = x[0, 0, 0] * 0
+                    for b in range(s):
+                        total += v[at + b] * y[start + b]
+                    y[3 * borders[k] + i] -= total
+                    at += s
+        for front in range(len(bounds) - 1, -1, -1):
+            start, s = 3 * bounds[front, 0], 3 * (bounds[front, 1] - bounds[front, 0])
+            at = value_pointer[front] + s * s
+            for a in range(s):
+                own[a] = y[start + a]
+            for k in range(border_pointer[front], border_pointer[front + 1]):
+                for i in range(3):
+                    value = y[3 * borders[k] + i]
+                    for b in range(s):
+                        own[b] -= value * v[at + b]
+                    at += s
+            at = value_pointer[front]
+            for a in range(s - 1, -1, -1):
+                value = own[a] / v[at + a * s + a]
+                y[start + a] = value
+                for b in range(a):
+                    own[b] -= value * v[at + a * s + b]
+        for n in range(n_nodes):
+            for i in range(3):
+                x[n, i, lane] = y[3 * n + i]

@@ -1,0 +1,337 @@
+"""The p-multigrid cycle of `multigrid` for a lane of scenarios at once.
+
+Everything outside the candidate zone is set up once: the smoother's blocks, and the elimination of
+the P1 nodes outside onto the zone's. A batch then only inverts the zone's blocks and factorises the
+zone's P1 problem, a small one, for each scenario.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from sacrofem.mechanics.blocks import BlockMatrix, node_pattern, scatter
+from sacrofem.mechanics.candidates import CandidateZone, LaneZone
+from sacrofem.mechanics.direct import Elimination, MultifrontalCholesky
+from sacrofem.mechanics.fronts import Fronts, LaneFactor, LaneFactors
+from sacrofem.mechanics.kernels import kernel
+from sacrofem.mechanics.lanes import LANES, LaneArray, lane_norms, lane_residual, lane_smooth
+from sacrofem.mechanics.multigrid import SMOOTHING_DEGREE, SPECTRUM_RATIO, coincident_clusters, diagonal_inverse
+from sacrofem.mechanics.space import Space
+from sacrofem.mesh.tetmesh import TET_EDGES, BoolArray, FloatArray, IntArray
+
+Gap = tuple[FloatArray, FloatArray]
+# Steps of the power iteration of a batch, which begins where the batch before it ended.
+_POWER_STEPS = (12, 4)
+_SAFETY = 1.1
+
+
+@kernel(parallel=True, fastmath=True)
+def _restrict(pointer, edges, n_coarse, r, below):  # type: ignore[no-untyped-def]
+    for n in prange(n_coarse):
+        for i in range(3):
+            for lane in range(LANES):
+                below[n, i, lane] = r[n, i, lane]
+        for k in range(pointer[n], pointer[n + 1]):
+            e = n_coarse + edges[k]
+            for i in range(3):
+                for lane in range(LANES):
+                    below[n, i, lane] += np.float32(0.5) * r[e, i, lane]
+
+
+@kernel(parallel=True, fastmath=True)
+def _prolong(ends, n_coarse, free, correction, z):  # type: ignore[no-untyped-def]
+    for n in prange(len(z)):
+        if n < n_coarse:
+            for i in range(3):
+                for lane in range(LANES):
+                    z[n, i, lane] += free[n, i] * correction[n, i, lane]
+        else:
+            a, b = ends[n - n_coarse, 0], ends[n - n_coarse, 1]
+            for i in range(3):
+                for lane in range(LANES):
+                    z[n, i, lane] += (
+                        np.float32(0.5) * free[n, i] * (correction[a, i, lane] + correction[b, i, lane])
+                    )
+
+
+class LaneLevels:
+    """What all batches of one engine share: both levels of the model outside the candidate zone.
+
+    Parameters
+    ----------
+    rest, coarse_rest : BlockMatrix
+        P2 and P1 stiffness outside the zone, nothing constrained.
+    zone : CandidateZone
+    fixed : (N, 3) bool
+    """
+
+    def __init__(self, rest: BlockMatrix, coarse_rest: BlockMatrix, zone: CandidateZone, fixed: BoolArray) -> None:
+        space = zone.space
+        self.zone, self.space, self.fixed = zone, space, fixed
+        self.free = (~fixed).astype(np.float32)
+        self.rest = rest
+        self.single = rest.data.astype(np.float32)
+        self.starts, self.members = coincident_clusters(space)
+        sizes = 3 * np.diff(self.starts)
+        self.largest = int(np.diff(self.starts).max())
+        cluster_of = np.empty(space.n_nodes, np.int64)
+        cluster_of[self.members] = np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+        self.own_clusters = np.unique(cluster_of[zone.own])
+        self.own_of = np.full(len(self.starts) - 1, -1)
+        self.own_of[self.own_clusters] = np.arange(len(self.own_clusters))
+        constrained = rest.constrained(fixed) if fixed.any() else rest
+        self.offsets, self.inverse = self._rest_inverses(constrained, np.where(self.own_of < 0, sizes**2, 0))
+        self.coarse = _CoarseLevels(coarse_rest.constrained(fixed[: coarse_rest.n_nodes]), zone, fixed)
+        self._edges()
+
+    def _rest_inverses(self, rest: BlockMatrix, lengths: IntArray) -> tuple[IntArray, NDArray[np.float32]]:
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        chosen = np.flatnonzero(self.own_of < 0)
+        # Compact cluster lists of the rest alone, in the same order.
+        counts = np.diff(self.starts)[chosen]
+        members = self.members[np.repeat(self.own_of < 0, np.diff(self.starts))]
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        values = np.empty(offsets[-1])
+        diagonal_inverse(
+            rest.indptr, rest.indices, rest.data, starts, members,
+            np.concatenate([[0], np.cumsum(9 * counts**2)]), values,
+        )  # fmt: skip
+        return offsets, values.astype(np.float32)
+
+    def _edges(self) -> None:
+        space = self.space
+        n_coarse = len(space.mesh.points)
+        ends = np.empty((space.n_nodes - n_coarse, 2), np.int64)
+        ends[space.connectivity[:, 4:] - n_coarse] = space.mesh.tets[:, TET_EDGES]
+        self.ends, self.n_coarse = ends, n_coarse
+        self.edges_at = np.argsort(ends.ravel(), kind="stable") // 2
+        self.edge_pointer = np.concatenate([[0], np.cumsum(np.bincount(ends.ravel(), minlength=n_coarse))])
+
+
+class _CoarseLevels:
+    """The P1 problem: nodes outside the zone eliminated once onto those of the zone that touch them."""
+
+    def __init__(self, rest: BlockMatrix, zone: CandidateZone, fixed: BoolArray) -> None:
+        points = zone.space.mesh.points
+        n = len(points)
+        self.nodes = zone.own[zone.own < n]
+        inside = np.zeros(n, dtype=bool)
+        inside[self.nodes] = True
+        rows = np.repeat(np.arange(n), np.diff(rest.indptr))
+        border = np.zeros(n, dtype=bool)
+        border[rest.indices[~inside[rows]]] = True
+        border &= inside
+
+        outside, kept = _restricted(rest, ~inside | border)
+        elimination = Elimination(outside.indptr, outside.indices, points[kept], border[kept])
+        factor = MultifrontalCholesky(outside, elimination, single=True, partial=True)
+        self._remainder = factor.remainder
+        self._outside = LaneFactor(factor, elimination)
+        self._outside_order = kept[elimination.order]
+        self._n_outside = len(kept) - int(border.sum())
+        self._own_problem(_restricted(rest, inside)[0], zone, border[self.nodes], ~fixed[self.nodes])
+
+    def _own_problem(self, own: BlockMatrix, zone: CandidateZone, border: BoolArray, free: BoolArray) -> None:
+        """Pattern, order and unchanging part of the P1 problem on the zone's own nodes."""
+        space = zone.space
+        mesh, gap, count = space.mesh, space.gap, len(self.nodes)
+        number = np.full(len(mesh.points), -1)
+        number[self.nodes] = np.arange(count)
+        rows = np.repeat(np.arange(count), np.diff(own.indptr))
+        plus, minus = mesh.paired
+        tets = number[mesh.tets[zone.tets]]
+        pairs = number[np.column_stack([mesh.faces[plus[zone.pairs]], mesh.faces[minus[zone.pairs]]])]
+        pattern = node_pattern(count, tets, pairs, np.column_stack([rows, own.indices]))
+        elimination = Elimination(*pattern, mesh.points[self.nodes], border)
+        # From here on the nodes are numbered as they are eliminated; both eliminations take the
+        # border last, in the order of the node numbers.
+        self._inside_order = self.nodes[elimination.order]
+        self._n_inside = count - int(border.sum())
+        position = np.empty(count, dtype=np.int64)
+        position[elimination.order] = np.arange(count)
+        self._tets, self._pairs = position[tets], position[pairs]
+        rows, columns = position[rows], position[own.indices]
+        self._indptr, self._indices = node_pattern(
+            count, self._tets, self._pairs, np.column_stack([rows, columns])
+        )
+        key = np.repeat(np.arange(count), np.diff(self._indptr)) * count + self._indices
+        self._base = np.zeros((len(self._indices), 3, 3))
+        self._base[np.searchsorted(key, rows * count + columns)] = own.data
+        self._free = free[elimination.order]
+        self._factors = LaneFactors(Fronts(elimination), self._indptr, self._indices)
+        self._gradients, self._volumes = space.barycentric_gradients[zone.tets], mesh.volumes[zone.tets]
+        shape = gap.barycentric
+        self._square = np.einsum("qa,qb->qab", shape, shape).reshape(len(shape), 9)
+        self._areas, self._normals, self._gap_pairs = gap.areas[zone.pairs], gap.normals[zone.pairs], zone.pairs
+
+    def factorise(self, lam: FloatArray, mu: FloatArray, gaps: list[Gap]) -> None:
+        """Factorise for Lamé constants (t, LANES) of the zone's tets and the gap law (p, q) of each lane in use."""
+        data = np.repeat(self._base[None], len(gaps), axis=0)
+        _add_tets(self._indptr, self._indices, data, self._tets, self._gradients, self._volumes, lam, mu)
+        nn = self._normals[:, :, None] * self._normals[:, None, :]
+        for lane, (k_n, k_t) in enumerate(gaps if len(self._pairs) else []):
+            k_n, k_t = k_n[self._gap_pairs], k_t[self._gap_pairs]
+            tangent, excess = (((self._areas * k) @ self._square).reshape(-1, 3, 3, 1, 1) for k in (k_t, k_n - k_t))
+            blocks = tangent * np.eye(3) + excess * nn[:, None, None]
+            single = blocks.transpose(0, 1, 3, 2, 4).reshape(-1, 9, 9)
+            matrices = np.concatenate(
+                [np.concatenate([single, -single], axis=2), np.concatenate([-single, single], axis=2)], axis=1
+            )
+            scatter(self._indptr, self._indices, data[lane], self._pairs, matrices)
+        if not self._free.all():
+            _hold(self._indptr, self._indices, data, self._free)
+        self._factors.factorise(data, self._remainder, len(gaps))
+
+    def solve(self, below: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, 3, LANES) solution for right sides (n, 3, LANES), each lane with its own factor."""
+        flat = below[self._outside_order]
+        self._outside.forward(flat)
+        inside = below[self._inside_order]
+        inside[self._n_inside :] = flat[self._n_outside :]
+        self._factors.solve(inside)
+        flat[self._n_outside :] = inside[self._n_inside :]
+        self._outside.backward(flat)
+        result = np.empty_like(below)
+        result[self._outside_order] = flat
+        result[self._inside_order] = inside
+        return result
+
+
+def _restricted(matrix: BlockMatrix, chosen: BoolArray) -> tuple[BlockMatrix, IntArray]:
+    """The rows and columns of some nodes, and these nodes."""
+    kept = np.flatnonzero(chosen)
+    number = np.cumsum(chosen) - 1
+    rows = np.repeat(np.arange(matrix.n_nodes), np.diff(matrix.indptr))
+    both = chosen[rows] & chosen[matrix.indices]
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(number[rows[both]], minlength=len(kept)))])
+    return BlockMatrix(indptr, number[matrix.indices[both]].astype(np.int32), matrix.data[both]), kept
+
+
+@kernel(parallel=True)
+def _add_tets(indptr, indices, data, nodes, gradients, volumes, lam, mu):  # type: ignore[no-untyped-def]
+    """Add the stiffness of P1 tets, lane by lane."""
+    for lane in prange(len(data)):
+        for e in range(len(nodes)):
+            x, m = lam[e, lane] * volumes[e], mu[e, lane] * volumes[e]
+            for a in range(4):
+                row = nodes[e, a]
+                for b in range(4):
+                    k = indptr[row] + np.searchsorted(indices[indptr[row] : indptr[row + 1]], nodes[e, b])
+                    dot = 0.0
+                    for i in range(3):
+                        dot += gradients[e, a, i] * gradients[e, b, i]
+                    for i in range(3):
+                        for j in range(3):
+                            data[lane, k, i, j] += (
+                                x * gradients[e, a, i] * gradients[e, b, j]
+                                + m * gradients[e, a, j] * gradients[e, b, i]
+                            )
+                        data[lane, k, i, i] += m * dot
+
+
+@kernel(parallel=True)
+def _hold(indptr, indices, data, free):  # type: ignore[no-untyped-def]
+    """Rows and columns of fixed displacements become those of the unit matrix."""
+    for lane in prange(len(data)):
+        for n in range(len(indptr) - 1):
+            for k in range(indptr[n], indptr[n + 1]):
+                for i in range(3):
+                    for j in range(3):
+                        if not (free[n, i] and free[indices[k], j]):
+                            data[lane, k, i, j] = 1.0 if n == indices[k] and i == j else 0.0
+
+
+class LaneMultigrid:
+    """Preconditioner of one batch: a V-cycle for every lane.
+
+    Parameters
+    ----------
+    levels : LaneLevels
+    filled : LaneZone
+    gaps : list of (k_n, k_t)
+        Gap laws of the lanes in use.
+    guess : (N, 3, LANES), optional
+        Where the power iteration for the largest eigenvalues begins.
+    """
+
+    def __init__(
+        self, levels: LaneLevels, filled: LaneZone, gaps: list[Gap], guess: NDArray[np.float32] | None = None
+    ) -> None:
+        self._levels, self._filled = levels, filled
+        rest = levels.rest
+        self._own_offsets, self._own_inverse = filled.cluster_inverses(
+            levels.own_clusters, levels.starts, levels.members, (rest.indptr, rest.indices, rest.data), ~levels.fixed
+        )
+        levels.coarse.factorise(filled.lam, filled.mu, gaps)
+        shape = (levels.space.n_nodes, 3, LANES)
+        self._z, self._other, self._r = (np.zeros(shape, np.float32) for _ in range(3))
+        self._below = np.empty((levels.n_coarse, 3, LANES), np.float32)
+        self._upper = _SAFETY * self._largest_eigenvalues(guess)
+
+    def _largest_eigenvalues(self, guess: NDArray[np.float32] | None) -> FloatArray:
+        """Power iteration on D A, all lanes at once."""
+        steps = _POWER_STEPS[guess is not None]
+        if guess is None:
+            start = np.random.default_rng(0).standard_normal((*self._z.shape[:2], 1)).astype(np.float32)
+            guess = np.repeat(start, LANES, axis=2) * self._levels.free[..., None]
+        one = np.ones(LANES, np.float32)
+        nothing = np.zeros_like(guess)
+        value: FloatArray = np.ones(LANES)
+        for _ in range(steps):
+            x = guess / lane_norms(guess).astype(np.float32)
+            guess = x.copy()
+            # x - D A x in place of ``guess``; what is missing to x is D A x.
+            self._step(x, nothing, one, 0 * one, guess)
+            guess = x - guess
+            value = lane_norms(guess)
+        self.guess = guess
+        return value
+
+    def _step(
+        self, x: LaneArray, f: LaneArray, alpha: LaneArray, beta: LaneArray, previous: LaneArray, *,
+        from_zero: bool = False,
+    ) -> None:  # fmt: skip
+        levels, zone = self._levels, self._levels.zone
+        buffer = self._filled.buffer(x) if from_zero else self._filled.forces(x)
+        lane_smooth(
+            levels.rest.indptr, levels.rest.indices, levels.single, x, f, zone.of_node, zone.pointer, zone.slots,
+            buffer, levels.free, levels.starts, levels.members, levels.offsets, levels.inverse,
+            levels.own_of, self._own_offsets, self._own_inverse, levels.largest, from_zero, alpha, beta, previous,
+        )  # fmt: skip
+
+    def _smooth(self, f: LaneArray, z: LaneArray, other: LaneArray, *, from_zero: bool) -> tuple[LaneArray, LaneArray]:
+        """Chebyshev iteration over the upper spectrum, as in `PMultigrid`; returns the solution and the other array."""
+        lower = self._upper / SPECTRUM_RATIO
+        centre, radius = (self._upper + lower) / 2, (self._upper - lower) / 2
+        sigma = centre / radius
+        rho = 1 / sigma
+        alpha, beta = 1 / centre, np.zeros(LANES)
+        for step in range(SMOOTHING_DEGREE):
+            if step:
+                following = 1 / (2 * sigma - rho)
+                alpha, beta = 2 * following / radius, rho * following
+                rho = following
+            if step == 1 and from_zero:
+                other[:] = 0
+            self._step(
+                z, f, alpha.astype(np.float32), beta.astype(np.float32), other, from_zero=from_zero and step == 0
+            )
+            z, other = other, z
+        return z, other
+
+    def __call__(self, f: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One V-cycle for f (N, 3, LANES); the result is valid until the next call."""
+        levels, zone = self._levels, self._levels.zone
+        z, other = self._smooth(f, self._z, self._other, from_zero=True)
+        lane_residual(
+            levels.rest.indptr, levels.rest.indices, levels.single, z, f, zone.of_node, zone.pointer, zone.slots,
+            self._filled.forces(z), levels.free, self._r,
+        )  # fmt: skip
+        _restrict(levels.edge_pointer, levels.edges_at, levels.n_coarse, self._r, self._below)
+        self._below *= levels.free[: levels.n_coarse, :, None]
+        correction = levels.coarse.solve(self._below)
+        _prolong(levels.ends, levels.n_coarse, levels.free, correction, z)
+        self._z, self._other = self._smooth(f, z, other, from_zero=False)
+        return self._z
