@@ -177,16 +177,8 @@ def compare(
 
 def solve_model(model: Model, *, intact: bool = False, progress: Progress | None = None) -> Comparison:
     """The comparison of a model that is prepared already."""
-    case, space = model.case, model.space
     say = progress or (lambda stage: None)
-    statics = Statics(
-        space,
-        model.membrane,
-        model.supports,
-        model.force,
-        method="direct" if case.solver.method == "direct" else "auto",
-        tolerance=case.solver.tolerance,
-    )
+    statics = statics_of(model)
     say("kernels (compiled once, 10 s)")
     warm_up()
     bone, treated = model.bone, model.treated
@@ -204,7 +196,20 @@ def solve_model(model: Model, *, intact: bool = False, progress: Progress | None
     )
     say("measuring")
     zones = zones_of(model)
-    return _comparison(model, records, measure_states(model, records, zones), zones)
+    return comparison_of(model, records, measure_states(model, records, zones), zones)
+
+
+def statics_of(model: Model) -> Statics:
+    """The equilibrium of a model, with the solver of its case."""
+    solver = model.case.solver
+    return Statics(
+        model.space,
+        model.membrane,
+        model.supports,
+        model.force,
+        method="direct" if solver.method == "direct" else "auto",
+        tolerance=solver.tolerance,
+    )
 
 
 def zones_of(model: Model) -> Zones:
@@ -239,9 +244,10 @@ def measure_states(model: Model, records: Mapping[str, Solved], zones: Zones) ->
     }
 
 
-def _comparison(
+def comparison_of(
     model: Model, records: Mapping[str, Solved], measured: Mapping[str, Measures], zones: Zones
 ) -> Comparison:
+    """The comparison of solved and measured states by name: ``before``, ``after`` and, where asked for, ``intact``."""
     before, after = measured["before"], measured["after"]
     change = changes(before.values, after.values)
     fractures = {

@@ -81,6 +81,8 @@ class Model:
     lesion_fraction : (m,)
         Share of each tet inside the lesion.
     warnings : tuple of str
+    inside : callable or None
+        Signed distance of the built-in solid, where the mesh is one of it: the needle planners ask it.
     """
 
     case: Case
@@ -101,6 +103,7 @@ class Model:
     lesion: Lesion | None
     lesion_fraction: FloatArray
     warnings: tuple[str, ...] = field(default=())
+    inside: Distance | None = field(default=None, repr=False)
 
     @cached_property
     def treated(self) -> Elasticity:
@@ -251,20 +254,47 @@ def prepare(
         if case.supports.kind == "fixed"
         else elastic_supports(space, landmarks, with_ligaments=case.supports.ligaments, free_side=free)
     )
+    cement = cement_of(case)
+    model = Model(
+        case, mesh, landmarks, space, bone, density, pores, region, coverage, cement, cortical_membrane(mesh, shell),
+        supports, kind, resultant, load_vector(space, faces, resultant), lesion, lesion_fraction, tuple(notes), inside,
+    )  # fmt: skip
+    check_held(space, supports, model.gap(np.zeros_like(coverage), bone))
+    return model
+
+
+def with_cement(model: Model, case: Case) -> Model:
+    """The same model with the cement plan of another case, which differs in ``cement`` only.
+
+    Raises
+    ------
+    InputError
+        The cases differ in something else, or the plan cannot be placed.
+    """
+    if other := next((name for name in vars(case) if _fixed(case, name) != _fixed(model.case, name)), None):
+        raise InputError(
+            "differs between the plans", field=other, mend="plans of one model may differ in `cement` only"
+        )
+    region, coverage = _place(
+        case, model.mesh, model.space, model.landmarks, model.inside, model.pore_fraction, model.lesion_fraction
+    )
+    return replace(model, case=case, region=region, coverage=coverage, cement=cement_of(case))
+
+
+def _fixed(case: Case, name: str) -> Any:
+    return None if name in ("cement", "name", "preset", "solver") else getattr(case, name)
+
+
+def cement_of(case: Case) -> CementMaterial:
+    """The cement of a case: a named material with the case's own constants, where given."""
     material = cement_material(case.cement.material)
-    cement = CementMaterial(
+    return CementMaterial(
         **{
             **vars(material),
             "modulus_mpa": case.cement.modulus_mpa or material.modulus_mpa,
             "poisson": material.poisson if case.cement.poisson is None else case.cement.poisson,
         }
     )
-    model = Model(
-        case, mesh, landmarks, space, bone, density, pores, region, coverage, cement, cortical_membrane(mesh, shell),
-        supports, kind, resultant, load_vector(space, faces, resultant), lesion, lesion_fraction, tuple(notes),
-    )  # fmt: skip
-    check_held(space, supports, model.gap(np.zeros_like(coverage), bone))
-    return model
 
 
 def _case_mesh(case: Case, solid: ParametricSacrum, landmarks: Landmarks) -> tuple[TetMesh, list[str]]:

@@ -111,6 +111,8 @@ class ScenarioEngine:
         The candidate zone: whatever any scenario may change; see `touched`.
     tolerance : float
         True relative residual to reach.
+    start : (N, 3), optional
+        Displacement to begin from, such as the baseline's; default: the first scenario's, once it is known.
 
     Attributes
     ----------
@@ -131,6 +133,7 @@ class ScenarioEngine:
         pairs: BoolArray,
         *,
         tolerance: float = 1e-10,
+        start: FloatArray | None = None,
     ) -> None:
         began = perf_counter()
         self.space, self.membrane, self.supports, self.force = space, membrane, supports, force
@@ -149,7 +152,7 @@ class ScenarioEngine:
             self._levels = LaneLevels(rest, coarse, CandidateZone(space, tets, pairs), supports.fixed)
             self.method = METHOD
         self._guess: LaneArray | None = None
-        self._start: FloatArray | None = None
+        self._start = start
         self.setup_seconds = perf_counter() - began
 
     def solve(

@@ -157,8 +157,45 @@ class Statics:
             tolerance=self.tolerance,
         )
         solution = system.solve(discrete.force)
+        internal = matrix.dot(solution.displacement)
+        return self._recorded(
+            discrete, node, name, solution, internal, youngs, poisson, fraction=fraction, coverage=coverage
+        )
+
+    def recorded(
+        self,
+        name: str,
+        solution: Solution,
+        internal: FloatArray,
+        youngs: FloatArray,
+        poisson: FloatArray,
+        *,
+        fraction: FloatArray | None = None,
+        coverage: FloatArray | None = None,
+    ) -> Solved:
+        """A solution of the split mesh that was found elsewhere, checked and kept like one of `solve`.
+
+        ``internal`` (N, 3) are the nodal forces of all stiffness, N.
+        """
+        everything = np.arange(self.space.n_nodes)
+        return self._recorded(
+            self._split, everything, name, solution, internal, youngs, poisson, fraction=fraction, coverage=coverage
+        )
+
+    def _recorded(
+        self,
+        discrete: _Discrete,
+        node: IntArray,
+        name: str,
+        solution: Solution,
+        internal: FloatArray,
+        youngs: FloatArray,
+        poisson: FloatArray,
+        *,
+        fraction: FloatArray | None,
+        coverage: FloatArray | None,
+    ) -> Solved:
         u = solution.displacement
-        internal = matrix.dot(u)
         held = reactions(discrete.space, discrete.supports, u, internal - discrete.force)
         checks = self._balance(discrete, u, internal, held)
         checks["residual"] = solution.residual
