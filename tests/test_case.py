@@ -47,7 +47,7 @@ def test_toml_of_own_tables_reads_back_equal():
     case = Case().with_(
         cement__injections=[INJECTION, {**INJECTION, "gauge": 13}],
         fracture__surfaces=[{"name": "own", "point": [0.0, 1.0, 2.0], "normal": [1.0, 0.0, 0.0]}],
-        name='a "quoted" \\ name\twith tab',
+        name='a "quoted" \\ name with ° and µ',
     )
     again = Case.from_dict(tomllib.loads(case.to_toml()))
     assert again == case
