@@ -395,5 +395,5 @@ def _dimension(name: str, value: object) -> object:
     )
     if not sound:
         wanted = f"{count} finite numbers in a list, from S1 down" if count else "a finite number"
-        raise refused(f"must be {wanted}", f"write {wanted}", name, str(value) if numbers == [value] else numbers)
+        raise refused(f"must be {wanted}", f"write {wanted}", name, list(value) if isinstance(value, tuple) else value)
     return tuple(float(x) for x in numbers) if count else value

@@ -22,7 +22,9 @@ class Result:
 
     intact = None
     warnings = ()
-    before = after = change = {"micromotion_mean_um": 1.0}
+
+    def __init__(self):
+        self.before = self.after = self.change = {"micromotion_mean_um": 1.0}
 
     def to_json(self):
         return {"mesh": {"tets": 7, "dofs": 99}, "cement": {}}
