@@ -67,7 +67,7 @@ def _of_fracture(case: Case) -> tuple[_Rule, ...]:
     placed = ("zone1", "H", "U")
     return (
         (
-            sound and case.anatomy.kind != "mesh",
+            sound,
             "there is no fracture",
             (*(f"fracture.{key}" for key in gap), "cement.in_gap"),
         ),

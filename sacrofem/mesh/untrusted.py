@@ -81,7 +81,10 @@ def check_file(path: Path, suffix: str) -> None:
     if suffix in _ELSEWHERE and (found := re.search(_ELSEWHERE[suffix], content)):
         line = found[1].decode(errors="replace").strip()[:60]
         raise InputError("names another file, which is not read", file=path, value=line, mend="put all into one file")
-    if suffix == ".inp" and (parts := len(re.findall(rb"(?im)^[ \t]*\*(?:node[ \t]*(?:,|$)|instance\b)", content))) > 1:
+    if (
+        suffix == ".inp"
+        and (parts := len(re.findall(rb"(?im)^[ \t]*\*(?:node[ \t\r]*(?:,|$)|instance\b)", content))) > 1
+    ):
         raise InputError(f"holds {parts} blocks of nodes", file=path, mend="export one part with one *NODE block")
     _check_counts(path, suffix, content, again)
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,17 @@ def test_interrupt_while_files_are_renamed(solved, tmp_path, capsys, monkeypatch
     assert (out, err) == ("", f"interrupted: the result in {tmp_path / 'out'} is complete\n")
     assert set(contents(tmp_path)) == {Path("out/comparison.json"), Path("out/manifest.json")}
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_results_can_be_written_outside_the_main_thread(tmp_path):
+    def write():
+        with results.result_folder(tmp_path / "out") as stage:
+            (stage / "comparison.json").write_text("new")
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    thread.join()
+    assert (tmp_path / "out" / "manifest.json").is_file()
 
 
 def test_interrupt_of_a_solve(tmp_path, capsys, monkeypatch):
