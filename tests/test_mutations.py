@@ -41,7 +41,8 @@ CAUGHT_BY = {
 def run(tests, fault=""):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "faults", "-p", "no:cacheprovider", "-m", "", *tests]
     path = os.pathsep.join(filter(None, [str(ROOT / "tests" / "helpers"), str(ROOT), os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, "SACROFEM_FAULT": fault, "PYTHONPATH": path}
+    # Wide enough for the reason behind the name of a failed test.
+    environment = {**os.environ, "SACROFEM_FAULT": fault, "PYTHONPATH": path, "COLUMNS": "1000"}
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
 
 
