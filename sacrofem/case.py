@@ -56,6 +56,8 @@ class Case(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Case:
+        if not self.name.isprintable():
+            raise refused("has characters that cannot be printed", "write a name in one line", "name", self.name)
         half, side, zone = self.anatomy.half, self.fracture.side, self.fracture.zone
         if half != "none":
             if zone in ("zone1", "zone2") and side != half:

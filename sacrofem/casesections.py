@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 FILLER_MODULUS_MPA = {"granulation": 1.0, "callus": 500.0}
@@ -51,8 +52,15 @@ class Anatomy(Section):
     half: Literal["none", "left", "right"] = Field(
         default="none", description="a hemisacrum: this half only, the cut face at x = 0 free (Whitlow 2007 [T])"
     )
-    parameters: dict[str, float] = Field(default_factory=dict, description="dimensions that differ from the preset's")
+    parameters: dict[str, float | tuple[float, ...]] = Field(
+        default_factory=dict, description="dimensions that differ from the preset's"
+    )
     landmarks: dict[str, Vector] = Field(default_factory=dict, description="landmarks of an own mesh, mm")
+
+    @field_validator("parameters", mode="before")
+    @classmethod
+    def _dimensions(cls, data: Any) -> Any:
+        return {name: _dimension(name, value) for name, value in data.items()} if isinstance(data, Mapping) else data
 
     @model_validator(mode="after")
     def _consistent(self) -> Anatomy:
@@ -68,8 +76,6 @@ class Anatomy(Section):
             raise refused("the built-in sacrum takes none", 'set kind = "mesh" or leave it out', at, value)
         if self.kind == "mesh" and self.parameters:
             raise refused("an own mesh has no parameters", "leave them out", "parameters", sorted(self.parameters))
-        for name in self.parameters:
-            _check_parameter(name, self.parameters[name])
         if self.ct is not None or self.labels:
             at, found = ("ct", self.ct) if self.ct is not None else ("labels", str(list(self.labels)))
             raise refused("only a label map takes it, and these are not available yet", "leave it out", at, found)
@@ -371,7 +377,8 @@ class Safety(Section):
     """[safety]: limits of cement and needles; none is available yet."""
 
 
-def _check_parameter(name: str, value: float) -> None:
+def _dimension(name: str, value: object) -> object:
+    """A dimension of the built-in sacrum as it must be: a number, or a tuple of as many as there are levels."""
     # Late: a case without own dimensions is read without numpy.
     from sacrofem.anatomy.sacrum import SacrumParameters
 
@@ -379,4 +386,14 @@ def _check_parameter(name: str, value: float) -> None:
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         mend = f"did you mean {close[0]}?" if close else "known are " + ", ".join(known)
-        raise refused("no such dimension", mend, f"parameters.{name}", value)
+        raise refused("no such dimension", mend, name, value)
+    default = known[name].default
+    count = len(default) if isinstance(default, tuple) else 0
+    numbers: list[Any] = list(value) if isinstance(value, list | tuple) and count else [value]
+    sound = len(numbers) == max(count, 1) and all(
+        isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x) for x in numbers
+    )
+    if not sound:
+        wanted = f"{count} finite numbers in a list, from S1 down" if count else "a finite number"
+        raise refused(f"must be {wanted}", f"write {wanted}", name, list(value) if isinstance(value, tuple) else value)
+    return tuple(float(x) for x in numbers) if count else value

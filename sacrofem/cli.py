@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from sacrofem import __version__
-from sacrofem.errors import BaselineError, EnvironmentFailure, InputError, SacrofemError
+from sacrofem.errors import BaselineError, EnvironmentFailure, InputError, SacrofemError, one_line
 
 if TYPE_CHECKING:
     from sacrofem.case import Case
@@ -103,9 +103,10 @@ def compare(
     from sacrofem.report.results import check_folder, sha256, write_comparison
 
     resolved = (options or CaseOptions()).case(case)
+    read = [path for path in (case, _own_mesh(resolved)) if path is not None and path.is_file()]
     if out is not None:
-        check_folder(out, overwrite=overwrite)
-    inputs = {path.name: sha256(path) for path in (case, _own_mesh(resolved)) if path is not None and path.is_file()}
+        check_folder(out, overwrite=overwrite, inputs=read)
+    inputs = {path.name: sha256(path) for path in read}
     with _read_from(case), Stages() as stages:
         stages("loading the solver")
         from sacrofem.compare import compare as solve
@@ -152,8 +153,10 @@ def check(case: Path | None = None, /, *, options: CaseOptions | None = None, js
     resolved = (options or CaseOptions()).case(case)
     with _read_from(case), Stages() as stages:
         from sacrofem.compare import prepare
+        from sacrofem.threads import threads
 
-        model = prepare(resolved, progress=stages)
+        with threads(resolved.solver.threads):
+            model = prepare(resolved, progress=stages)
     summary: dict[str, Any] = model.summary()
     if json:
         _print_json(summary)
@@ -202,8 +205,10 @@ def mesh(
     with _read_from(case), Stages() as stages:
         from sacrofem.compare import prepare
         from sacrofem.mesh.files import write_mesh
+        from sacrofem.threads import threads
 
-        made = prepare(resolved, progress=stages).mesh
+        with threads(resolved.solver.threads):
+            made = prepare(resolved, progress=stages).mesh
         write_mesh(out, made)
     facts = {
         "file": str(out),
@@ -355,10 +360,6 @@ def _print_json(content: dict[str, Any]) -> None:
     print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def _one_line(text: object) -> str:
-    return " ".join(str(text).split())
-
-
 def run(command: Callable[[], object]) -> int:
     """Run a command; its exit status, and one line on standard error where it failed."""
     try:
@@ -366,11 +367,11 @@ def run(command: Callable[[], object]) -> int:
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except SacrofemError as error:
-        kind, text, code = "error", _one_line(error), error.exit_status
+        kind, text, code = "error", one_line(error), error.exit_status
     except CycloptsError as error:
-        kind, text, code = "error", f"{_one_line(error)} Try `sacrofem --help`.", InputError.exit_status
-    except KeyboardInterrupt:
-        kind, text, code = "interrupted", "nothing was written", INTERRUPTED
+        kind, text, code = "error", f"{one_line(error)} Try `sacrofem --help`.", InputError.exit_status
+    except KeyboardInterrupt as error:
+        kind, text, code = "interrupted", one_line(error) or "nothing was written", INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone; the interpreter's own flush at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -378,11 +379,11 @@ def run(command: Callable[[], object]) -> int:
     except MemoryError:
         kind, text, code = "error", "out of memory; use a larger --size or --order 1", EnvironmentFailure.exit_status
     except OSError as error:
-        kind, text, code = "error", _one_line(error), EnvironmentFailure.exit_status
+        kind, text, code = "error", one_line(error), EnvironmentFailure.exit_status
     except Exception as error:
         if os.environ.get("SACROFEM_DEBUG"):
             raise
-        text = f"{type(error).__name__}: {_one_line(error)}; please report it (SACROFEM_DEBUG=1 shows where)"
+        text = f"{type(error).__name__}: {one_line(error)}; please report it (SACROFEM_DEBUG=1 shows where)"
         kind, code = "internal error", SacrofemError.exit_status
     print(f"{kind}: {text}", file=sys.stderr)
     return code

@@ -32,6 +32,8 @@ __all__ = ["Comparison", "compare", "prepare", "solve_model"]
 Values = Mapping[str, float | None]
 # Filler over the bone beside it: up to here the bone that the mesh has in place of the gap is negligible (DESIGN 4).
 NEGLIGIBLE_FILLER = 0.1
+# Jump over aperture above which small-displacement gap springs are out of their range.
+SMALL_GAP_STRAIN = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -308,6 +310,12 @@ def _warnings(model: Model, measured: Mapping[str, Measures]) -> list[str]:
                 f"{100 * worst:.2g} % of the fracture area closed by more than its aperture "
                 f"({case.fracture.aperture_mm:g} mm): there the bonded filler stands for contact"
             )
+    strain = max((values.values["gap_strain_p95"] or 0.0 for values in measured.values()), default=0.0)
+    if strain > SMALL_GAP_STRAIN:
+        notes.append(
+            f"the gap moves by {100 * strain:.0f} % of its aperture (95th percentile): the linear gap law is meant for "
+            f"less than {100 * SMALL_GAP_STRAIN:.0f} %"
+        )
     near = _fracture_band(model) if len(model.space.gap.areas) else None
     share = floor_share(model.mesh, model.bone)
     if share:

@@ -6,6 +6,12 @@ The exit status of the command line is a property of the error (README, "Exit st
 from __future__ import annotations
 
 
+def one_line(text: object) -> str:
+    """Text on one line, in which names from files cannot steer a terminal."""
+    words = " ".join(str(text).split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
+
+
 class SacrofemError(Exception):
     """Base of every error that the package raises on purpose: the numerics failed."""
 
@@ -43,7 +49,7 @@ class InputError(SacrofemError):
         elif value is not None:
             place.append(repr(value))
         text = ": ".join([*place, problem])
-        super().__init__(" ".join((text + (f"; {mend}" if mend else "")).split()))
+        super().__init__(one_line(text + (f"; {mend}" if mend else "")))
 
 
 class SolverError(SacrofemError):

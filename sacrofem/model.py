@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -16,6 +16,7 @@ from sacrofem.bone.density import generic_density
 from sacrofem.bone.laws import bone_volume_fraction
 from sacrofem.bone.lesion import Lesion, lesion_bone_volume_fraction, lesion_density, lesion_share
 from sacrofem.case import Case
+from sacrofem.caseunused import unused_keys
 from sacrofem.cement.mixture import CementMaterial, cement_material
 from sacrofem.cement.needle import Injection, Needle, long_axis_needles, short_axis_needles
 from sacrofem.cement.shapes import LONG_AXIS_COLUMN, SHORT_AXIS_COLUMN, Column, Ellipsoid, Spread
@@ -34,12 +35,16 @@ from sacrofem.mechanics.loads import (
     load_vector,
 )
 from sacrofem.mechanics.materials import Elasticity, bone_elasticity, cemented_elasticity, cortex, cortical_membrane
+from sacrofem.mechanics.memory import check_memory
 from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.stiffness import Membrane
 from sacrofem.mechanics.supports import Supports, elastic_supports, fixed_supports
 from sacrofem.mesh.quality import check_mesh, element_quality
 from sacrofem.mesh.sources import case_mesh
 from sacrofem.mesh.tetmesh import FloatArray, TetMesh
+
+RESOLVED = 20
+"""Least number of tets, filled to half or more, in which a bolus has a shape."""
 
 Progress = Callable[[str], None]
 Distance = Callable[[FloatArray], FloatArray]
@@ -192,15 +197,17 @@ def prepare(
     inside: Distance | None = solid.signed_distance if case.anatomy.kind == "parametric" and mesh is None else None
     landmarks_given = landmarks is not None
     landmarks = _landmarks(case, solid) if landmarks is None else landmarks
-    notes: list[str] = []
+    notes = list(unused_keys(case))
     if mesh is None:
-        mesh, notes = _case_mesh(case, solid, landmarks)
+        mesh, more = _case_mesh(case, solid, landmarks)
+        notes += more
     else:
         check_mesh(mesh)
         if not landmarks_given:
             notes.append("landmarks are those of the built-in sacrum: density map, needles and load follow them")
     _check_sets(case, mesh)
     space = Space(mesh, case.mesh.order)
+    check_memory(3 * space.n_nodes)
 
     progress("bone")
     density = generic_density(mesh.centroids, landmarks, case.materials.bone) * case.materials.density_factor
@@ -227,6 +234,11 @@ def prepare(
     progress("cement")
     pores = 1.0 - bone_fraction
     region, coverage = _place(case, mesh, space, landmarks, inside, pores, lesion_fraction)
+    if 0 < (filled := int(np.count_nonzero(region.fraction >= 0.5))) < RESOLVED or (region.injections and not filled):
+        notes.append(
+            f"cement fills half or more of {filled} tets only: its volume is exact, its shape is not resolved; "
+            "use a finer mesh"
+        )
 
     progress("loads and supports")
     kind = load(
@@ -315,16 +327,8 @@ def _built_in(parameters: SacrumParameters) -> ParametricSacrum:
 
 
 def _parameters(case: Case) -> SacrumParameters:
-    preset = SacrumParameters.preset(case.anatomy.sex)
-    given = case.anatomy.parameters
-    single = [item.name for item in fields(preset) if isinstance(getattr(preset, item.name), float)]
-    for name, value in given.items():
-        if name not in single:
-            raise InputError(
-                "no such dimension", field=f"anatomy.parameters.{name}", value=value, mend=f"use {', '.join(single)}"
-            )
-    changed: dict[str, Any] = dict(given)
-    return replace(preset, **changed)
+    given: dict[str, Any] = dict(case.anatomy.parameters)
+    return replace(SacrumParameters.preset(case.anatomy.sex), **given)
 
 
 def _landmarks(case: Case, solid: ParametricSacrum) -> Landmarks:

@@ -47,7 +47,7 @@ def test_toml_of_own_tables_reads_back_equal():
     case = Case().with_(
         cement__injections=[INJECTION, {**INJECTION, "gauge": 13}],
         fracture__surfaces=[{"name": "own", "point": [0.0, 1.0, 2.0], "normal": [1.0, 0.0, 0.0]}],
-        name='a "quoted" \\ name\twith tab',
+        name='a "quoted" \\ name with ° and µ',
     )
     again = Case.from_dict(tomllib.loads(case.to_toml()))
     assert again == case
@@ -158,3 +158,15 @@ def test_filler_modulus_follows_the_filler():
     assert Case().with_(fracture__filler="callus").fracture.modulus_mpa == 500.0
     assert Case().with_(fracture__filler_modulus_mpa=0.2).fracture.modulus_mpa == 0.2
     assert Case().with_(fracture__filler="open").fracture.modulus_mpa is None
+
+
+def test_dimensions_of_several_levels_come_from_a_file(tmp_path):
+    path = tmp_path / "case.toml"
+    path.write_text("[anatomy.parameters]\nbody_depths_mm = [19, 15.0, 12.5, 10.5, 8.5]\nalar_breadth_mm = 104\n")
+    case = Case.from_toml(path)
+    assert case.anatomy.parameters == {"body_depths_mm": (19.0, 15.0, 12.5, 10.5, 8.5), "alar_breadth_mm": 104}
+    assert Case.from_dict(tomllib.loads(case.to_toml())) == case
+
+    from sacrofem.model import _parameters
+
+    assert _parameters(case).body_depths_mm == (19.0, 15.0, 12.5, 10.5, 8.5)

@@ -303,3 +303,11 @@ def test_half_a_sacrum_under_the_whole_load_is_noted():
     standing = tiny("hemisacrum-one-legged", load__kind="standing")
     assert not any("whole load" in text for text in prepare(standing).warnings)
     assert any("whole load (700 N)" in text for text in prepare(standing.with_(load__force_n=None)).warnings)
+
+
+def test_a_jump_beyond_the_linear_law_is_named(bilateral):
+    assert bilateral.before["gap_strain_p95"] > 0.3
+    assert any("of its aperture (95th percentile): the linear gap law" in text for text in bilateral.warnings)
+    stiff = compare(bilateral.case.with_(fracture__filler_modulus_mpa=20.0))
+    assert stiff.before["gap_strain_p95"] < 0.3
+    assert not any("linear gap law" in text for text in stiff.warnings)

@@ -13,7 +13,10 @@ PACKAGE = Path(sacrofem.__file__).parent
 ROOMS = ("anatomy", "mesh", "bone", "cement", "mechanics", "compare", "study", "report", "cli")
 # Modules outside the folders, by the room that they belong to; the rest may be imported anywhere.
 HOMES = {"model": "compare", "regression": "report", "__main__": "cli"}
-ANYWHERE = {"errors", "case", "casefile", "caseproblems", "casesections", "presets", "threads", "progress", "__init__"}
+ANYWHERE = {
+    *("case", "casefile", "caseproblems", "casesections", "caseunused", "presets"),
+    *("errors", "signals", "threads", "progress", "__init__"),
+}
 
 
 def _room(module: str) -> str | None:

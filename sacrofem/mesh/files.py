@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import logging
 import os
 import tempfile
 import warnings
@@ -18,10 +19,10 @@ from numpy.typing import ArrayLike, NDArray
 
 import sacrofem
 from sacrofem.errors import EnvironmentFailure, InputError, SacrofemWarning
+from sacrofem.mesh.midsides import corner_tets
 from sacrofem.mesh.split import face_codes
-from sacrofem.mesh.tetmesh import TET_EDGES, BoolArray, FloatArray, IntArray, TetMesh, boundary_faces
-
-log = logging.getLogger("sacrofem")
+from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray, TetMesh, boundary_faces
+from sacrofem.mesh.untrusted import check_file
 
 NAMED = {".vtu": meshio.vtu, ".vtk": meshio.vtk}
 """Formats that carry named sets and pairs as cell data (DESIGN, section 6)."""
@@ -33,9 +34,6 @@ BARE: Mapping[str, ModuleType] = {
     ".mesh": meshio.medit,
 }
 """Formats that lose them through meshio: a file ``<file>.sets.json`` is kept beside them."""
-
-STRAIGHT = 1e-6
-"""A mid-side node further than this share of its edge from the middle is curved."""
 
 
 # ---------------------------------------------------------------------- writing
@@ -182,11 +180,12 @@ def read_mesh(path: str | os.PathLike[str], *, straighten: bool = False) -> TetM
     suffix = _known_suffix(path)
     if not path.is_file():
         raise InputError("is a folder" if path.is_dir() else "no such file", file=path, mend="give a mesh file")
+    check_file(path, suffix)
     module: Any = NAMED.get(suffix) or BARE[suffix]
     try:
-        content = module.read(str(path))
-    except PermissionError as error:
-        raise EnvironmentFailure(f"{path}: cannot be read ({error.strerror})") from error
+        # meshio drops cells of kinds that it does not know, and only says so on standard error.
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            content = module.read(str(path))
     # meshio's readers let errors of every kind through, and end the process on some.
     except (Exception, SystemExit) as error:
         reason = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
@@ -197,19 +196,23 @@ def read_mesh(path: str | os.PathLike[str], *, straighten: bool = False) -> TetM
     def refuse(problem: str, mend: str) -> NoReturn:
         raise InputError(problem, file=path, mend=mend)
 
+    if "cannot handle" in (dropped := " ".join(said.getvalue().split())):
+        refuse(dropped.removeprefix("Warning: ").rstrip("."), "convert them to tetrahedra")
     tets, triangles, order = _blocks(content, refuse)
     points = np.asarray(content.points, dtype=float)
     if points.ndim != 2 or points.shape[1] != 3:
         refuse("its points are not three-dimensional", "give a volume mesh")
-    for cells in (tets, triangles):
-        if cells.size and (cells.min() < 0 or cells.max() >= len(points)):
-            refuse("cells name points that do not exist", "the file may be truncated: export it again")
+    for name, cells in (("tet", tets), ("triangle", triangles)):
+        if (bad := ((cells < 0) | (cells >= len(points))).any(axis=1)).any():
+            refuse(
+                f"cells name points that do not exist (first in {name} number {int(np.argmax(bad))})",
+                "the file may be truncated: export it again",
+            )
+    if orphans := len(points) - len(np.unique(tets)):
+        warnings.warn(f"{path}: {orphans} points without a tet were left out", SacrofemWarning, stacklevel=2)
     if tets.shape[1] == 10:
-        _straight(points, tets, path, straighten)
-        tets = np.ascontiguousarray(tets[:, :4])
+        tets = corner_tets(points, tets, path, straighten=straighten)
     used = np.unique(tets)
-    if len(used) < len(points):
-        log.info("%s: %d points without a tet left out", path, len(points) - len(used))
     number = np.full(len(points), -1)
     number[used] = np.arange(len(used))
     points, tets, triangles = points[used], number[tets], number[triangles]
@@ -217,6 +220,9 @@ def read_mesh(path: str | os.PathLike[str], *, straighten: bool = False) -> TetM
     if suffix in BARE and (beside := _beside(path)).is_file():
         return _with_side_file(points, tets, beside)
     tet_sets, triangle_sets = _named_sets(content, order, len(tets), len(triangles))
+    for name in (*tet_sets, *triangle_sets):
+        if not name.isprintable():
+            refuse(f"a set bears the name {name!r}", "name it with letters, digits and _")
     raw = content.cell_data
     pair = _joined(raw, "pair", order["triangle"], len(triangles)).astype(np.int32)
     side = _joined(raw, "pair_side", order["triangle"], len(triangles)).astype(np.int8)
@@ -276,19 +282,6 @@ def _blocks(
     tets = np.concatenate([np.asarray(content.cells[index].data, dtype=np.int64) for index in order["tetra"]])
     faces = [np.asarray(content.cells[index].data, dtype=np.int64)[:, :3] for index in order["triangle"]]
     return tets, np.concatenate([*faces, np.empty((0, 3), np.int64)]), order
-
-
-def _straight(points: FloatArray, tets: IntArray, path: Path, straighten: bool) -> None:
-    start, end = (points[tets[:, TET_EDGES[:, i]]] for i in (0, 1))
-    away = np.linalg.norm(points[tets[:, 4:]] - 0.5 * (start + end), axis=2)
-    curved = away > STRAIGHT * np.linalg.norm(end - start, axis=2)
-    if not curved.any():
-        return
-    count = len(np.unique(tets[:, 4:][curved]))
-    text = f"{count} mid-side nodes are up to {away[curved].max():.3g} mm off the middle of their edges"
-    if not straighten:
-        raise InputError(text, file=path, mend="export straight-sided tets, or ask to straighten them")
-    warnings.warn(f"{path}: {text}; they were straightened", SacrofemWarning, stacklevel=3)
 
 
 def _joined(data: Mapping[str, list[Any]], name: str, blocks: list[int], length: int) -> NDArray[Any]:

@@ -10,10 +10,14 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from sacrofem.errors import InputError
+from sacrofem.mesh.split import inner_faces
 from sacrofem.mesh.tetmesh import TET_EDGES, TET_FACES, BoolArray, FloatArray, IntArray, TetMesh, boundary_faces
 
 SLIVER = 1e-6
 """Quality below which a tet makes the stiffness matrix useless."""
+
+FAR = 1e6
+"""Edge lengths off the origin beyond which single precision has lost the shape of a tet."""
 
 SACRUM_EXTENT_MM = (60.0, 200.0)
 """Largest extent of anything that can be a sacrum in mm: lengths of 93 to 114 mm and breadths of 99 to 108 mm
@@ -96,7 +100,7 @@ def check_mesh(mesh: TetMesh, file: object = None, *, sacrum_units: bool = False
     InputError
         Not finite, indices out of range, a corner repeated, duplicated or orphan points, duplicated,
         inverted, folded or sliver tets, a boundary that does not match, paired faces without a twin or turned the
-        wrong way, or a solid in several pieces.
+        wrong way, or a solid in several pieces or in pieces that share no face.
     """
 
     def refuse(problem: str, mend: str, value: object = None) -> None:
@@ -110,8 +114,8 @@ def check_mesh(mesh: TetMesh, file: object = None, *, sacrum_units: bool = False
     if not len(mesh.tets):
         refuse("it has no tetrahedra", "give a volume mesh, not a surface")
     if not np.isfinite(mesh.points).all():
-        count = np.count_nonzero(~np.isfinite(mesh.points).all(axis=1))
-        refuse(f"{count} points are not finite", "export the mesh again")
+        lost = np.flatnonzero(~np.isfinite(mesh.points).all(axis=1))
+        refuse(f"{len(lost)} points are not finite (the first, number {lost[0]})", "export the mesh again")
     for kind, indices in (("tets", mesh.tets), ("faces", mesh.faces)):
         if indices.size and (indices.min() < 0 or indices.max() >= len(mesh.points)):
             refuse(f"{kind} name points that do not exist", "export the mesh again", int(indices.max()))
@@ -138,6 +142,10 @@ def check_mesh(mesh: TetMesh, file: object = None, *, sacrum_units: bool = False
             float(f"{quality.min():.3g}"),
         )
     extent = np.ptp(mesh.points, axis=0)
+    away = float(np.abs(mesh.points).max())
+    if away > FAR * (edge := float(np.cbrt(np.median(mesh.volumes)))):
+        mend = "move it to the origin; coordinates in single precision must be exported again"
+        refuse(f"it lies {away:.3g} mm off the origin, more than {FAR:g} edges of {edge:.3g} mm", mend)
     _check_twins(mesh, refuse)
     whole = mesh.glued()[0] if mesh.paired[0].size else mesh
     if close := len(cKDTree(whole.points).query_pairs(1e-7 * float(extent.max()))):
@@ -148,6 +156,7 @@ def check_mesh(mesh: TetMesh, file: object = None, *, sacrum_units: bool = False
         sizes = np.bincount(components(whole), weights=whole.volumes)
         rest = ", ".join(f"{v:.3g}" for v in np.sort(sizes)[::-1][1:4])
         refuse(f"it falls into {pieces} pieces (the smaller ones of {rest} mm³)", "keep one piece", pieces)
+    _check_hinges(whole, refuse)
     low, high = SACRUM_EXTENT_MM
     if sacrum_units and not low <= extent.max() <= high:
         metres = extent.max() < 1.0
@@ -181,6 +190,24 @@ def _check_faces(mesh: TetMesh, refuse: Callable[[str, str], None]) -> None:
     volume = float(mesh.volumes.sum())
     if abs(volume - enclosed) > 1e-6 * volume:
         refuse(f"its tets fill {volume:.6g} mm³ but its boundary encloses {enclosed:.6g} mm³", "turn triangles outward")
+
+
+def _check_hinges(mesh: TetMesh, refuse: Callable[[str, str], None]) -> None:
+    """Pieces that hang together by a point or an edge only can turn there freely."""
+    _, between = inner_faces(mesh)
+    m = len(mesh.tets)
+    _, label = connected_components(coo_array((np.ones(len(between)), between.T), shape=(m, m)), directed=False)
+    if not label.any():
+        return
+    label = _by_first(label)
+    least = int(np.argmin(np.bincount(label, mesh.volumes)))
+    mine = np.unique(mesh.tets[label == least])
+    hinge = mesh.points[np.intersect1d(mine, mesh.tets[label != least])[0]]
+    place = ", ".join(f"{x:.1f}" for x in hinge)
+    refuse(
+        f"{label.max() + 1} pieces of it hang together by single points or edges only (one at ({place}) mm)",
+        "join them by faces, or keep one piece",
+    )
 
 
 def _check_twins(mesh: TetMesh, refuse: Callable[[str, str], None]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -14,7 +16,7 @@ from sacrofem.mesh.body import SizeRegion, mesh_half, mesh_solid
 from sacrofem.mesh.files import read_mesh, reference_mesh
 from sacrofem.mesh.fracture import cut
 from sacrofem.mesh.labels import label_faces
-from sacrofem.mesh.quality import check_mesh
+from sacrofem.mesh.quality import check_mesh, element_quality
 from sacrofem.mesh.restrict import hemisacrum
 from sacrofem.mesh.split import mirror_and_join
 from sacrofem.mesh.surfaces import FractureSurface, fracture_surfaces, left_half, plane
@@ -27,6 +29,8 @@ REFERENCE_JOINT_DISTANCE_MM = 12.0
 FRACTURE_SIZE_SHARE = 0.6
 # About that of the shipped medium mesh, for anatomies that none is shipped of.
 DEFAULT_SIZE_MM = 4.0
+# Quality of an own tet below which a reader of the result must know of it.
+LEAST_QUALITY = 0.05
 _UNIT_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 
 
@@ -162,6 +166,13 @@ def _own(case: Case, landmarks: Landmarks, notes: list[str]) -> TetMesh:
             mesh.points * scale, mesh.tets, mesh.faces, mesh.tet_sets, mesh.face_sets, mesh.pair, mesh.pair_side
         )
     check_mesh(mesh, path, sacrum_units=True)
+    _check_named_faces(mesh, path, ("left", "right") if case.anatomy.half == "none" else (case.anatomy.half,))
+    quality = element_quality(mesh.points, mesh.tets)
+    if poor := int(np.count_nonzero(quality < LEAST_QUALITY)):
+        notes.append(
+            f"{poor} tets of {path} are of quality below {LEAST_QUALITY:g}, the worst, number {quality.argmin()}, "
+            f"of {quality.min():.2g}: stress there means little"
+        )
     if not case.anatomy.landmarks:
         notes.append(f"landmarks of {path} are those of the built-in sacrum: density map and needles follow them")
     surfaces = case_surfaces(case, landmarks)
@@ -173,13 +184,27 @@ def _own(case: Case, landmarks: Landmarks, notes: list[str]) -> TetMesh:
         return mesh
     if not surfaces:
         return mesh
-    held = case.anatomy.half if case.anatomy.half != "none" else "left"
-    if any(not np.any(mesh.face_sets.get(name, False)) for name in ("endplate", f"auricular_{held}")):
-        raise InputError(
-            f"the mesh lacks the sets endplate and auricular_{held}; it has "
-            f"{', '.join(sorted(mesh.face_sets)) or 'none'}",
-            file=path,
-            field="anatomy.path",
-            mend="name the loaded and the supported faces",
-        )
     return cut(mesh, surfaces, size_mm=case.mesh.fracture_size_mm)
+
+
+def _check_named_faces(mesh: TetMesh, path: str, sides: Sequence[Side]) -> None:
+    """Refuse a mesh that does not name its loaded and its held faces, or names one face as two of them."""
+    needed = ("endplate", *(f"auricular_{side}" for side in sides))
+    has = [name for name, members in mesh.face_sets.items() if members.any()]
+    for name in needed:
+        if name not in has:
+            close = difflib.get_close_matches(name, has, n=1)
+            raise InputError(
+                f"the mesh has no faces named {name}; it has {', '.join(sorted(has)) or 'no names'}",
+                file=path,
+                field="anatomy.path",
+                mend=f"did you mean {close[0]}?" if close else "name the loaded and the supported faces",
+            )
+    for one, other in itertools.combinations(needed, 2):
+        if shared := int(np.count_nonzero(mesh.face_sets[one] & mesh.face_sets[other])):
+            raise InputError(
+                f"{shared} faces are named both {one} and {other}",
+                file=path,
+                field="anatomy.path",
+                mend="a face bears load or is held by one support, not both",
+            )

@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sacrofem import __version__
 from sacrofem.errors import EnvironmentFailure, InputError
+from sacrofem.signals import interrupts_wait
 
 if TYPE_CHECKING:
     from sacrofem.compare import Comparison
@@ -37,21 +38,30 @@ def versions() -> dict[str, str]:
     return found
 
 
-def check_folder(folder: Path, *, overwrite: bool = False) -> None:
+def check_folder(folder: Path, *, overwrite: bool = False, inputs: Sequence[Path] = ()) -> None:
     """Refuse a result folder before anything is solved.
 
-    It must be absent, empty or carry our manifest, unless ``overwrite``; and it must be writable.
+    It must be absent, empty or carry our manifest, unless ``overwrite``; it must be writable, no link, and none
+    of the ``inputs`` may lie in it.
 
     Raises
     ------
     InputError
     """
+    if folder.is_symlink():
+        # What is written through a link lands where nobody looks for it, perhaps over something else.
+        mend = f"name {folder.resolve()} itself"
+        raise InputError("is a link to another place", field="--out", value=str(folder), mend=mend)
     if folder.exists() and not folder.is_dir():
         raise InputError("is not a folder", field="--out", value=str(folder), mend="name another folder")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite and not is_ours(folder):
         raise InputError(
             "holds files that are not ours", field="--out", value=str(folder), mend="name another or give --overwrite"
         )
+    if mine := next((path for path in inputs if path.resolve().parent == folder.resolve()), None):
+        # The result has files of these names, or will clear the folder of them next time.
+        problem = f"holds the input {mine.name}"
+        raise InputError(problem, field="--out", value=str(folder), mend="name a folder of its own for the result")
     check_writable(folder, "--out")
 
 
@@ -120,9 +130,11 @@ def result_folder(folder: Path, **facts: object) -> Iterator[Path]:
         for path in (*files, stage / MANIFEST):
             with path.open("rb") as handle:
                 os.fsync(handle.fileno())
-            path.replace(folder / path.name)
-        for name in old - {path.name for path in files}:
-            (folder / name).unlink(missing_ok=True)
+        with interrupts_wait(f"the result in {folder} is complete"):
+            for path in (*files, stage / MANIFEST):
+                path.replace(folder / path.name)
+            for name in old - {path.name for path in files}:
+                (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise EnvironmentFailure(f"{folder}: cannot be written ({error.strerror or error})") from error
     finally:

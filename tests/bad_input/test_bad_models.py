@@ -65,6 +65,10 @@ PLANS = {
         '[fracture]\nzone = "none"\n[[fracture.surfaces]]\nname = "far"\npoint = [500, 0, 0]\nnormal = [1, 0, 0]',
         ["fracture.far", "misses the bone", "nearest distance"],
     ),
+    "fracture-grazes-bone": (
+        '[fracture]\nzone = "none"\n[[fracture.surfaces]]\nname = "rim"\npoint = [52.8, 0, 0]\nnormal = [1, 0, 0]',
+        ["fracture.rim", "only grazes the bone", "mm²"],
+    ),
     "lesion-outside-bone": (
         '[fracture]\nzone = "none"\n[lesion]\nkind = "focal"\ncentre_mm = [300, 0, 0]',
         ["lesion.centre_mm", "300.0", "no bone lies in the lesion"],

@@ -174,6 +174,15 @@ def two_pieces(mesh):
     return TetMesh.from_tets(points, np.vstack([mesh.tets, mesh.tets + n]))
 
 
+def hinged(mesh):
+    side = mesh.centroids[:, [0, 1]] > [6.0, 0.0]
+    return TetMesh.from_tets(mesh.points, mesh.tets[side[:, 0] == side[:, 1]])
+
+
+def far_away(mesh):
+    return moved(mesh, slice(None), [0, 1e8, 0])
+
+
 def empty(mesh):
     return TetMesh(mesh.points, mesh.tets[:0], mesh.faces[:0])
 
@@ -200,6 +209,8 @@ def empty(mesh):
         (mismatched_twins, "32 paired faces do not lie on their twins"),
         (lonely, "paired faces have no twin"),
         (two_pieces, "falls into 2 pieces"),
+        (hinged, r"2 pieces of it hang together by single points or edges only \(one at \(6\.0, 0\.0,"),
+        (far_away, r"it lies 1e\+08 mm off the origin"),
         (empty, "no tetrahedra"),
     ],
 )

@@ -1,0 +1,148 @@
+"""What may go wrong around a sound case: disk, memory, interrupts, and a solver that gives up."""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from refusals import contents, refused
+
+import sacrofem.compare
+from sacrofem import cli
+from sacrofem.errors import SolverError
+from sacrofem.mechanics import memory
+from sacrofem.report import results
+
+compare_module = sys.modules["sacrofem.compare"]
+
+
+class Result:
+    """Just what is printed."""
+
+    intact = None
+    warnings = ()
+
+    def __init__(self):
+        self.before = self.after = self.change = {"micromotion_mean_um": 1.0}
+
+    def to_json(self):
+        return {"mesh": {"tets": 7, "dofs": 99}, "cement": {}}
+
+
+@pytest.fixture
+def solved(monkeypatch):
+    """A solver that is quick, and a result of one file that ``write`` makes."""
+
+    def write(stage):
+        (stage / "comparison.json").write_text("new")
+
+    def write_comparison(folder, comparison, *, seconds, inputs):
+        with results.result_folder(folder) as stage:
+            write_comparison.write(stage)
+
+    write_comparison.write = write
+    monkeypatch.setattr(compare_module, "compare", lambda case, **_: Result())
+    monkeypatch.setattr(results, "write_comparison", write_comparison)
+    return write_comparison
+
+
+def test_disk_full_leaves_the_old_result(solved, tmp_path, capsys):
+    arguments = ["compare", "--out", str(tmp_path / "out")]
+    assert cli.main(arguments) == 0
+    assert "written" in capsys.readouterr().out
+    before = contents(tmp_path)
+    assert Path("out/comparison.json") in before
+
+    def full(stage):
+        (stage / "comparison.json").write_text("torn")
+        raise OSError(28, "No space left on device")
+
+    solved.write = full
+    assert cli.main(arguments) == 5
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [f"error: {tmp_path / 'out'}: cannot be written (No space left on device)"]
+    assert contents(tmp_path) == before
+
+
+def interrupt(*_):
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_interrupt_while_the_result_is_written(solved, tmp_path, capsys):
+    solved.write = interrupt
+    assert cli.main(["compare", "--out", str(tmp_path / "out")]) == 130
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "interrupted: nothing was written\n")
+    assert contents(tmp_path) == {}
+
+
+def test_interrupt_while_files_are_renamed(solved, tmp_path, capsys, monkeypatch):
+    """It waits for the last of them, and the message does not say that nothing was written."""
+    rename = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda *names: (interrupt(), rename(*names))[1])
+    assert cli.main(["compare", "--out", str(tmp_path / "out")]) == 130
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"interrupted: the result in {tmp_path / 'out'} is complete\n")
+    assert set(contents(tmp_path)) == {Path("out/comparison.json"), Path("out/manifest.json")}
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_results_can_be_written_outside_the_main_thread(tmp_path):
+    def write():
+        with results.result_folder(tmp_path / "out") as stage:
+            (stage / "comparison.json").write_text("new")
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    thread.join()
+    assert (tmp_path / "out" / "manifest.json").is_file()
+
+
+def test_interrupt_of_a_solve(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(compare_module, "compare", lambda case, **_: interrupt())
+    assert cli.main(["compare", "--out", str(tmp_path / "out")]) == 130
+    assert capsys.readouterr() == ("", "interrupted: nothing was written\n")
+    assert contents(tmp_path) == {}
+
+
+def test_solver_that_gives_up(tmp_path, capsys, monkeypatch):
+    def stagnated(case, **_):
+        raise SolverError("stagnated at a true residual of 3.1e-04")
+
+    monkeypatch.setattr(compare_module, "compare", stagnated)
+    assert cli.main(["compare", "--out", str(tmp_path / "out")]) == 1
+    assert capsys.readouterr() == ("", "error: stagnated at a true residual of 3.1e-04\n")
+    assert contents(tmp_path) == {}
+
+
+def test_model_larger_than_the_memory(tmp_path, capsys, monkeypatch):
+    """Found before anything is factorised: 73,206 unknowns in a machine of 64 MiB."""
+    path = tmp_path / "case.toml"
+    path.write_text('[mesh]\nreference = "tiny"\n')
+    monkeypatch.setattr(memory, "machine_memory", lambda: 2**26)
+    expected = ["73206 unknowns need about 0.2 GiB", "the machine has 0.1 GiB", "a larger mesh.size_mm"]
+    refused(capsys, tmp_path, ["compare", path, "--out", tmp_path / "out"], *expected, status=5)
+
+
+def test_memory_of_this_machine_is_known():
+    assert memory.machine_memory() is None or memory.machine_memory() > 2**28
+    memory.check_memory(1000)
+
+
+@pytest.mark.parametrize("command", ["check", "mesh"])
+def test_threads_count_for_every_command(command, tmp_path, monkeypatch):
+    import numba
+
+    seen = []
+
+    def prepare(case, progress):
+        seen.append((case.solver.threads, numba.get_num_threads()))
+        raise sacrofem.InputError("enough", mend="stop")
+
+    monkeypatch.setattr(compare_module, "prepare", prepare)
+    out = ["--out", str(tmp_path / "m.vtu")] if command == "mesh" else []
+    assert cli.main([command, "--threads", "1", *out]) == 2
+    assert seen == [(1, 1)]
