@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from sacrofem.anatomy.solid import Landmarks
 from sacrofem.bone.lesion import border_distance
@@ -23,7 +22,7 @@ from sacrofem.mechanics.state import State
 from sacrofem.mechanics.statics import Solved, Statics
 from sacrofem.mechanics.zones import NEAR_MM, ReferencePlan, Zones, build_zones
 from sacrofem.mesh.quality import element_quality
-from sacrofem.mesh.tetmesh import BoolArray, TetMesh
+from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.model import Model, Progress, prepare, volumes_ml
 from sacrofem.threads import threads
 
@@ -316,7 +315,7 @@ def _warnings(model: Model, measured: Mapping[str, Measures]) -> list[str]:
             f"the gap moves by {100 * strain:.0f} % of its aperture (95th percentile): the linear gap law is meant for "
             f"less than {100 * SMALL_GAP_STRAIN:.0f} %"
         )
-    near = _fracture_band(model) if len(model.space.gap.areas) else None
+    near = model.space.gap_distance <= NEAR_MM if len(model.space.gap.areas) else None
     share = floor_share(model.mesh, model.bone)
     if share:
         text = f"bone on the modulus floor of {case.materials.floor_mpa:g} MPa: {100 * share:.0f} % of the volume"
@@ -334,12 +333,6 @@ def _warnings(model: Model, measured: Mapping[str, Measures]) -> list[str]:
     if case.cement.in_gap == "bonded" and model.coverage.any():
         notes.append("cement in the gap is bonded to both faces, the strongest assumption; compare in_gap = none")
     return notes
-
-
-def _fracture_band(model: Model) -> BoolArray:
-    """(m,) tets whose centroid lies within 5 mm of the fracture."""
-    tree = cKDTree(model.space.gap.points.reshape(-1, 3))
-    return np.asarray(tree.query(model.mesh.centroids, distance_upper_bound=NEAR_MM)[0] <= NEAR_MM)
 
 
 def mesh_info(model: Model) -> dict[str, float]:

@@ -13,9 +13,10 @@ from functools import cached_property
 import numpy as np
 from numba import prange
 
+from sacrofem.mechanics.blocks import BlockMatrix
 from sacrofem.mechanics.kernels import kernel
 from sacrofem.mechanics.lanes import LANES, LaneArray
-from sacrofem.mechanics.space import Space, lame
+from sacrofem.mechanics.space import Space, lame, tet_gradients
 from sacrofem.mesh.tetmesh import TET_EDGES, BoolArray, FloatArray, IntArray
 
 _PIECES = 64
@@ -245,8 +246,6 @@ class CandidateZone:
     @cached_property
     def products(self) -> FloatArray:
         """(t, 10, 3, 3) of ∫ ∇N ∇N for each node of each tet."""
-        from sacrofem.mechanics.space import tet_gradients
-
         barycentric, weights = self.space.rule
         gradient = np.einsum(
             "qak,tkx->tqax", tet_gradients(barycentric, 2), self.space.barycentric_gradients[self.tets], optimize=True
@@ -333,19 +332,19 @@ class LaneZone:
         clusters: IntArray,
         starts: IntArray,
         members: IntArray,
-        rest: tuple[IntArray, IntArray, FloatArray],
+        rest: BlockMatrix,
         free: BoolArray,
     ) -> tuple[IntArray, LaneArray]:
         """Where the inverse block of each cluster begins, and the blocks (values, LANES) in single precision.
 
-        ``rest`` holds row pointers, columns and blocks of the stiffness outside the zone.
+        ``rest`` is the stiffness outside the zone.
         """
         zone = self.zone
         sizes = 3 * (starts[clusters + 1] - starts[clusters])
         offsets = np.concatenate([[0], np.cumsum(sizes**2)])
         out = np.empty((offsets[-1], LANES), np.float32)
         _cluster_inverses(
-            clusters, starts, members, *rest, free, zone.of_node, zone.pointer, zone.slots, len(zone.tets),
+            clusters, starts, members, rest.indptr, rest.indices, rest.data, free, zone.of_node, zone.pointer, zone.slots, len(zone.tets),
             zone.products, self.lam, self.mu, zone.pair_nodes, self._normals, self.tangent, self.excess, offsets, out,
         )  # fmt: skip
         return offsets, out

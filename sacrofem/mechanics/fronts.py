@@ -264,7 +264,9 @@ def _lower_inverse(lower):  # type: ignore[no-untyped-def]
                 corner[i, j] = -s / lower[first + i, first + i]
         inverse[first:stop, first:stop] = corner
         if first:
-            left = np.dot(np.ascontiguousarray(lower[first:stop, :first]), np.ascontiguousarray(inverse[:first, :first]))
+            left = np.dot(
+                np.ascontiguousarray(lower[first:stop, :first]), np.ascontiguousarray(inverse[:first, :first])
+            )
             inverse[first:stop, :first] = -np.dot(corner, left)
     return inverse
 

@@ -18,7 +18,6 @@ from sacrofem.mechanics.fronts import Fronts, LaneFactor, LaneFactors
 from sacrofem.mechanics.kernels import kernel
 from sacrofem.mechanics.lanes import LANES, LaneArray, lane_norms, lane_residual, lane_smooth
 from sacrofem.mechanics.multigrid import SMOOTHING_DEGREE, SPECTRUM_RATIO, coincident_clusters, diagonal_inverse
-from sacrofem.mechanics.space import Space
 from sacrofem.mesh.tetmesh import TET_EDGES, BoolArray, FloatArray, IntArray
 
 Gap = tuple[FloatArray, FloatArray]
@@ -51,9 +50,7 @@ def _prolong(ends, n_coarse, free, correction, z):  # type: ignore[no-untyped-de
             a, b = ends[n - n_coarse, 0], ends[n - n_coarse, 1]
             for i in range(3):
                 for lane in range(LANES):
-                    z[n, i, lane] += (
-                        np.float32(0.5) * free[n, i] * (correction[a, i, lane] + correction[b, i, lane])
-                    )
+                    z[n, i, lane] += np.float32(0.5) * free[n, i] * (correction[a, i, lane] + correction[b, i, lane])
 
 
 class LaneLevels:
@@ -153,9 +150,7 @@ class _CoarseLevels:
         position[elimination.order] = np.arange(count)
         self._tets, self._pairs = position[tets], position[pairs]
         rows, columns = position[rows], position[own.indices]
-        self._indptr, self._indices = node_pattern(
-            count, self._tets, self._pairs, np.column_stack([rows, columns])
-        )
+        self._indptr, self._indices = node_pattern(count, self._tets, self._pairs, np.column_stack([rows, columns]))
         key = np.repeat(np.arange(count), np.diff(self._indptr)) * count + self._indices
         self._base = np.zeros((len(self._indices), 3, 3))
         self._base[np.searchsorted(key, rows * count + columns)] = own.data
@@ -262,7 +257,7 @@ class LaneMultigrid:
         self._levels, self._filled = levels, filled
         rest = levels.rest
         self._own_offsets, self._own_inverse = filled.cluster_inverses(
-            levels.own_clusters, levels.starts, levels.members, (rest.indptr, rest.indices, rest.data), ~levels.fixed
+            levels.own_clusters, levels.starts, levels.members, rest, ~levels.fixed
         )
         levels.coarse.factorise(filled.lam, filled.mu, gaps)
         shape = (levels.space.n_nodes, 3, LANES)
@@ -280,13 +275,13 @@ class LaneMultigrid:
         nothing = np.zeros_like(guess)
         value: FloatArray = np.ones(LANES)
         for _ in range(steps):
-            x = guess / lane_norms(guess).astype(np.float32)
-            guess = x.copy()
-            # x - D A x in place of ``guess``; what is missing to x is D A x.
-            self._step(x, nothing, one, 0 * one, guess)
-            guess = x - guess
+            x = np.asarray(guess / lane_norms(guess).astype(np.float32), dtype=np.float32)
+            less = x.copy()
+            # x - D A x takes the place of ``less``; what is missing to x is D A x.
+            self._step(x, nothing, one, 0 * one, less)
+            guess = x - less
             value = lane_norms(guess)
-        self.guess = guess
+        self.guess: NDArray[np.float32] = guess
         return value
 
     def _step(

@@ -15,6 +15,7 @@ import numpy as np
 from sacrofem.mechanics.catalogue import FRACTURE_MEASURES, MEASURES, Value
 from sacrofem.mechanics.interface import closed_area_fraction
 from sacrofem.mechanics.loads import Resultant, endplate_faces
+from sacrofem.mechanics.principal import principal_strains
 from sacrofem.mechanics.space import Space, lame
 from sacrofem.mechanics.state import State
 from sacrofem.mechanics.stiffness import membrane_stresses
@@ -71,10 +72,20 @@ class _Collector:
 
 def weighted_percentile(values: FloatArray, weights: FloatArray, percent: float) -> float:
     """Percentile of values with weights, linear between the midpoints of the cumulated weight."""
-    order = np.argsort(values, kind="stable")
-    weight = weights[order]
-    cumulated = np.cumsum(weight) - 0.5 * weight
-    return float(np.interp(percent / 100.0 * weight.sum(), cumulated, values[order]))
+    if percent < 50.0:
+        return -weighted_percentile(-values, weights, 100.0 - percent)
+    target = percent / 100.0 * float(weights.sum())
+    # Only the upper end is sorted; how much of it is needed shows in the weight below.
+    for share in (1.5 * (1.0 - percent / 100.0) + 0.05, 1.0):
+        first = int((1.0 - min(share, 1.0)) * len(values))
+        upper = values >= np.partition(values, first)[first] if first else np.ones(len(values), dtype=bool)
+        order = np.argsort(values[upper], kind="stable")
+        weight = weights[upper][order]
+        below = float(weights[~upper].sum())
+        middles = below + np.cumsum(weight) - 0.5 * weight
+        if first == 0 or middles[0] <= target:
+            return float(np.interp(target, middles, values[upper][order]))
+    raise AssertionError("the whole range always holds the target")
 
 
 def weighted_mean(values: FloatArray, weights: FloatArray) -> float:
@@ -82,23 +93,10 @@ def weighted_mean(values: FloatArray, weights: FloatArray) -> float:
     return float(values @ weights / weights.sum())
 
 
-def principal_values(voigt: FloatArray) -> FloatArray:
-    """(..., 3) ascending principal values of tensors (..., 6) xx, yy, zz, yz, xz, xy (tensor shears)."""
-    tensor = voigt[..., [0, 5, 4, 5, 1, 3, 4, 3, 2]].reshape(*voigt.shape[:-1], 3, 3)
-    return np.asarray(np.linalg.eigvalsh(tensor), dtype=np.float64)
-
-
 def von_mises(principal: FloatArray) -> FloatArray:
     """(...) von Mises stress of principal stresses (..., 3)."""
     difference = principal - np.roll(principal, 1, axis=-1)
     return np.asarray(np.sqrt(0.5 * np.einsum("...i,...i->...", difference, difference)))
-
-
-def principal_strains(space: Space, displacement: FloatArray) -> FloatArray:
-    """(m·q, 3) ascending principal strains at the integration points."""
-    strain = space.strains(displacement)
-    strain[..., 3:] *= 0.5
-    return principal_values(strain.reshape(-1, 6))
 
 
 def principal_stresses(strain: FloatArray, youngs: FloatArray, poisson: FloatArray) -> FloatArray:

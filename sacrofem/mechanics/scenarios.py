@@ -11,10 +11,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from time import perf_counter
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sacrofem.errors import InputError, SolverError
+from sacrofem.mechanics.blocks import BlockMatrix
 from sacrofem.mechanics.candidates import CandidateZone, LaneZone
 from sacrofem.mechanics.lanegrid import Gap, LaneLevels, LaneMultigrid
 from sacrofem.mechanics.lanes import (
@@ -114,11 +117,14 @@ class ScenarioEngine:
     start : (N, 3), optional
         Displacement to begin from, such as the baseline's; default: the first scenario's, once it is known.
 
+    method : "auto", "lanes" or "fresh"
+        Lanes, or one fresh solve for each; auto takes lanes but for models that a factorisation
+        solves faster.
+
     Attributes
     ----------
     method : str
-        What solves the scenarios: lanes, or one fresh solve each where the model is too small for
-        them, is of order 1, or the zone is empty.
+        What solves the scenarios. P1 and an empty zone always mean a fresh solve each.
     setup_seconds : float
     """
 
@@ -134,6 +140,7 @@ class ScenarioEngine:
         *,
         tolerance: float = 1e-10,
         start: FloatArray | None = None,
+        method: Literal["auto", "lanes", "fresh"] = "auto",
     ) -> None:
         began = perf_counter()
         self.space, self.membrane, self.supports, self.force = space, membrane, supports, force
@@ -142,22 +149,21 @@ class ScenarioEngine:
         self._coarse = Assembler(Space(space.mesh, 1)) if space.order == 2 else None
         self._levels: LaneLevels | None = None
         self.method = "a fresh solve each"
-        if self._coarse is not None and space.n_nodes >= DIRECT_NODES and tets.any():
+        wanted = method == "lanes" or (method == "auto" and space.n_nodes >= DIRECT_NODES)
+        if self._coarse is not None and wanted and tets.any():
             youngs = np.where(tets, 0.0, baseline.youngs)
-            gap = None if baseline.gap is None else tuple(k * ~pairs[:, None] for k in baseline.gap)
+            gap = baseline.gap and (baseline.gap[0] * ~pairs[:, None], baseline.gap[1] * ~pairs[:, None])
             rest, coarse = (
                 assembler.matrix(youngs, baseline.poisson, membrane=membrane, gap=gap, supports=supports)
                 for assembler in (self._fine, self._coarse)
             )
             self._levels = LaneLevels(rest, coarse, CandidateZone(space, tets, pairs), supports.fixed)
             self.method = METHOD
-        self._guess: LaneArray | None = None
+        self._guess: NDArray[np.float32] | None = None
         self._start = start
         self.setup_seconds = perf_counter() - began
 
-    def solve(
-        self, scenarios: Iterable[Scenario], *, audit: float = 0.0, seed: int = 0
-    ) -> Iterator[ScenarioSolution]:
+    def solve(self, scenarios: Iterable[Scenario], *, audit: float = 0.0, seed: int = 0) -> Iterator[ScenarioSolution]:
         """Solve scenarios in their order, holding no more than a batch of them at a time.
 
         Parameters
@@ -199,7 +205,7 @@ class ScenarioEngine:
 
     # ------------------------------------------------------------------ fresh solves
     def _system(self, scenario: Scenario) -> LinearSystem:
-        def matrix(assembler: Assembler):  # type: ignore[no-untyped-def]
+        def matrix(assembler: Assembler) -> BlockMatrix:
             return assembler.matrix(
                 scenario.youngs, scenario.poisson, membrane=self.membrane, gap=scenario.gap, supports=self.supports
             )

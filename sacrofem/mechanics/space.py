@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
+from scipy.spatial import cKDTree
 from skfem import ElementTetP1, ElementTetP2, ElementTriP1, ElementTriP2, MeshTet
 from skfem.assembly.dofs import Dofs
 from skfem.quadrature import get_quadrature
@@ -15,6 +16,7 @@ from sacrofem.mesh.gap import GapPoints, gap_points
 from sacrofem.mesh.tetmesh import TET_EDGES, FloatArray, IntArray, TetMesh
 
 Order = Literal[1, 2]
+_REACH_MM = 10.0
 _ELEMENTS = {1: (ElementTetP1, ElementTriP1), 2: (ElementTetP2, ElementTriP2)}
 
 
@@ -128,6 +130,14 @@ class Space:
     def gap(self) -> GapPoints:
         """Integration points on the paired faces."""
         return gap_points(self.mesh)
+
+    @cached_property
+    def gap_distance(self) -> FloatArray:
+        """(m,) distance of each tet's centroid to the nearest gap point in mm; inf beyond 10 mm."""
+        if self.gap.areas.size == 0:
+            return np.full(len(self.mesh.tets), np.inf)
+        tree = cKDTree(self.gap.points.reshape(-1, 3))
+        return np.asarray(tree.query(self.mesh.centroids, distance_upper_bound=_REACH_MM)[0])
 
     def face_shape(self, barycentric: FloatArray) -> FloatArray:
         """(q, 3) or (q, 6) face shape functions at barycentric points of the face."""

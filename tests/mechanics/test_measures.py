@@ -10,12 +10,11 @@ from sacrofem.mechanics.catalogue import FRACTURE_MEASURES, MEASURES, changes
 from sacrofem.mechanics.loads import Resultant
 from sacrofem.mechanics.measures import (
     measure,
-    principal_strains,
     principal_stresses,
-    principal_values,
     von_mises,
     weighted_percentile,
 )
+from sacrofem.mechanics.principal import principal_strains, principal_values
 from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.state import State
 from sacrofem.mechanics.supports import Supports, elastic_supports, fixed_supports
@@ -23,6 +22,37 @@ from sacrofem.mechanics.supports import reactions as support_reactions
 from sacrofem.mechanics.zones import ReferencePlan, build_zones
 
 NONE = np.empty(0, dtype=int)
+
+
+def test_principal_values_are_those_of_lapack_even_where_they_coincide():
+    rng = np.random.default_rng(0)
+    values = np.sort(rng.normal(size=(200, 3)), axis=1)
+    values[:40, 1] = values[:40, 0]
+    values[40:60] = values[40:60, :1]
+    values[60:80] *= [1.0, 1e-6, 1e-9]
+    turn = np.linalg.qr(rng.normal(size=(200, 3, 3)))[0]
+    tensor = np.einsum("nik,nk,njk->nij", turn, values, turn)
+    voigt = tensor[:, [0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+    found = principal_values(voigt)
+    np.testing.assert_allclose(found, np.linalg.eigvalsh(tensor), rtol=0, atol=1e-14 * np.abs(values).max())
+    assert (np.diff(found, axis=1) >= 0).all()
+
+
+@pytest.mark.parametrize("percent", [1.0, 5.0, 50.0, 95.0, 98.0, 99.9])
+@pytest.mark.parametrize("heavy", ["low", "high", "even"])
+def test_percentile_sorts_no_more_than_it_needs_and_is_the_same(percent, heavy):
+    rng = np.random.default_rng(3)
+    values = np.round(rng.normal(size=4001), 2)
+    weights = (
+        rng.uniform(0.1, 1.0, len(values))
+        * {"low": np.exp(-3 * values), "high": np.exp(3 * values), "even": 1.0}[heavy]
+    )
+    order = np.argsort(values, kind="stable")
+    cumulated = np.cumsum(weights[order]) - 0.5 * weights[order]
+    expected = np.interp(percent / 100 * weights.sum(), cumulated, values[order])
+    assert weighted_percentile(values, weights, percent) == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
 YOUNGS, POISSON = 200.0, 0.25
 DOWN = Resultant(np.array([0.0, 0.0, -100.0]), np.zeros(3), np.zeros(3))
 

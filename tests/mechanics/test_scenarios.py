@@ -1,0 +1,204 @@
+"""Scenarios solved in lanes against fresh solves, and the pieces that make them up against the assembler."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from blocks_of_tets import split_box
+from elasticity import at, held
+
+from sacrofem.errors import InputError, SolverError
+from sacrofem.mechanics.candidates import CandidateZone, LaneZone
+from sacrofem.mechanics.direct import Elimination, MultifrontalCholesky
+from sacrofem.mechanics.fronts import Fronts, LaneFactor, LaneFactors
+from sacrofem.mechanics.lanes import LANES
+from sacrofem.mechanics.scenarios import METHOD, Scenario, ScenarioEngine, touched
+from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.stiffness import Assembler, Membrane
+from sacrofem.mechanics.supports import Supports
+
+
+@pytest.fixture(scope="module")
+def block():
+    """A split block of P2 tets with a bolus across the gap as the candidate zone."""
+    mesh = split_box((8, 8, 8), (20.0, 20.0, 20.0), 10.0, distort=0.15)
+    space = Space(mesh, 2)
+    rng = np.random.default_rng(0)
+    membrane = Membrane(np.where(mesh.pair_side == 0, 12e3, 0.0), np.where(mesh.pair_side == 0, 0.3, 0.0))
+    supports = replace(Supports.none(space), fixed=held(space, (at(space, 2, 0.0), [0, 1, 2])))
+    force = np.zeros((space.n_nodes, 3))
+    force[at(space, 2, 20.0)] = [0.2, -0.1, -1.0]
+    tets = np.linalg.norm(mesh.centroids - [12.0, 10.0, 10.0], axis=1) < 6.0
+    pairs = np.linalg.norm(space.gap.points.mean(axis=1) - [12.0, 10.0, 10.0], axis=1) < 5.0
+    shape = space.gap.areas.shape
+    baseline = Scenario(
+        rng.uniform(20.0, 400.0, len(mesh.tets)),
+        np.full(len(mesh.tets), 0.3),
+        (np.full(shape, 2.0), np.full(shape, 1.0)),
+    )
+    return space, membrane, supports, force, baseline, tets, pairs
+
+
+def scenario(block, seed):
+    *_, baseline, tets, pairs = block
+    rng = np.random.default_rng(seed)
+    inside = tets & (rng.random(len(tets)) < 0.8)
+    filled = pairs & (rng.random(len(pairs)) < 0.8)
+    cement = rng.uniform(500.0, 3000.0)
+    return Scenario(
+        np.where(inside, cement, baseline.youngs),
+        np.where(inside, 0.35, baseline.poisson),
+        tuple(
+            np.where(filled[:, None], cement * factor, k) for factor, k in zip((1.0, 0.4), baseline.gap, strict=True)
+        ),
+    )
+
+
+def engine(block, method="lanes", **options):
+    space, membrane, supports, force, baseline, tets, pairs = block
+    return ScenarioEngine(space, membrane, supports, force, baseline, tets, pairs, method=method, **options)
+
+
+def matrix(block, state, order=2):
+    space, membrane, supports, *_ = block
+    assembler = Assembler(space if order == 2 else Space(space.mesh, 1))
+    return assembler.matrix(state.youngs, state.poisson, membrane=membrane, gap=state.gap, supports=supports)
+
+
+def test_zone_forces_are_those_of_the_assembled_matrix(block):
+    space, *_, tets, pairs = block
+    zone = CandidateZone(space, tets, pairs)
+    states = [scenario(block, seed) for seed in range(LANES)]
+    filled = LaneZone(zone, [s.youngs for s in states], [s.poisson for s in states], [s.gap for s in states])
+    x = np.random.default_rng(1).normal(size=(space.n_nodes, 3, LANES))
+    found = np.zeros_like(x)
+    np.add.at(found, np.concatenate([zone.nodes.ravel(), zone.pair_nodes.ravel()]), filled.forces(x))
+    for lane in (0, 7, LANES - 1):
+        state = states[lane]
+        only = Assembler(space).matrix(
+            np.where(tets, state.youngs, 0.0), state.poisson, gap=tuple(k * pairs[:, None] for k in state.gap)
+        )
+        expected = only.dot(np.ascontiguousarray(x[..., lane]))
+        np.testing.assert_allclose(found[..., lane], expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("count", [1, 3, LANES, LANES + 2])
+def test_every_scenario_equals_a_fresh_solve(block, count):
+    states = [scenario(block, seed) for seed in range(count)]
+    solver = engine(block)
+    assert solver.method == METHOD
+    found = list(solver.solve(iter(states), audit=1.0))
+    assert len(found) == count
+    for state, one in zip(states, found, strict=True):
+        # Independent of the engine's own audit: factorised, not iterated.
+        k = matrix(block, state)
+        fixed, force = block[2].fixed, np.where(block[2].fixed, 0.0, block[3])
+        exact = MultifrontalCholesky(k.constrained(fixed), block[0].nodes).solve(force)
+        difference = one.solution.displacement - exact
+        error = np.sqrt(np.sum(difference * k.dot(difference)) / np.sum(exact * k.dot(exact)))
+        assert error < 1e-8
+        assert one.audit is not None
+        assert one.audit < 1e-8
+        assert one.solution.residual <= 1e-10
+        np.testing.assert_allclose(one.internal, k.dot(one.solution.displacement), rtol=0, atol=1e-9)
+
+
+def test_the_answer_does_not_depend_on_neighbours_in_the_batch(block):
+    alone = next(engine(block).solve([scenario(block, 3)])).solution.displacement
+    among = list(engine(block).solve([scenario(block, seed) for seed in range(6)]))[3].solution.displacement
+    np.testing.assert_allclose(among, alone, rtol=0, atol=1e-7 * np.abs(alone).max())
+
+
+def test_a_start_changes_the_way_not_the_answer(block):
+    state = scenario(block, 1)
+    cold = next(engine(block).solve([state])).solution
+    warm = next(engine(block, start=cold.displacement).solve([state])).solution
+    assert warm.iterations <= 1
+    np.testing.assert_allclose(warm.displacement, cold.displacement, rtol=0, atol=1e-9)
+
+
+def test_the_zone_is_what_scenarios_touch(block):
+    *_, baseline, tets, pairs = block
+    found = touched(baseline, (scenario(block, seed) for seed in range(40)))
+    assert (found[0] == tets).all()
+    assert (found[1] == pairs).all()
+
+
+def test_a_change_outside_the_zone_is_refused(block):
+    state = scenario(block, 0)
+    youngs = state.youngs.copy()
+    youngs[np.flatnonzero(~block[5])[0]] += 1.0
+    with pytest.raises(InputError, match="1 tets outside the candidate zone"):
+        list(engine(block).solve([replace(state, youngs=youngs)]))
+
+
+def test_scenarios_are_taken_a_batch_at_a_time(block):
+    asked = []
+
+    def endless():
+        while True:
+            asked.append(1)
+            yield scenario(block, len(asked))
+
+    next(engine(block).solve(endless()))
+    assert len(asked) == LANES
+
+
+def test_an_audit_that_finds_an_error_raises(block, monkeypatch):
+    march = ScenarioEngine._march
+
+    def off(self, levels, batch):
+        first, *others = march(self, levels, batch)
+        shifted = replace(first.solution, displacement=first.solution.displacement * 1.0001)
+        return [replace(first, solution=shifted), *others]
+
+    monkeypatch.setattr(ScenarioEngine, "_march", off)
+    with pytest.raises(SolverError, match="audited scenario is off by 1"):
+        list(engine(block).solve([scenario(block, 0)], audit=1.0))
+
+
+def test_a_small_model_is_solved_afresh(block):
+    solver = engine(block, method="auto")
+    assert solver.method == "a fresh solve each"
+    found = next(solver.solve([scenario(block, 0)])).solution
+    assert found.method == "multifrontal Cholesky"
+    other = next(engine(block).solve([scenario(block, 0)])).solution.displacement
+    np.testing.assert_allclose(found.displacement, other, rtol=0, atol=1e-8 * np.abs(other).max())
+
+
+def test_a_factor_walks_its_tree_for_all_lanes(block):
+    k = matrix(block, block[4], order=1)
+    n = k.n_nodes
+    k = k.constrained(block[2].fixed[:n])
+    points = block[0].mesh.points
+    elimination = Elimination(k.indptr, k.indices, points, points[:, 0] > 15.0, leaf=20)
+    factor = MultifrontalCholesky(k, elimination, single=True, partial=True)
+    x = np.random.default_rng(0).normal(size=(n, 3, LANES)).astype(np.float32)
+    expected, found = x[elimination.order], x[elimination.order]
+    lanes = LaneFactor(factor, elimination)
+    for way in ("forward", "backward"):
+        getattr(factor, way)(expected)
+        getattr(lanes, way)(found)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 * np.abs(expected).max())
+
+
+def test_each_lane_has_a_factor_of_its_own(block):
+    states = [scenario(block, seed) for seed in range(3)]
+    matrices = [matrix(block, s, order=1).constrained(block[2].fixed[: len(block[0].mesh.points)]) for s in states]
+    n, points = matrices[0].n_nodes, block[0].mesh.points
+    elimination = Elimination(matrices[0].indptr, matrices[0].indices, points, points[:, 0] > 15.0, leaf=20)
+    order = elimination.order
+    turned = [m.to_scipy().tocsr()[:, :] for m in matrices]
+    rows = (3 * order[:, None] + np.arange(3)).ravel()
+    blocks = [m[rows][:, rows].tobsr((3, 3)) for m in turned]
+    for b in blocks:
+        b.sort_indices()
+    factors = LaneFactors(Fronts(elimination), blocks[0].indptr.astype(np.int64), blocks[0].indices.astype(np.int32))
+    last = len(elimination.last)
+    factors.factorise(np.stack([b.data for b in blocks]), np.zeros((3 * last, 3 * last)), 3)
+    x = np.random.default_rng(0).normal(size=(n, 3, LANES)).astype(np.float32)
+    found = x[order].copy()
+    factors.solve(found)
+    for lane, m in [(0, matrices[0]), (1, matrices[1]), (2, matrices[2]), (LANES - 1, matrices[0])]:
+        expected = MultifrontalCholesky(m, points).solve(x[..., lane].astype(float))[order]
+        np.testing.assert_allclose(found[..., lane], expected, rtol=0, atol=1e-3 * np.abs(expected).max())
