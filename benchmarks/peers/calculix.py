@@ -18,9 +18,10 @@ def write_deck(folder: Path, solver: str = "SPOOLES") -> Path:
     number = np.arange(1, len(model.nodes) + 1)
     element = np.arange(1, len(model.tets) + 1)
     path = folder / "deck.inp"
+    # CalculiX reads twenty characters of a number and no more.
     with path.open("w") as deck:
         deck.write("*NODE, NSET=ALL\n")
-        np.savetxt(deck, np.column_stack([number, model.nodes]), fmt="%d,%.14g,%.14g,%.14g")
+        np.savetxt(deck, np.column_stack([number, model.nodes]), fmt="%d,%.12e,%.12e,%.12e")
         deck.write("*ELEMENT, TYPE=C3D10, ELSET=SOLID\n")
         np.savetxt(deck, np.column_stack([element, model.tets + 1]), fmt="%d", delimiter=",")
         kinds, kind = np.unique(np.column_stack([model.youngs, model.poisson]), axis=0, return_inverse=True)
@@ -33,9 +34,9 @@ def write_deck(folder: Path, solver: str = "SPOOLES") -> Path:
         np.savetxt(deck, model.fixed + 1, fmt="%d,")
         deck.write(f"*BOUNDARY\nCLAMPED,1,3,0.\n*STEP\n*STATIC, SOLVER={solver}\n*CLOAD\n")
         for axis in range(3):
-            loaded = np.flatnonzero(model.force[:, axis])
+            loaded = np.flatnonzero(np.abs(model.force[:, axis]) > 1e-12 * np.abs(model.force).max())
             values = np.column_stack([loaded + 1, np.full(len(loaded), axis + 1), model.force[loaded, axis]])
-            np.savetxt(deck, values, fmt="%d,%d,%.16g")
+            np.savetxt(deck, values, fmt="%d,%d,%.12e")
         deck.write("*NODE FILE\nU\n*EL FILE\nS\n*END STEP\n")
     return path
 

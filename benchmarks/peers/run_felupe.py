@@ -27,10 +27,12 @@ def main() -> None:
     boundaries = {"clamped": felupe.Boundary(field[0], mask=fixed)}
     dof0, dof1 = felupe.dof.partition(field, boundaries)
     ext0 = felupe.dof.apply(field, boundaries, dof0)
-    body = felupe.SolidBody(felupe.LinearElastic(E=model.youngs, nu=model.poisson), field)
+    # Its material takes a modulus for each cell, but one ratio for all.
+    (poisson,) = np.unique(model.poisson)
+    body = felupe.SolidBody(felupe.LinearElastic(E=model.youngs, nu=poisson), field)
     K, r = body.assemble.matrix(field), body.assemble.vector(field)
     record.stage("assemble")
-    r = r - felupe.PointLoad(field, np.arange(len(model.nodes)), model.force).assemble.vector(field) * -1.0
+    r = r - felupe.PointLoad(field, np.arange(len(model.nodes)), model.force).assemble.vector(field)
     system = felupe.solve.partition(field, K, dof1, dof0, r)
     field += felupe.solve.solve(*system, ext0, solver=spsolve)
     record.stage("solve")

@@ -56,6 +56,7 @@ def main() -> None:
     force = np.zeros((len(model.nodes), 3))
     force[node] = model.force
     variables = problem.get_variables()
+    variables.init_state()
     free = spsolve(K.tocsr(), variables.reduce_vec(force.ravel()))
     variables.set_state(free, reduced=True)
     record.stage("solve")
