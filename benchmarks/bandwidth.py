@@ -31,7 +31,7 @@ def _triad(a, b, c, s):
 
 
 def triad_gb_per_s(doubles: int = 2**24, repeats: int = 10) -> float:
-    """The best of some triads a = b + s c over arrays far larger than any cache (McCalpin's STREAM, three words each)."""
+    """The best of some triads a = b + s c over arrays far larger than any cache (McCalpin's STREAM)."""
     a, b, c = (np.ones(doubles) for _ in range(3))
     _triad(a, b, c, 3.0)
     best = np.inf
@@ -68,6 +68,7 @@ def main() -> None:
     record = Record()
     counter = Counter()
     from model import support_and_load
+
     from sacrofem import read_mesh
     from sacrofem.mechanics.solver import LinearSystem
     from sacrofem.mechanics.space import Space

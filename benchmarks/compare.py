@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from measure import Run, available_gib, machine, run, threads_environment, touch_memory
 from programs import HERE, Program, chosen, differences, failed
 from tables import plot, table
 
 # scikit-fem's form needs 12 GB and minutes at a million displacements.
 MOST_DOFS_SKFEM_ASSEMBLY = 400_000
+# More than any of the programs needs at the sizes at which all run.
+MOST_TOUCHED_GIB = 8.0
 RATIOS = "how many times as much the other program needs as sacrofem: above 1, sacrofem needs less"
 
 
@@ -54,9 +55,7 @@ class Bench:
     def call(self, what: list[str], out: Path, caches: Path) -> Run:
         """One measured process, its output in ``out/log``."""
         out.mkdir(parents=True, exist_ok=True)
-        result = run(
-            what, log=out / "log", environment=self.environment(caches), folder=out, timeout_s=self.timeout_s
-        )
+        result = run(what, log=out / "log", environment=self.environment(caches), folder=out, timeout_s=self.timeout_s)
         print(f"  {out.name:>16}: {result.wall_s:8.2f} s {result.peak_mib:8.0f} MiB", flush=True)
         return result
 
@@ -98,7 +97,7 @@ def measured(bench: Bench, dofs: int, programs: list[Program], versions: dict[st
             status[program.name] = f"left out above {program.most_dofs} displacements"
         else:
             taken.append(program)
-    touch_memory(0.7 * available_gib())
+    touch_memory(min(MOST_TOUCHED_GIB, 0.5 * available_gib()))
 
     def once(program: Program) -> Run:
         return bench.call(program.command(bench.python, models, outs / program.name), outs / program.name, caches)
@@ -185,9 +184,8 @@ def ratios(entry: dict[str, Any]) -> dict[str, Any]:
 
     def assembled(key: str) -> float | None:
         # An assembly that stays below what the process held before counts as one MiB.
-        return both["skfem"][key] / max(both["sacrofem"][key], 1.0 if key == "memory_mib" else 1e-9) if (
-            "skfem" in both
-        ) else None
+        least = 1.0 if key == "memory_mib" else 0.0
+        return both["skfem"][key] / max(both["sacrofem"][key], least) if "skfem" in both else None
 
     return {
         "assembly_ratio_skfem": assembled("assemble_s"),

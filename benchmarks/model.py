@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-
 from peers.calculix import write_deck
+
 from sacrofem.mechanics.loads import Resultant, face_centroid, load_vector
 from sacrofem.mechanics.space import Space
 from sacrofem.mesh.body import lattice
@@ -37,6 +37,8 @@ TRACTION = np.array([0.0, 0.1, -0.5])
 DOF_TOLERANCE = 0.1
 # Below this number of displacements no mesh resolves the holes, and there are none.
 HOLED_DOFS = 20_000
+# Where the search for the edge length begins: a pair that was found.
+FIRST_MM, FIRST_DOFS = 15.0, 55_000
 # Spacing that resolves the holes before the mesher coarsens, and edge length at gap and holes over that elsewhere.
 LATTICE_MM, FINER = 4.0, 0.45
 # Share of the tets that the candidate zone of the scenarios holds, and shares that a plan fills.
@@ -98,15 +100,14 @@ def build(dofs: int, *, paired: bool = False) -> CommonModel:
     RuntimeError
         The size search does not come near enough.
     """
-    # From a mesh that costs nothing to the wanted one; the skin of a coarse mesh weighs more, so twice.
-    size, target = 12.0, min(dofs, 30_000)
+    # Gap and holes keep their share of a coarse mesh, so the number grows more slowly than with the cube.
+    size = min(FIRST_MM * (FIRST_DOFS / dofs) ** 0.44, 30.0)
     for _ in range(8):
         mesh = _mesh(size, paired, HOLES if dofs >= HOLED_DOFS else ())
         found = 3 * (len(mesh.points) + len(edges_of(mesh.tets)))
-        if target == dofs and abs(found / dofs - 1) <= 0.6 * DOF_TOLERANCE:
+        if abs(found / dofs - 1) <= DOF_TOLERANCE:
             break
-        target = dofs if abs(found / target - 1) < 0.3 else target
-        size *= (found / target) ** (1 / 3)
+        size *= (found / dofs) ** 0.42
     if abs(found / dofs - 1) > DOF_TOLERANCE:
         raise RuntimeError(f"no mesh near {dofs} displacements: {found} at {size:.3g} mm")
     return _with_moduli(mesh)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
 from measure import Run
 from peers.calculix import read_displacement
 

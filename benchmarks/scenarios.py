@@ -17,8 +17,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent / "peers"))
 
 from common import THREADS, Record
-
 from model import CommonModel, support_and_load
+
 from sacrofem import read_mesh
 from sacrofem.mechanics.solver import LinearSystem
 from sacrofem.mechanics.space import Space
@@ -104,9 +104,7 @@ def timed(model: CommonModel, fields: Sequence[FloatArray]) -> Timing:
             fresh.stresses(reference, youngs)
             afresh.append(time.perf_counter() - began)
             errors.append(_energy_error(fresh, youngs, displacement))
-    return Timing(
-        engine.name, setup, statistics.median(seconds), statistics.median(afresh), max(errors), len(fields)
-    )
+    return Timing(engine.name, setup, statistics.median(seconds), statistics.median(afresh), max(errors), len(fields))
 
 
 def _energy_error(fresh: FreshSolves, youngs: FloatArray, displacement: FloatArray) -> float:

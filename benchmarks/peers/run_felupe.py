@@ -11,7 +11,7 @@ def main() -> None:
     from scipy.sparse.linalg import spsolve
 
     try:
-        from pypardiso import spsolve  # noqa: F811
+        from pypardiso import spsolve
 
         record.facts["solver"] = "Pardiso"
     except ImportError:

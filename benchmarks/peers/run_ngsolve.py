@@ -31,8 +31,7 @@ def main() -> None:
     with ng.TaskManager():
         constants = ng.L2(mesh, order=0)
         lam, mu = ng.GridFunction(constants), ng.GridFunction(constants)
-        for function, values in zip((lam, mu), lame(model.youngs, model.poisson)):
-            function.vec.FV().NumPy()[:] = values
+        lam.vec.FV().NumPy()[:], mu.vec.FV().NumPy()[:] = lame(model.youngs, model.poisson)
         space = ng.VectorH1(mesh, order=2, dirichlet="clamped")
         u, v = space.TnT()
 
@@ -50,9 +49,9 @@ def main() -> None:
         # Its factorisation is not refined: one step against the contrast of the moduli.
         solution.vec.data += inverse * (load.vec - form.mat * solution.vec).Evaluate()
         record.stage("solve")
-        corners = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]
-        middles = [tuple((a + b) / 2 for a, b in zip(corners[i], corners[j])) for i in range(4) for j in range(i)]
-        rule = ng.IntegrationRule(corners + middles, [0.1] * 10)
+        corners = np.vstack([np.zeros(3), np.eye(3)])
+        first, second = np.triu_indices(4)
+        rule = ng.IntegrationRule([tuple(p) for p in (corners[first] + corners[second]) / 2], [0.1] * 10)
         everywhere = mesh.MapToAllElements({ng.TET: rule}, ng.VOL)
         stresses = stress(solution)(mesh.MapToAllElements({ng.TET: ng.IntegrationRule(ng.TET, 2)}, ng.VOL))
         record.stage("stress")
@@ -68,7 +67,7 @@ def _triangles(tets, on):
 
     faces = tets[:, [[1, 2, 3], [0, 3, 2], [0, 1, 3], [0, 2, 1]]].reshape(-1, 3)
     faces = faces[on[faces].all(axis=1)]
-    key, first, count = np.unique(np.sort(faces, axis=1), axis=0, return_index=True, return_counts=True)
+    _, first, count = np.unique(np.sort(faces, axis=1), axis=0, return_index=True, return_counts=True)
     return np.ascontiguousarray(faces[first[count == 1]], dtype=np.int32)
 
 

@@ -12,9 +12,9 @@ def main() -> None:
     folder, out = arguments()
     record = Record()
     import numpy as np
+    from model import FILLER_MPA, GAP, POISSON, support_and_load
 
     import sacrofem
-    from model import FILLER_MPA, GAP, POISSON, support_and_load
     from sacrofem import read_mesh, write_mesh
     from sacrofem.mechanics.solver import LinearSystem
     from sacrofem.mechanics.space import Space, layer_stiffness

@@ -16,7 +16,7 @@ def main() -> None:
     from sfepy.terms import Term
 
     try:
-        from pypardiso import spsolve  # noqa: F811
+        from pypardiso import spsolve
 
         record.facts["solver"] = "Pardiso"
     except ImportError:
