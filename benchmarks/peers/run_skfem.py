@@ -1,6 +1,6 @@
 """Plain scikit-fem: its vector P2 form, and its conjugate gradients with the diagonal where that ends in time."""
 
-from common import Record, arguments, lame, matching, read_model
+from common import Record, arguments, matching, read_model
 
 
 def main() -> None:
@@ -8,24 +8,15 @@ def main() -> None:
     record = Record(solver="conjugate gradients, diagonal")
     import numpy as np
     import skfem
-    from skfem import Basis, BilinearForm, ElementTetP2, ElementVector, MeshTet, condense, solve
-    from skfem.helpers import ddot, eye, sym_grad, trace
+    from skfem import condense, solve
+    from skfem.helpers import sym_grad
+    from skfem_form import assembled, stress
 
     record.stage("import")
     model = read_model(folder)
     record.stage("read")
-    mesh = MeshTet(model.nodes[: model.vertices].T.copy(), model.tets[:, :4].T.copy())
-    basis = Basis(mesh, ElementVector(ElementTetP2()), intorder=2)
-    lam, mu = lame(model.youngs, model.poisson)
-
-    @BilinearForm
-    def elasticity(u, v, w):
-        strain = sym_grad(u)
-        return ddot(w.lam * eye(trace(strain), 3) + 2.0 * w.mu * strain, sym_grad(v))
-
-    at_points = np.ones((1, basis.dx.shape[1]))
-    moduli = {"lam": lam[:, None] * at_points, "mu": mu[:, None] * at_points}
-    K = elasticity.assemble(basis, **moduli)
+    form = assembled(model.nodes, model.tets, model.youngs, model.poisson)
+    basis = form.basis
     record.stage("assemble")
     # dofs x, y, z of a node are consecutive; nodes by their place
     first = np.arange(0, basis.N, 3)
@@ -49,13 +40,12 @@ def main() -> None:
             raise SystemExit("conjugate gradients did not converge")
         return x
 
-    u = solve(*condense(K, f, D=dofs[model.fixed].ravel()), solver=solver)
+    u = solve(*condense(form.matrix, f, D=dofs[model.fixed].ravel()), solver=solver)
     record.stage("solve")
-    strain = sym_grad(basis.interpolate(u))
-    stress = moduli["lam"] * eye(trace(strain), 3) + 2.0 * moduli["mu"] * strain
+    stresses = np.asarray(stress(sym_grad(basis.interpolate(u)), form.moduli))
     record.stage("stress")
     record.facts.update(version=skfem.__version__, iterations=count)
-    record.write(out, u[dofs], np.asarray(stress))
+    record.write(out, u[dofs], stresses)
 
 
 if __name__ == "__main__":
