@@ -99,11 +99,11 @@ PROGRAMS = (
 
 
 def chosen(names: Sequence[str] | None) -> list[Program]:
-    """Those named and sacrofem, in the order above; all without names."""
+    """Those named and sacrofem in both models, in the order above; all without names."""
     known = {program.name for program in PROGRAMS}
     if names and (strange := sorted(set(names) - known)):
         raise SystemExit(f"no such program: {', '.join(strange)}; known: {', '.join(sorted(known))}")
-    return [p for p in PROGRAMS if not names or p.name in names or p.name == "sacrofem"]
+    return [p for p in PROGRAMS if not names or p.name in names or p.module == "sacrofem"]
 
 
 def differences(programs: Sequence[Program], models: Path, outs: Path) -> dict[str, float]:
