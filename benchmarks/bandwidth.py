@@ -47,8 +47,8 @@ class Counter:
 
     def __init__(self) -> None:
         self.bytes = self.calls = 0
-        for home in HOMES:
-            module = importlib.import_module(f"sacrofem.mechanics.{home}")
+        # All of them before the first change: a later import would take over a kernel that counts already.
+        for module in [importlib.import_module(f"sacrofem.mechanics.{home}") for home in HOMES]:
             for name in KERNELS:
                 if name in vars(module):
                     setattr(module, name, self._counting(getattr(module, name)))
