@@ -344,7 +344,8 @@ class LaneZone:
         offsets = np.concatenate([[0], np.cumsum(sizes**2)])
         out = np.empty((offsets[-1], LANES), np.float32)
         _cluster_inverses(
-            clusters, starts, members, rest.indptr, rest.indices, rest.data, free, zone.of_node, zone.pointer, zone.slots, len(zone.tets),
+            clusters, starts, members,
+            rest.indptr, rest.indices, rest.data, free, zone.of_node, zone.pointer, zone.slots, len(zone.tets),
             zone.products, self.lam, self.mu, zone.pair_nodes, self._normals, self.tangent, self.excess, offsets, out,
         )  # fmt: skip
         return offsets, out
