@@ -48,9 +48,14 @@ class BlockMatrix:
 
     def constrained(self, fixed: BoolArray) -> BlockMatrix:
         """Rows and columns of fixed displacements (N, 3) replaced by their diagonal."""
-        data = self.data.copy()
-        _constrain(self.indptr, self.indices, data, fixed)
-        return replace(self, data=data)
+        result = replace(self, data=self.data.copy())
+        result.constrain(fixed)
+        return result
+
+    def constrain(self, fixed: BoolArray) -> None:
+        """The same in place, without a copy."""
+        if fixed.any():
+            _constrain(self.indptr, self.indices, self.data, fixed)
 
 
 def node_pattern(n_nodes: int, *connectivities: IntArray) -> tuple[IntArray, NDArray[np.int32]]:
