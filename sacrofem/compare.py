@@ -22,6 +22,7 @@ from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.state import State
 from sacrofem.mechanics.statics import Solved, Statics
 from sacrofem.mechanics.zones import NEAR_MM, ReferencePlan, Zones, build_zones
+from sacrofem.memory import GIB, peak_bytes
 from sacrofem.mesh.quality import element_quality
 from sacrofem.mesh.tetmesh import BoolArray, TetMesh
 from sacrofem.model import Model, Progress, prepare, volumes_ml
@@ -104,13 +105,15 @@ class Comparison:
 
     @property
     def solver(self) -> Mapping[str, Any]:
-        """Method, iterations, true residual and seconds, worst or summed over the states."""
+        """Method, iterations, residual and seconds, worst or summed over the states; peak memory of the process."""
+        peak = peak_bytes()
         solutions = [solved.solution for solved in self.records.values()]
         return {
             "method": solutions[0].method,
             "iterations": max(s.iterations for s in solutions),
             "residual": max(s.residual for s in solutions),
             "seconds": sum(s.seconds for s in solutions),
+            "peak_memory_gib": None if peak is None else round(peak / GIB, 3),
         }
 
     @property
@@ -186,6 +189,8 @@ def solve_model(model: Model, *, intact: bool = False, progress: Progress | None
         model.force,
         method="direct" if case.solver.method == "direct" else "auto",
         tolerance=case.solver.tolerance,
+        factorisation=case.solver.factorisation,
+        memory_gib=case.solver.memory_gib,
     )
     say("kernels (compiled once, 10 s)")
     warm_up()

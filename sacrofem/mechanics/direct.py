@@ -20,6 +20,46 @@ from sacrofem.mechanics.kernels import kernel
 from sacrofem.mesh.tetmesh import FloatArray, IntArray
 
 LEAF_NODES = 96
+NOT_DEFINITE = "the stiffness matrix is not positive definite"
+
+
+@dataclass(frozen=True, eq=False)
+class Symbolic:
+    """What a factorisation will touch, known before a number is computed.
+
+    Attributes
+    ----------
+    order : (N,) int
+        Nodes in the order of their elimination.
+    fronts : list of (start, stop, border, children)
+        Own nodes ``order[start:stop]``, elimination positions of the later nodes that they touch, and
+        how many of the finished subtrees before it belong to the front.
+    """
+
+    order: IntArray
+    fronts: list[tuple[int, int, IntArray, int]]
+
+    def factor_bytes(self, single: bool = False) -> int:
+        """Exact size of the finished factor."""
+        own = np.array([stop - start for start, stop, _, _ in self.fronts], dtype=np.int64)
+        border = np.array([len(b) for _, _, b, _ in self.fronts], dtype=np.int64)
+        return int(9 * (own * (own + border)).sum()) * (4 if single else 8)
+
+    def peak_bytes(self, single: bool = False) -> int:
+        """Largest sum of the factor so far, the waiting updates and the front in work with its copies."""
+        waiting: list[int] = []
+        factor = peak = 0
+        size = 4 if single else 8
+        for start, stop, border, children in self.fronts:
+            own, below = 3 * (stop - start), 3 * len(border)
+            front = 8 * (own + below) ** 2
+            # The front, then its inverse block, its border rows, their product and the update made of it.
+            work = front + 8 * (2 * own * own + 2 * own * below + 2 * below * below)
+            peak = max(peak, factor + sum(waiting) + work)
+            del waiting[len(waiting) - children :]
+            waiting.append(8 * below * below)
+            factor += size * own * (own + below)
+        return peak
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +148,27 @@ def dissect(
     return tree
 
 
+def analyse(indptr: IntArray, indices: NDArray[np.integer[Any]], coordinates: FloatArray) -> Symbolic:
+    """Symbolic factorisation of a graph (N nodes at ``coordinates`` (N, 3)) in nested dissection order."""
+    tree = dissect(indptr, indices, coordinates)
+    order: IntArray = np.concatenate([nodes for nodes, _ in tree])
+    position = np.empty_like(order)
+    position[order] = np.arange(len(order))
+    fronts: list[tuple[int, int, IntArray, int]] = []
+    stack: list[IntArray] = []
+    start = 0
+    for own, children in tree:
+        stop = start + len(own)
+        touched = [position[indices[indptr[node] : indptr[node + 1]]] for node in own]
+        below = [stack.pop() for _ in range(children)]
+        border = np.unique(np.concatenate([*touched, *below, np.empty(0, np.int64)]))
+        border = border[border >= stop]
+        stack.append(border)
+        fronts.append((start, stop, border, children))
+        start = stop
+    return Symbolic(order, fronts)
+
+
 class MultifrontalCholesky:
     """Factor of a symmetric positive definite block matrix.
 
@@ -118,6 +179,8 @@ class MultifrontalCholesky:
         Where the nodes lie; only the ordering depends on it.
     single : bool
         Keep the factor in single precision, for preconditioning. It is computed in double.
+    symbolic : Symbolic, optional
+        Where it is known already.
 
     Raises
     ------
@@ -125,23 +188,24 @@ class MultifrontalCholesky:
         If the matrix is not positive definite.
     """
 
-    def __init__(self, matrix: BlockMatrix, coordinates: FloatArray, *, single: bool = False) -> None:
+    def __init__(
+        self,
+        matrix: BlockMatrix,
+        coordinates: FloatArray,
+        *,
+        single: bool = False,
+        symbolic: Symbolic | None = None,
+    ) -> None:
         indptr, indices = matrix.indptr, matrix.indices
-        tree = dissect(indptr, indices, coordinates)
-        self.order: IntArray = np.concatenate([nodes for nodes, _ in tree])
-        position = np.empty_like(self.order)
-        position[self.order] = np.arange(len(self.order))
+        symbolic = symbolic or analyse(indptr, indices, coordinates)
+        self.order = symbolic.order
         self.dtype = np.float32 if single else np.float64
         self._fronts: list[_Front] = []
         local = np.full(len(self.order), -1)
         stack: list[tuple[IntArray, FloatArray]] = []
-        start = 0
-        for own, n_children in tree:
-            stop = start + len(own)
+        for start, stop, border, n_children in symbolic.fronts:
+            own = self.order[start:stop]
             children = [stack.pop() for _ in range(n_children)]
-            touched = [position[indices[indptr[node] : indptr[node + 1]]] for node in own]
-            border = np.unique(np.concatenate([*touched, *(b for b, _ in children), np.empty(0, np.int64)]))
-            border = border[border >= stop]
             front = np.zeros((3 * (len(own) + len(border)),) * 2)
             members = np.concatenate([own, self.order[border]])
             local[members] = np.arange(len(members))
@@ -151,7 +215,6 @@ class MultifrontalCholesky:
             del children
             local[members] = -1
             stack.append((border, self._eliminate(front, start, stop, border)))
-            start = stop
 
     def _eliminate(self, front: FloatArray, start: int, stop: int, border: IntArray) -> FloatArray:
         s = 3 * (stop - start)
@@ -161,10 +224,7 @@ class MultifrontalCholesky:
         try:
             lower = np.linalg.cholesky(front[:s, :s])
         except np.linalg.LinAlgError:
-            raise SolverError(
-                "the stiffness matrix is not positive definite; "
-                "a part of the model is not supported, or a tet is inverted: run `sacrofem check`"
-            ) from None
+            raise SolverError(NOT_DEFINITE) from None
         inverse = dtrtri(lower, lower=1)[0]
         below = front[s:, :s] @ inverse.T
         self._fronts.append(

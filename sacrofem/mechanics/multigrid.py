@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from scipy.linalg import eigvalsh_tridiagonal
 
 from sacrofem.mechanics.blocks import BlockMatrix, multiply, residual
-from sacrofem.mechanics.direct import MultifrontalCholesky
+from sacrofem.mechanics.direct import MultifrontalCholesky, Symbolic
+from sacrofem.mechanics.factors import Factor, Factorisation, factorise
 from sacrofem.mechanics.kernels import kernel
 from sacrofem.mechanics.space import Space
 from sacrofem.mesh.quality import element_quality
@@ -154,9 +155,22 @@ class PMultigrid:
         The P2 space.
     fixed : (N, 3) bool
         Fixed displacements.
+    factorisation
+        Who solves the P1 problem, one of ``factors.NAMES``.
+    symbolic : Symbolic, optional
+        Of the P1 matrix, where it is known already.
     """
 
-    def __init__(self, fine: BlockMatrix, coarse: BlockMatrix, space: Space, fixed: BoolArray) -> None:
+    def __init__(
+        self,
+        fine: BlockMatrix,
+        coarse: BlockMatrix,
+        space: Space,
+        fixed: BoolArray,
+        *,
+        factorisation: Factorisation = "multifrontal",
+        symbolic: Symbolic | None = None,
+    ) -> None:
         n_coarse = len(space.mesh.points)
         self._free = ~fixed
         self._ends = np.empty((space.n_nodes - n_coarse, 2), np.int64)
@@ -176,7 +190,11 @@ class PMultigrid:
             fine.indptr, fine.indices, fine.data, fixed, self._starts, self._members, self._offsets, inverse
         )
         self._inverse = inverse.astype(np.float32)
-        self._coarse = MultifrontalCholesky(coarse, space.mesh.points, single=True)
+        self._coarse: Factor
+        if factorisation == "multifrontal":
+            self._coarse = MultifrontalCholesky(coarse, space.mesh.points, single=True, symbolic=symbolic)
+        else:
+            self._coarse = factorise(coarse, space.mesh.points, factorisation)
         self._r, self._p = (np.zeros((space.n_nodes, 3), np.float32) for _ in range(2))
         self._upper = SPECTRUM_MARGIN * self._largest_eigenvalue()
 

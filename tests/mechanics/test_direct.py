@@ -83,7 +83,7 @@ def test_dissection_takes_each_node_once_and_separates(leaf):
 def test_a_negative_modulus_is_refused():
     space = Space(box((2, 2, 2)), 2)
     matrix = stiffness(space, -300.0, 0.3).constrained(held(space, (at(space, 2, 0.0), [0, 1, 2])))
-    with pytest.raises(SolverError, match=r"not positive definite.*sacrofem check"):
+    with pytest.raises(SolverError, match="not positive definite"):
         MultifrontalCholesky(matrix, space.nodes)
 
 
