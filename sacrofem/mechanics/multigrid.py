@@ -31,6 +31,9 @@ SPECTRUM_RATIO = 16.0
 # Tets below this quality are smoothed as one block, worst first, as long as blocks stay this small.
 PATCH_QUALITY = 0.3
 PATCH_NODES = 64
+# Nodes of the fracture are joined where their coupling is more than this share of their own stiffness: a penalty on
+# some of a face's points ties combinations of its nodes. A gap of one stiffness stays below 0.6.
+STRONG_COUPLING = 0.8
 # Ritz values of so many Lanczos steps lie within a few per cent under the largest eigenvalue; beyond
 # the upper end Chebyshev amplifies, so the margin is on the safe side. The power method was 10 % low.
 LANCZOS_STEPS = 10
@@ -111,14 +114,34 @@ def _merge(groups, parent, size, largest):  # type: ignore[no-untyped-def]
                 size[roots[0]] += size[roots[r]]
 
 
+def _strong_couplings(space: Space, matrix: BlockMatrix) -> IntArray:
+    """(c, 2) nodes of the fracture that are coupled strongly, the strongest first."""
+    plus, minus = space.mesh.paired
+    nodes = np.unique(space.face_nodes[np.concatenate([plus, minus])])
+    at_fracture = np.zeros(space.n_nodes, bool)
+    at_fracture[nodes] = True
+    rows = np.repeat(np.arange(space.n_nodes), np.diff(matrix.indptr))
+    inside = np.flatnonzero(at_fracture[rows] & at_fracture[matrix.indices] & (rows <= matrix.indices))
+    rows, columns = rows[inside], matrix.indices[inside]
+    size = np.linalg.norm(matrix.data[inside], axis=(1, 2))
+    own = np.ones(space.n_nodes)
+    own[rows[rows == columns]] = size[rows == columns]
+    strength = size / np.sqrt(own[rows] * own[columns])
+    strong = np.flatnonzero((strength > STRONG_COUPLING) & (rows < columns))
+    strong = strong[np.argsort(-strength[strong], kind="stable")]
+    return np.column_stack([rows[strong], columns[strong]]).astype(np.int64)
+
+
 def smoother_blocks(
-    space: Space, quality: float = PATCH_QUALITY, largest: int = PATCH_NODES
+    space: Space, matrix: BlockMatrix | None = None, quality: float = PATCH_QUALITY, largest: int = PATCH_NODES
 ) -> tuple[IntArray, IntArray]:
     """Nodes that are smoothed together: copies across the fracture, and the nodes of flat tets.
 
     Parameters
     ----------
     space : Space
+    matrix : BlockMatrix, optional
+        P2 stiffness: nodes of the fracture that it couples strongly are joined too.
     quality : float
         Tets below it (72√3 V / (Σ l²)^(3/2)) are joined, worst first.
     largest : int
@@ -134,6 +157,8 @@ def smoother_blocks(
     parent, size = np.arange(space.n_nodes), np.ones(space.n_nodes, np.int64)
     twins = np.column_stack([space.face_nodes[plus].ravel(), space.face_nodes[minus].ravel()])
     _merge(twins, parent, size, space.n_nodes)
+    if matrix is not None and len(twins):
+        _merge(_strong_couplings(space, matrix), parent, size, largest)
     value = element_quality(space.mesh.points, space.mesh.tets)
     flat = np.flatnonzero(value < quality)
     _merge(space.connectivity[flat[np.argsort(value[flat], kind="stable")]], parent, size, largest)
@@ -182,7 +207,7 @@ class PMultigrid:
         ).tocsr()
         self._matrix = BlockMatrix(fine.indptr, fine.indices, fine.data.astype(np.float32))
         self._matrix.constrain(fixed)
-        self._starts, self._members = smoother_blocks(space)
+        self._starts, self._members = smoother_blocks(space, fine)
         size = 3 * np.diff(self._starts)
         self._offsets = np.concatenate([[0], np.cumsum(size**2)])
         inverse = np.empty(self._offsets[-1])

@@ -70,7 +70,7 @@ def test_flat_tets_are_smoothed_as_one_block(largest):
     mesh = box((4, 4, 4), (1.0, 1.0, 1.0), distort=0.45)
     space = Space(mesh, 2)
     quality = element_quality(mesh.points, mesh.tets)
-    starts, members = smoother_blocks(space, 0.3, largest)
+    starts, members = smoother_blocks(space, None, 0.3, largest)
     block = np.empty(space.n_nodes, int)
     block[members] = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     together = np.ptp(block[space.connectivity], axis=1) == 0
