@@ -196,6 +196,12 @@ class PMultigrid:
         factorisation: Factorisation = "multifrontal",
         symbolic: Symbolic | None = None,
     ) -> None:
+        # First, as long as the matrix in single precision does not lie beside its fronts.
+        self._coarse: Factor
+        if factorisation == "multifrontal":
+            self._coarse = MultifrontalCholesky(coarse, space.mesh.points, single=True, symbolic=symbolic)
+        else:
+            self._coarse = factorise(coarse, space.mesh.points, factorisation)
         n_coarse = len(space.mesh.points)
         self._free = ~fixed
         self._ends = np.empty((space.n_nodes - n_coarse, 2), np.int64)
@@ -215,11 +221,6 @@ class PMultigrid:
             fine.indptr, fine.indices, fine.data, fixed, self._starts, self._members, self._offsets, inverse
         )
         self._inverse = inverse.astype(np.float32)
-        self._coarse: Factor
-        if factorisation == "multifrontal":
-            self._coarse = MultifrontalCholesky(coarse, space.mesh.points, single=True, symbolic=symbolic)
-        else:
-            self._coarse = factorise(coarse, space.mesh.points, factorisation)
         self._r, self._p = (np.zeros((space.n_nodes, 3), np.float32) for _ in range(2))
         self._upper = SPECTRUM_MARGIN * self._largest_eigenvalue()
 

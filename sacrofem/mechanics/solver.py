@@ -129,7 +129,7 @@ class LinearSystem:
     fixed : (N, 3) bool
         Displacements that are prescribed.
     coarse : callable, optional
-        Gives the P1 matrix of the same model; needed for multigrid on P2.
+        Makes the P1 matrix of the same model, which is constrained in place; needed for multigrid on P2.
     method : "auto", "direct" or "multigrid"
     tolerance : float
         True relative residual to reach.
@@ -202,7 +202,8 @@ class LinearSystem:
         # The matrix in single precision, the P1 matrix and its copy (an eighth of the blocks or less), a dozen vectors.
         needed = matrix.data.nbytes // 2 + matrix.data.nbytes // 4 + 12 * 24 * space.n_nodes
         self._room.demand(needed, "multigrid")
-        below = coarse().constrained(self.fixed[: len(space.mesh.points)])
+        below = coarse()
+        below.constrain(self.fixed[: len(space.mesh.points)])
         symbolic = analyse(below.indptr, below.indices, space.mesh.points)
         self._room.demand(needed + symbolic.peak_bytes(single=True), "multigrid")
         self._preconditioner = PMultigrid(
