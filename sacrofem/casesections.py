@@ -370,6 +370,13 @@ class Solver(Section):
         description="conjugate gradients, or a factorisation; small or linear models are factorised in any case",
     )
     tolerance: float = Field(default=1e-10, ge=1e-14, le=1e-8, description="true relative residual")
+    factorisation: Literal["multifrontal", "cholmod", "pardiso", "superlu"] = Field(
+        default="multifrontal",
+        description="who factorises: our own, or an installed package (cholmod: scikit-sparse, pardiso: pypardiso)",
+    )
+    memory_gib: float | None = Field(
+        default=None, gt=0, le=1e6, description="memory that may be used, GiB; not given: 80 % of what is available"
+    )
     threads: int | None = Field(default=None, ge=1, le=1024, description="not given: the cores available")
 
 

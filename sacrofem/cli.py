@@ -51,6 +51,8 @@ class CaseOptions:
     """2: quadratic displacement; 1: a preview, far too stiff."""
     threads: Annotated[int | None, Parameter(group=_of_case)] = None
     """Threads of the solver; without it the cores available."""
+    memory_gib: Annotated[float | None, Parameter(group=_of_case)] = None
+    """Memory that may be used, GiB; without it 80 % of what is available."""
 
     def case(self, file: Path | None) -> Case:
         """The case of a file (or of the preset alone) with these options laid over it."""
@@ -68,6 +70,7 @@ class CaseOptions:
             "mesh.size_mm": self.size,
             "mesh.order": self.order,
             "solver.threads": self.threads,
+            "solver.memory_gib": self.memory_gib,
         }
         changes = {name: value for name, value in given.items() if value is not None}
         return case.with_(**changes) if changes else case

@@ -21,6 +21,7 @@ from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.state import State
 from sacrofem.mechanics.statics import Solved, Statics
 from sacrofem.mechanics.zones import NEAR_MM, ReferencePlan, Zones, build_zones
+from sacrofem.memory import GIB, peak_bytes
 from sacrofem.mesh.quality import element_quality
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.model import Model, Progress, prepare, volumes_ml
@@ -105,13 +106,15 @@ class Comparison:
 
     @property
     def solver(self) -> Mapping[str, Any]:
-        """Method, iterations, true residual and seconds, worst or summed over the states."""
+        """Method, iterations, residual and seconds, worst or summed over the states; peak memory of the process."""
+        peak = peak_bytes()
         solutions = [solved.solution for solved in self.records.values()]
         return {
             "method": solutions[0].method,
             "iterations": max(s.iterations for s in solutions),
             "residual": max(s.residual for s in solutions),
             "seconds": sum(s.seconds for s in solutions),
+            "peak_memory_gib": None if peak is None else round(peak / GIB, 3),
         }
 
     @property
@@ -210,6 +213,8 @@ def statics_of(model: Model) -> Statics:
         model.force,
         method="direct" if solver.method == "direct" else "auto",
         tolerance=solver.tolerance,
+        factorisation=solver.factorisation,
+        memory_gib=solver.memory_gib,
     )
 
 

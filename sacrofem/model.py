@@ -35,10 +35,10 @@ from sacrofem.mechanics.loads import (
     load_vector,
 )
 from sacrofem.mechanics.materials import Elasticity, bone_elasticity, cemented_elasticity, cortex, cortical_membrane
-from sacrofem.mechanics.memory import check_memory
 from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.stiffness import Membrane
 from sacrofem.mechanics.supports import Supports, elastic_supports, fixed_supports
+from sacrofem.memory import check_unknowns
 from sacrofem.mesh.quality import check_mesh, element_quality
 from sacrofem.mesh.sources import case_mesh
 from sacrofem.mesh.tetmesh import FloatArray, TetMesh
@@ -207,7 +207,8 @@ def prepare(
             notes.append("landmarks are those of the built-in sacrum: density map, needles and load follow them")
     _check_sets(case, mesh)
     space = Space(mesh, case.mesh.order)
-    check_memory(3 * space.n_nodes)
+    if case.mesh.order == 2:
+        check_unknowns(3 * space.n_nodes, case.solver.memory_gib)
 
     progress("bone")
     density = generic_density(mesh.centroids, landmarks, case.materials.bone) * case.materials.density_factor

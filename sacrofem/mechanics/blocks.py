@@ -46,11 +46,21 @@ class BlockMatrix:
         multiply(self.indptr, self.indices, self.data, x, y)
         return y
 
+    def dot_free(self, x: FloatArray, free: BoolArray) -> tuple[FloatArray, float]:
+        """The product with x (N, 3) in the rows of free displacements, 0 elsewhere, and x times it."""
+        y = np.empty_like(x)
+        return y, float(_multiply_free(self.indptr, self.indices, self.data, x, free, y))
+
     def constrained(self, fixed: BoolArray) -> BlockMatrix:
         """Rows and columns of fixed displacements (N, 3) replaced by their diagonal."""
-        data = self.data.copy()
-        _constrain(self.indptr, self.indices, data, fixed)
-        return replace(self, data=data)
+        result = replace(self, data=self.data.copy())
+        result.constrain(fixed)
+        return result
+
+    def constrain(self, fixed: BoolArray) -> None:
+        """The same in place, without a copy."""
+        if fixed.any():
+            _constrain(self.indptr, self.indices, self.data, fixed)
 
 
 def node_pattern(n_nodes: int, *connectivities: IntArray) -> tuple[IntArray, NDArray[np.int32]]:
@@ -84,6 +94,55 @@ def multiply(indptr, indices, data, x, y):  # type: ignore[no-untyped-def]
             b += data[k, 1, 0] * x0 + data[k, 1, 1] * x1 + data[k, 1, 2] * x2
             c += data[k, 2, 0] * x0 + data[k, 2, 1] * x1 + data[k, 2, 2] * x2
         y[n, 0], y[n, 1], y[n, 2] = a, b, c
+
+
+@kernel(parallel=True, fastmath=True)
+def _multiply_free(indptr, indices, data, x, free, y):  # type: ignore[no-untyped-def]
+    total = 0.0
+    for n in prange(len(indptr) - 1):
+        a = b = c = 0.0
+        for k in range(indptr[n], indptr[n + 1]):
+            j = indices[k]
+            x0, x1, x2 = x[j, 0], x[j, 1], x[j, 2]
+            a += data[k, 0, 0] * x0 + data[k, 0, 1] * x1 + data[k, 0, 2] * x2
+            b += data[k, 1, 0] * x0 + data[k, 1, 1] * x1 + data[k, 1, 2] * x2
+            c += data[k, 2, 0] * x0 + data[k, 2, 1] * x1 + data[k, 2, 2] * x2
+        a, b, c = a * free[n, 0], b * free[n, 1], c * free[n, 2]
+        y[n, 0], y[n, 1], y[n, 2] = a, b, c
+        total += a * x[n, 0] + b * x[n, 1] + c * x[n, 2]
+    return total
+
+
+@kernel(parallel=True, fastmath=True)
+def advance(x, r, p, q, alpha):  # type: ignore[no-untyped-def]
+    """x += alpha p and r -= alpha q; the square of the new r."""
+    total = 0.0
+    for n in prange(len(x)):
+        for i in range(3):
+            x[n, i] += alpha * p[n, i]
+            s = r[n, i] - alpha * q[n, i]
+            r[n, i] = s
+            total += s * s
+    return total
+
+
+@kernel(parallel=True, fastmath=True)
+def products(r, q, z):  # type: ignore[no-untyped-def]
+    """r·z and q·z."""
+    rz = qz = 0.0
+    for n in prange(len(z)):
+        for i in range(3):
+            rz += r[n, i] * z[n, i]
+            qz += q[n, i] * z[n, i]
+    return rz, qz
+
+
+@kernel(parallel=True, fastmath=True)
+def turn(p, z, beta):  # type: ignore[no-untyped-def]
+    """p = beta p + z."""
+    for n in prange(len(p)):
+        for i in range(3):
+            p[n, i] = beta * p[n, i] + z[n, i]
 
 
 @kernel(parallel=True, fastmath=True)

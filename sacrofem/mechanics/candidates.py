@@ -138,66 +138,91 @@ def _pair_forces(nodes, normals, tangent, excess, offset, x, buffer):  # type: i
 
 @kernel(parallel=True)
 def _cluster_inverses(  # type: ignore[no-untyped-def]
-    clusters, starts, members, indptr, indices, data, free, zone_of, pointer, slots, n_tets,
-    products, lam, mu, pair_nodes, normals, tangent, excess, offsets, out,
+    clusters, starts, members, indptr, indices, data, free, zone_of, pointer, slots,
+    nodes, gradients, volumes, shape, weights, lam, mu, pair_nodes, normals, tangent, excess, offsets, out,
 ):  # fmt: skip
     """Inverse blocks of the clusters of the zone, for every lane.
 
-    ``products`` (t, 10, 3, 3) are ∫ ∇N_a ∇N_a of the tets.
+    A coupling ∫ ∇N_a ∇N_b of two nodes of a tet is the same for all lanes but for its two moduli.
     """
+    n_tets, n_points = len(nodes), len(weights)
     for number in prange(len(clusters)):
         c = clusters[number]
-        first, size = starts[c], starts[c + 1] - starts[c]
+        mine = members[starts[c] : starts[c + 1]]
+        size = len(mine)
         full = 3 * size
-        for lane in range(LANES):
-            block = np.zeros((full, full))
-            for a in range(size):
-                n = members[first + a]
-                for b in range(size):
-                    for k in range(indptr[n], indptr[n + 1]):
-                        if indices[k] == members[first + b]:
-                            for i in range(3):
-                                for j in range(3):
-                                    block[3 * a + i, 3 * b + j] += data[k, i, j]
-                z = zone_of[n]
-                if z < 0:
-                    continue
-                for k in range(pointer[z], pointer[z + 1]):
-                    s = slots[k]
-                    if s < 10 * n_tets:
-                        e, local = s // 10, s % 10
-                        both, m = lam[e, lane] + mu[e, lane], mu[e, lane]
-                        trace = products[e, local, 0, 0] + products[e, local, 1, 1] + products[e, local, 2, 2]
+        blocks = np.zeros((LANES, full, full))
+        product = np.empty((3, 3))
+        first, second = np.empty(3), np.empty(3)
+        for a in range(size):
+            n = mine[a]
+            for k in range(indptr[n], indptr[n + 1]):
+                b = _place(mine, indices[k])
+                if b >= 0:
+                    for lane in range(LANES):
                         for i in range(3):
                             for j in range(3):
-                                block[3 * a + i, 3 * a + j] += both * products[e, local, i, j]
-                            block[3 * a + i, 3 * a + i] += m * trace
-                    else:
-                        p, local = (s - 10 * n_tets) // 12, (s - 10 * n_tets) % 12
-                        corner = local % 6
-                        t, x = tangent[p, corner, corner, lane], excess[p, corner, corner, lane]
-                        twin = pair_nodes[p, local + 6 if local < 6 else local - 6]
-                        for b in range(size):
-                            sign = 0.0
-                            if b == a:
-                                sign = 1.0
-                            elif members[first + b] == twin:
-                                sign = -1.0
-                            if sign != 0.0:
-                                for i in range(3):
-                                    for j in range(3):
-                                        block[3 * a + i, 3 * b + j] += sign * x * normals[p, i] * normals[p, j]
-                                    block[3 * a + i, 3 * b + i] += sign * t
-            for a in range(full):
-                if not free[members[first + a // 3], a % 3]:
-                    for b in range(full):
-                        block[a, b] = 0.0
-                        block[b, a] = 0.0
-                    block[a, a] = 1.0
-            inverse = np.linalg.inv(block)
+                                blocks[lane, 3 * a + i, 3 * b + j] += data[k, i, j]
+            if zone_of[n] < 0:
+                continue
+            for k in range(pointer[zone_of[n]], pointer[zone_of[n] + 1]):
+                s = slots[k]
+                if s < 10 * n_tets:
+                    e, local = s // 10, s % 10
+                    for other in range(10):
+                        b = _place(mine, nodes[e, other])
+                        if b < 0:
+                            continue
+                        product[:] = 0.0
+                        for q in range(n_points):
+                            for i in range(3):
+                                first[i], second[i] = 0.0, 0.0
+                                for m in range(4):
+                                    first[i] += shape[q, local, m] * gradients[e, m, i]
+                                    second[i] += shape[q, other, m] * gradients[e, m, i]
+                            for i in range(3):
+                                for j in range(3):
+                                    product[i, j] += weights[q] * volumes[e] * first[i] * second[j]
+                        trace = product[0, 0] + product[1, 1] + product[2, 2]
+                        for lane in range(LANES):
+                            x, m = lam[e, lane], mu[e, lane]
+                            for i in range(3):
+                                for j in range(3):
+                                    blocks[lane, 3 * a + i, 3 * b + j] += x * product[i, j] + m * product[j, i]
+                                blocks[lane, 3 * a + i, 3 * b + i] += m * trace
+                else:
+                    p, local = (s - 10 * n_tets) // 12, (s - 10 * n_tets) % 12
+                    for other in range(12):
+                        b = _place(mine, pair_nodes[p, other])
+                        if b < 0:
+                            continue
+                        sign = 1.0 if local // 6 == other // 6 else -1.0
+                        for lane in range(LANES):
+                            t = sign * tangent[p, local % 6, other % 6, lane]
+                            x = sign * excess[p, local % 6, other % 6, lane]
+                            for i in range(3):
+                                for j in range(3):
+                                    blocks[lane, 3 * a + i, 3 * b + j] += x * normals[p, i] * normals[p, j]
+                                blocks[lane, 3 * a + i, 3 * b + i] += t
+        for a in range(full):
+            if not free[mine[a // 3], a % 3]:
+                for lane in range(LANES):
+                    blocks[lane, a, :] = 0.0
+                    blocks[lane, :, a] = 0.0
+                    blocks[lane, a, a] = 1.0
+        for lane in range(LANES):
+            inverse = np.linalg.inv(blocks[lane])
             for a in range(full):
                 for b in range(full):
                     out[offsets[number] + a * full + b, lane] = inverse[a, b]
+
+
+@kernel()
+def _place(values, wanted):  # type: ignore[no-untyped-def]
+    for k in range(len(values)):
+        if values[k] == wanted:
+            return k
+    return -1
 
 
 class CandidateZone:
@@ -242,16 +267,6 @@ class CandidateZone:
                 edge = next(n for n, ends in enumerate(TET_EDGES) if set(ends) == {k, other})
                 around[k, place], factors[:, k, place] = 4 + edge, 4.0 * barycentric[:, other]
         return around, factors, weights
-
-    @cached_property
-    def products(self) -> FloatArray:
-        """(t, 10, 3, 3) of ∫ ∇N ∇N for each node of each tet."""
-        barycentric, weights = self.space.rule
-        gradient = np.einsum(
-            "qak,tkx->tqax", tet_gradients(barycentric, 2), self.space.barycentric_gradients[self.tets], optimize=True
-        )
-        scaled = gradient * (self.space.mesh.volumes[self.tets][:, None] * weights)[:, :, None, None]
-        return np.asarray(np.einsum("tqax,tqay->taxy", scaled, gradient, optimize=True))
 
     def laws(self, gaps: list[tuple[FloatArray, FloatArray]]) -> tuple[LaneArray, LaneArray]:
         """Tangent and excess (p, 6, 6, LANES) of gap laws (p, q) on the pairs of the zone, a law a lane."""
@@ -344,8 +359,9 @@ class LaneZone:
         offsets = np.concatenate([[0], np.cumsum(sizes**2)])
         out = np.empty((offsets[-1], LANES), np.float32)
         _cluster_inverses(
-            clusters, starts, members,
-            rest.indptr, rest.indices, rest.data, free, zone.of_node, zone.pointer, zone.slots, len(zone.tets),
-            zone.products, self.lam, self.mu, zone.pair_nodes, self._normals, self.tangent, self.excess, offsets, out,
+            clusters, starts, members, rest.indptr, rest.indices, rest.data, free,
+            zone.of_node, zone.pointer, zone.slots, zone.nodes, self._gradients, self._volumes,
+            tet_gradients(zone.space.rule[0], 2), zone.space.rule[1], self.lam, self.mu,
+            zone.pair_nodes, self._normals, self.tangent, self.excess, offsets, out,
         )  # fmt: skip
         return offsets, out

@@ -20,6 +20,46 @@ from sacrofem.mechanics.kernels import kernel
 from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray
 
 LEAF_NODES = 96
+NOT_DEFINITE = "the stiffness matrix is not positive definite"
+
+
+@dataclass(frozen=True, eq=False)
+class Symbolic:
+    """What a factorisation will touch, known before a number is computed.
+
+    Attributes
+    ----------
+    order : (N,) int
+        Nodes in the order of their elimination.
+    fronts : list of (start, stop, border, children)
+        Own nodes ``order[start:stop]``, elimination positions of the later nodes that they touch, and
+        how many of the finished subtrees before it belong to the front.
+    """
+
+    order: IntArray
+    fronts: list[tuple[int, int, IntArray, int]]
+
+    def factor_bytes(self, single: bool = False) -> int:
+        """Exact size of the finished factor."""
+        own = np.array([stop - start for start, stop, _, _ in self.fronts], dtype=np.int64)
+        border = np.array([len(b) for _, _, b, _ in self.fronts], dtype=np.int64)
+        return int(9 * (own * (own + border)).sum()) * (4 if single else 8)
+
+    def peak_bytes(self, single: bool = False) -> int:
+        """Largest sum of the factor so far, the waiting updates and the front in work with its copies."""
+        waiting: list[int] = []
+        factor = peak = 0
+        size = 4 if single else 8
+        for start, stop, border, children in self.fronts:
+            own, below = 3 * (stop - start), 3 * len(border)
+            front = 8 * (own + below) ** 2
+            # The front, then its inverse block, its border rows, their product and the update made of it.
+            work = front + 8 * (2 * own * own + 2 * own * below + 2 * below * below)
+            peak = max(peak, factor + sum(waiting) + work)
+            del waiting[len(waiting) - children :]
+            waiting.append(8 * below * below)
+            factor += size * own * (own + below)
+        return peak
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,65 +160,35 @@ def dissect(
     return tree
 
 
-@dataclass(frozen=True, eq=False)
-class Step:
-    """One front to be: own nodes, the later nodes that these touch, and how many finished fronts it takes up."""
+def analyse(
+    indptr: IntArray,
+    indices: NDArray[np.integer[Any]],
+    coordinates: FloatArray,
+    last: BoolArray | None = None,
+    leaf: int = LEAF_NODES,
+) -> Symbolic:
+    """Symbolic factorisation of a graph (N nodes at ``coordinates`` (N, 3)) in nested dissection order.
 
-    start: int
-    stop: int
-    border: IntArray
-    children: int
-
-
-class Elimination:
-    """In which order and in which fronts the nodes of a graph are eliminated.
-
-    Parameters
-    ----------
-    indptr, indices
-        The graph, as in `BlockMatrix`.
-    coordinates : (N, 3)
-        Where the nodes lie; only the ordering depends on it.
-    last : (N,) bool, optional
-        Nodes that make up the last front, all of them.
-    leaf : int
-        Parts of at most this many nodes are not divided.
-
-    Attributes
-    ----------
-    order : (N,)
-        Nodes as they are eliminated.
+    Nodes of ``last`` (N,) bool, if given, make up the last front, in the order of their numbers; parts of
+    at most ``leaf`` nodes are not divided.
     """
-
-    def __init__(
-        self,
-        indptr: IntArray,
-        indices: NDArray[np.integer[Any]],
-        coordinates: FloatArray,
-        last: BoolArray | None = None,
-        leaf: int = LEAF_NODES,
-    ) -> None:
-        tree = dissect(indptr, indices, coordinates, leaf, last)
-        self.order: IntArray = np.concatenate([nodes for nodes, _ in tree])
-        position = np.empty_like(self.order)
-        position[self.order] = np.arange(len(self.order))
-        self.steps: list[Step] = []
-        stack: list[IntArray] = []
-        start = 0
-        for own, n_children in tree:
-            stop = start + len(own)
-            children = [stack.pop() for _ in range(n_children)]
-            touched = [position[indices[indptr[node] : indptr[node + 1]]] for node in own]
-            border = np.unique(np.concatenate([*touched, *children, np.empty(0, np.int64)]))
-            border = border[border >= stop]
-            self.steps.append(Step(start, stop, border, n_children))
-            stack.append(border)
-            start = stop
-
-    @property
-    def last(self) -> IntArray:
-        """Nodes of the last front."""
-        return self.order[self.steps[-1].start :]
+    tree = dissect(indptr, indices, coordinates, leaf, last)
+    order: IntArray = np.concatenate([nodes for nodes, _ in tree])
+    position = np.empty_like(order)
+    position[order] = np.arange(len(order))
+    fronts: list[tuple[int, int, IntArray, int]] = []
+    stack: list[IntArray] = []
+    start = 0
+    for own, children in tree:
+        stop = start + len(own)
+        touched = [position[indices[indptr[node] : indptr[node + 1]]] for node in own]
+        below = [stack.pop() for _ in range(children)]
+        border = np.unique(np.concatenate([*touched, *below, np.empty(0, np.int64)]))
+        border = border[border >= stop]
+        stack.append(border)
+        fronts.append((start, stop, border, children))
+        start = stop
+    return Symbolic(order, fronts)
 
 
 class MultifrontalCholesky:
@@ -187,10 +197,12 @@ class MultifrontalCholesky:
     Parameters
     ----------
     matrix : BlockMatrix
-    elimination : Elimination or (N, 3) coordinates
-        The order; from coordinates it is found by nested dissection.
+    coordinates : (N, 3)
+        Where the nodes lie; only the ordering depends on it.
     single : bool
         Keep the factor in single precision, for preconditioning. It is computed in double.
+    symbolic : Symbolic, optional
+        Where it is known already.
     added : (3n, 3n), optional
         Dense stiffness to add on the n nodes of the last front, in the order of the elimination.
     partial : bool
@@ -206,23 +218,22 @@ class MultifrontalCholesky:
     def __init__(
         self,
         matrix: BlockMatrix,
-        elimination: Elimination | FloatArray,
+        coordinates: FloatArray,
         *,
         single: bool = False,
+        symbolic: Symbolic | None = None,
         added: FloatArray | None = None,
         partial: bool = False,
     ) -> None:
         indptr, indices = matrix.indptr, matrix.indices
-        if not isinstance(elimination, Elimination):
-            elimination = Elimination(indptr, indices, elimination)
-        self.order = elimination.order
+        symbolic = symbolic or analyse(indptr, indices, coordinates)
+        self.order = symbolic.order
         self.dtype = np.float32 if single else np.float64
         self.fronts: list[Front] = []
         self.remainder: FloatArray = np.zeros((0, 0))
         local = np.full(len(self.order), -1)
         stack: list[tuple[IntArray, FloatArray]] = []
-        for step in elimination.steps:
-            start, stop, border = step.start, step.stop, step.border
+        for start, stop, border, n_children in symbolic.fronts:
             final = stop == len(self.order)
             own = self.order[start:stop]
             front = np.zeros((3 * (len(own) + len(border)),) * 2)
@@ -232,7 +243,7 @@ class MultifrontalCholesky:
                 _load(front, local, own, indptr, indices, matrix.data)
             if final and added is not None:
                 front += added
-            for child_border, update in [stack.pop() for _ in range(step.children)]:
+            for child_border, update in [stack.pop() for _ in range(n_children)]:
                 _extend_add(front, update, local[self.order[child_border]])
             local[members] = -1
             if final and partial:
@@ -248,10 +259,7 @@ class MultifrontalCholesky:
         try:
             lower = np.linalg.cholesky(front[:s, :s])
         except np.linalg.LinAlgError:
-            raise SolverError(
-                "the stiffness matrix is not positive definite; "
-                "a part of the model is not supported, or a tet is inverted: run `sacrofem check`"
-            ) from None
+            raise SolverError(NOT_DEFINITE) from None
         inverse = dtrtri(lower, lower=1)[0]
         below = front[s:, :s] @ inverse.T
         self.fronts.append(

@@ -15,7 +15,7 @@ from sacrofem.mesh.tetmesh import FloatArray
 FREE_MOTION = 1e-10
 
 
-def _rigid(points: FloatArray, centre: FloatArray, length: float) -> FloatArray:
+def rigid_motions(points: FloatArray, centre: FloatArray, length: float) -> FloatArray:
     """(..., 3, 6) displacement at points for unit translations and rotations (times ``length``)."""
     r = (points - centre) / length
     motion = np.zeros((*points.shape[:-1], 3, 6))
@@ -63,7 +63,7 @@ def check_held(space: Space, supports: Supports, gap: tuple[FloatArray, FloatArr
             points, areas = space.gap.points[here], space.gap.areas[here]
             normal = space.gap.normals[here][:, None, :, None]
             k_n, k_t = (k[here] * areas for k in gap)
-            left, right = (_rigid(points, centre[p], length) for p in (i, j))
+            left, right = (rigid_motions(points, centre[p], length) for p in (i, j))
             for p, q, one, two, sign in (
                 (i, i, left, left, 1),
                 (j, j, right, right, 1),
@@ -81,7 +81,7 @@ def check_held(space: Space, supports: Supports, gap: tuple[FloatArray, FloatArr
             faces = faces[mine]
             points = np.einsum("qc,fcx->fqx", barycentric, mesh.points[mesh.faces[faces]])
             areas = mesh.face_areas[faces][:, None] * weights
-            motion = _rigid(points, centre[i], length)
+            motion = rigid_motions(points, centre[i], length)
             normal = np.einsum("fx,fqxi->fqi", mesh.face_normals[faces], motion)
             k_n, k_t = supports.foundation_normal[mine][:, None], supports.foundation_tangent[mine][:, None]
             add(i, i, np.einsum("fqxi,fqxj,fq->ij", motion, motion, areas * k_t))
@@ -90,13 +90,15 @@ def check_held(space: Space, supports: Supports, gap: tuple[FloatArray, FloatArr
         mine = of_point[nodes] == i if len(nodes) else np.zeros(0, bool)
         if mine.any():
             along = np.einsum(
-                "sx,sxi->si", supports.spring_directions[mine], _rigid(space.nodes[nodes[mine]], centre[i], length)
+                "sx,sxi->si",
+                supports.spring_directions[mine],
+                rigid_motions(space.nodes[nodes[mine]], centre[i], length),
             )
             add(i, i, np.einsum("si,sj,s->ij", along, along, supports.spring_stiffness[mine]))
     scale = max(float(np.trace(stiffness)) / len(stiffness), 1.0)
     fixed = supports.fixed[: len(mesh.points)]
     for node, axis in np.argwhere(fixed):
-        row = _rigid(mesh.points[node], centre[of_point[node]], length)[axis]
+        row = rigid_motions(mesh.points[node], centre[of_point[node]], length)[axis]
         add(of_point[node], of_point[node], scale * np.outer(row, row) / max(1, int(fixed.sum())))
 
     values, vectors = np.linalg.eigh(stiffness)

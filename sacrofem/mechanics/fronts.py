@@ -10,7 +10,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from sacrofem.mechanics.direct import Elimination, MultifrontalCholesky
+from sacrofem.mechanics.direct import MultifrontalCholesky, Symbolic
 from sacrofem.mechanics.kernels import kernel
 from sacrofem.mechanics.lanes import LANES
 from sacrofem.mesh.tetmesh import FloatArray, IntArray
@@ -23,16 +23,16 @@ class Fronts:
 
     Parameters
     ----------
-    elimination : Elimination
+    symbolic : Symbolic
     """
 
-    def __init__(self, elimination: Elimination) -> None:
-        steps = elimination.steps
-        count = len(steps)
-        self.n_nodes = len(elimination.order)
-        self.bounds = np.array([(s.start, s.stop) for s in steps], dtype=np.int64).reshape(-1, 2)
-        self.borders = np.concatenate([np.empty(0, np.int64), *(s.border for s in steps)])
-        own, border = np.diff(self.bounds, axis=1)[:, 0], np.array([len(s.border) for s in steps], dtype=np.int64)
+    def __init__(self, symbolic: Symbolic) -> None:
+        fronts = symbolic.fronts
+        count = len(fronts)
+        self.n_nodes = len(symbolic.order)
+        self.bounds = np.array([front[:2] for front in fronts], dtype=np.int64).reshape(-1, 2)
+        self.borders = np.concatenate([np.empty(0, np.int64), *(front[2] for front in fronts)])
+        own, border = np.diff(self.bounds, axis=1)[:, 0], np.array([len(front[2]) for front in fronts], dtype=np.int64)
         self.border_pointer = np.concatenate([[0], np.cumsum(border)])
         # Where the values of front i begin: the factor of its own block (or its inverse), then the rows below it.
         self.value_pointer = np.concatenate([[0], np.cumsum(9 * own * (own + border))])
@@ -43,8 +43,8 @@ class Fronts:
         stack: list[int] = []
         top = self.stack_size = 0
         places: list[IntArray] = []
-        for number, step in enumerate(steps):
-            mine = [stack.pop() for _ in range(step.children)]
+        for number, front in enumerate(fronts):
+            mine = [stack.pop() for _ in range(front[3])]
             children.append(mine)
             level[number] = 1 + max((level[c] for c in mine), default=-1)
             # Updates lie on a stack; this front's replaces its children's once they are added.
@@ -56,8 +56,8 @@ class Fronts:
         for number, mine in enumerate(children):
             start, stop = self.bounds[number]
             for child in mine:
-                positions = steps[child].border
-                inside = np.searchsorted(steps[number].border, positions) + stop - start
+                positions = fronts[child][2]
+                inside = np.searchsorted(fronts[number][2], positions) + stop - start
                 places.append(np.where(positions < stop, positions - start, inside))
         self.child_pointer = np.concatenate([[0], np.cumsum([len(mine) for mine in children])]).astype(np.int64)
         self.children = np.array([c for mine in children for c in mine], dtype=np.int64)
@@ -75,12 +75,12 @@ class LaneFactor:
     Parameters
     ----------
     factor : MultifrontalCholesky
-        Built with the same elimination.
-    elimination : Elimination
+        Built with the same symbolic factorisation.
+    symbolic : Symbolic
     """
 
-    def __init__(self, factor: MultifrontalCholesky, elimination: Elimination) -> None:
-        self.fronts = Fronts(elimination)
+    def __init__(self, factor: MultifrontalCholesky, symbolic: Symbolic) -> None:
+        self.fronts = Fronts(symbolic)
         f = self.fronts
         self._values = np.zeros(f.value_pointer[-1], np.float32)
         self._factored = len(factor.fronts)

@@ -13,17 +13,22 @@ from numpy.typing import NDArray
 
 from sacrofem.mechanics.blocks import BlockMatrix, node_pattern, scatter
 from sacrofem.mechanics.candidates import CandidateZone, LaneZone
-from sacrofem.mechanics.direct import Elimination, MultifrontalCholesky
+from sacrofem.mechanics.direct import MultifrontalCholesky, analyse
 from sacrofem.mechanics.fronts import Fronts, LaneFactor, LaneFactors
 from sacrofem.mechanics.kernels import kernel
 from sacrofem.mechanics.lanes import LANES, LaneArray, lane_norms, lane_residual, lane_smooth
-from sacrofem.mechanics.multigrid import SMOOTHING_DEGREE, SPECTRUM_RATIO, coincident_clusters, diagonal_inverse
+from sacrofem.mechanics.multigrid import (
+    SMOOTHING_DEGREE,
+    SPECTRUM_MARGIN,
+    SPECTRUM_RATIO,
+    diagonal_inverse,
+    smoother_blocks,
+)
 from sacrofem.mesh.tetmesh import TET_EDGES, BoolArray, FloatArray, IntArray
 
 Gap = tuple[FloatArray, FloatArray]
 # Steps of the power iteration of a batch, which begins where the batch before it ended.
 _POWER_STEPS = (12, 4)
-_SAFETY = 1.1
 
 
 @kernel(parallel=True, fastmath=True)
@@ -70,7 +75,7 @@ class LaneLevels:
         self.free = (~fixed).astype(np.float32)
         self.rest = rest
         self.single = rest.data.astype(np.float32)
-        self.starts, self.members = coincident_clusters(space)
+        self.starts, self.members = smoother_blocks(space)
         sizes = 3 * np.diff(self.starts)
         self.largest = int(np.diff(self.starts).max())
         cluster_of = np.empty(space.n_nodes, np.int64)
@@ -78,12 +83,11 @@ class LaneLevels:
         self.own_clusters = np.unique(cluster_of[zone.own])
         self.own_of = np.full(len(self.starts) - 1, -1)
         self.own_of[self.own_clusters] = np.arange(len(self.own_clusters))
-        constrained = rest.constrained(fixed) if fixed.any() else rest
-        self.offsets, self.inverse = self._rest_inverses(constrained, np.where(self.own_of < 0, sizes**2, 0))
+        self.offsets, self.inverse = self._rest_inverses(np.where(self.own_of < 0, sizes**2, 0))
         self.coarse = _CoarseLevels(coarse_rest.constrained(fixed[: coarse_rest.n_nodes]), zone, fixed)
         self._edges()
 
-    def _rest_inverses(self, rest: BlockMatrix, lengths: IntArray) -> tuple[IntArray, NDArray[np.float32]]:
+    def _rest_inverses(self, lengths: IntArray) -> tuple[IntArray, NDArray[np.float32]]:
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         chosen = np.flatnonzero(self.own_of < 0)
         # Compact cluster lists of the rest alone, in the same order.
@@ -92,7 +96,7 @@ class LaneLevels:
         starts = np.concatenate([[0], np.cumsum(counts)])
         values = np.empty(offsets[-1])
         diagonal_inverse(
-            rest.indptr, rest.indices, rest.data, starts, members,
+            self.rest.indptr, self.rest.indices, self.rest.data, self.fixed, starts, members,
             np.concatenate([[0], np.cumsum(9 * counts**2)]), values,
         )  # fmt: skip
         return offsets, values.astype(np.float32)
@@ -122,8 +126,8 @@ class _CoarseLevels:
         border &= inside
 
         outside, kept = _restricted(rest, ~inside | border)
-        elimination = Elimination(outside.indptr, outside.indices, points[kept], border[kept])
-        factor = MultifrontalCholesky(outside, elimination, single=True, partial=True)
+        elimination = analyse(outside.indptr, outside.indices, points[kept], border[kept])
+        factor = MultifrontalCholesky(outside, points[kept], symbolic=elimination, single=True, partial=True)
         self._remainder = factor.remainder
         self._outside = LaneFactor(factor, elimination)
         self._outside_order = kept[elimination.order]
@@ -141,7 +145,7 @@ class _CoarseLevels:
         tets = number[mesh.tets[zone.tets]]
         pairs = number[np.column_stack([mesh.faces[plus[zone.pairs]], mesh.faces[minus[zone.pairs]]])]
         pattern = node_pattern(count, tets, pairs, np.column_stack([rows, own.indices]))
-        elimination = Elimination(*pattern, mesh.points[self.nodes], border)
+        elimination = analyse(*pattern, mesh.points[self.nodes], border)
         # From here on the nodes are numbered as they are eliminated; both eliminations take the
         # border last, in the order of the node numbers.
         self._inside_order = self.nodes[elimination.order]
@@ -263,7 +267,7 @@ class LaneMultigrid:
         shape = (levels.space.n_nodes, 3, LANES)
         self._z, self._other, self._r = (np.zeros(shape, np.float32) for _ in range(3))
         self._below = np.empty((levels.n_coarse, 3, LANES), np.float32)
-        self._upper = _SAFETY * self._largest_eigenvalues(guess)
+        self._upper = SPECTRUM_MARGIN * self._largest_eigenvalues(guess)
 
     def _largest_eigenvalues(self, guess: NDArray[np.float32] | None) -> FloatArray:
         """Power iteration on D A, all lanes at once."""

@@ -12,11 +12,14 @@ from typing import Literal
 
 import numpy as np
 
-from sacrofem.errors import SolverError
-from sacrofem.mechanics.blocks import BlockMatrix
-from sacrofem.mechanics.direct import MultifrontalCholesky
+from sacrofem.errors import EnvironmentFailure, SolverError
+from sacrofem.mechanics.blocks import BlockMatrix, advance, products, turn
+from sacrofem.mechanics.diagnosis import likely_cause
+from sacrofem.mechanics.direct import NOT_DEFINITE, MultifrontalCholesky, analyse
+from sacrofem.mechanics.factors import NAMES, Factorisation, factorise
 from sacrofem.mechanics.multigrid import PMultigrid
 from sacrofem.mechanics.space import Space
+from sacrofem.memory import GIB, limit_bytes, resident_bytes
 from sacrofem.mesh.tetmesh import BoolArray, FloatArray
 
 Method = Literal["auto", "direct", "multigrid"]
@@ -29,17 +32,21 @@ DIRECT_NODES = 6000
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """Displacement (N, 3) in mm, and how it was found."""
+    """Displacement (N, 3) in mm, and how it was found.
+
+    ``history`` has the relative residual after each iteration, as the recurrence gives it.
+    """
 
     displacement: FloatArray
     method: str
     iterations: int
     residual: float
     seconds: float
+    history: tuple[float, ...] = ()
 
-
-def _dot(a: FloatArray, b: FloatArray) -> float:
-    return float(np.dot(a.ravel(), b.ravel()))
+    def iterations_to(self, tolerance: float) -> int | None:
+        """Iterations until the relative residual was below ``tolerance``; None if it never was."""
+        return next((i for i, norm in enumerate(self.history, 1) if norm <= tolerance), None)
 
 
 def conjugate_gradients(
@@ -48,15 +55,31 @@ def conjugate_gradients(
     preconditioner: Callable[[FloatArray], FloatArray],
     tolerance: float,
     max_iterations: int = MAX_ITERATIONS,
-) -> tuple[FloatArray, int]:
+    *,
+    free: BoolArray | None = None,
+) -> tuple[FloatArray, list[float]]:
     """Flexible preconditioned conjugate gradients (Notay 2000, SIAM J Sci Comput 22:1444).
 
     The flexible β tolerates a preconditioner in single precision.
 
+    Parameters
+    ----------
+    matrix : BlockMatrix
+        Without constraints, or with them.
+    force : (N, 3)
+        0 where a displacement is held.
+    preconditioner : callable
+    tolerance : float
+        Relative residual at which to stop.
+    max_iterations : int
+    free : (N, 3) bool, optional
+        Displacements that are not held; the matrix is only seen between these.
+
     Returns
     -------
     displacement : (N, 3)
-    iterations : int
+    history : list of float
+        Relative residual after each iteration, by recurrence.
 
     Raises
     ------
@@ -65,38 +88,34 @@ def conjugate_gradients(
     """
     x = np.zeros_like(force)
     r = force.copy()
-    target = tolerance * np.sqrt(_dot(force, force))
-    if target == 0.0:
-        return x, 0
+    free = np.ones(force.shape, bool) if free is None else free
+    first = float(np.linalg.norm(force))
+    history: list[float] = []
+    if tolerance * first == 0.0:
+        return x, history
     z = preconditioner(r)
-    p = z.copy()
-    rz = _dot(r, z)
+    p = z * free
+    rz = float(products(r, r, z)[0])
     best, since = np.inf, 0
-    for iteration in range(1, max_iterations + 1):
-        q = matrix.dot(p)
-        curvature = _dot(p, q)
+    for _ in range(max_iterations):
+        q, curvature = matrix.dot_free(p, free)
         if not curvature > 0 or not np.isfinite(rz):
-            raise SolverError(
-                "the stiffness matrix is not positive definite; "
-                "a part of the model is not supported, or a tet is inverted: run `sacrofem check`"
-            )
+            raise SolverError(NOT_DEFINITE)
         alpha = rz / curvature
-        x += alpha * p
-        r -= alpha * q
-        norm = np.sqrt(_dot(r, r))
-        if norm <= target:
-            return x, iteration
+        norm = float(np.sqrt(advance(x, r, p, q, alpha))) / first
+        history.append(norm)
+        if norm <= tolerance:
+            break
         best, since = (norm, 0) if norm < 0.9 * best else (best, since + 1)
         if since > 60:
-            return x, iteration
+            break
         z = preconditioner(r)
-        following = _dot(r, z)
+        following, change = products(r, q, z)
         # (r_new - r_old)·z, with r_old = r_new + alpha q
-        beta = -alpha * _dot(q, z) / rz
+        beta = -alpha * change / rz
         rz = following
-        p *= beta
-        p += z
-    return x, max_iterations
+        turn(p, z * free, beta)
+    return x, history
 
 
 class LinearSystem:
@@ -106,14 +125,25 @@ class LinearSystem:
     ----------
     space : Space
     matrix : BlockMatrix
-        Without constraints.
+        Without constraints. Kept, and never copied in double precision except to factorise it whole.
     fixed : (N, 3) bool
         Displacements that are prescribed.
     coarse : callable, optional
-        Gives the P1 matrix of the same model; needed for multigrid on P2.
+        Makes the P1 matrix of the same model, which is constrained in place; needed for multigrid on P2.
     method : "auto", "direct" or "multigrid"
     tolerance : float
         True relative residual to reach.
+    factorisation
+        Who factorises the whole system or the P1 level, one of ``factors.NAMES``.
+    memory_gib : float, optional
+        Resident memory that the process may reach; None: 80 % of what is available on top of what it has.
+
+    Raises
+    ------
+    SolverError
+        The matrix is not positive definite.
+    EnvironmentFailure
+        Not even multigrid fits into the memory.
     """
 
     def __init__(
@@ -125,23 +155,70 @@ class LinearSystem:
         *,
         method: Method = "auto",
         tolerance: float = 1e-10,
+        factorisation: Factorisation = "multifrontal",
+        memory_gib: float | None = None,
     ) -> None:
         start = perf_counter()
         self.space, self.matrix, self.fixed, self.tolerance = space, matrix, fixed, tolerance
-        self._constrained = matrix.constrained(fixed)
+        self._free = ~fixed
+        self._room = _Room(limit_bytes(memory_gib), resident_bytes())
         if method == "auto":
             method = "direct" if space.order == 1 or coarse is None or space.n_nodes < DIRECT_NODES else "multigrid"
+        if method == "multigrid" and (coarse is None or space.order == 1):
+            raise ValueError("multigrid needs a P2 space and its P1 matrix")
         self._preconditioner: Callable[[FloatArray], FloatArray]
-        if method == "direct":
-            self._preconditioner = MultifrontalCholesky(self._constrained, space.nodes).solve
-            self.method = "multifrontal Cholesky"
-        else:
-            if coarse is None or space.order == 1:
-                raise ValueError("multigrid needs a P2 space and its P1 matrix")
-            vertices = fixed[: len(space.mesh.points)]
-            self._preconditioner = PMultigrid(self._constrained, coarse().constrained(vertices), space, fixed)
-            self.method = "conjugate gradients, p-multigrid"
+        try:
+            if method == "direct" and self._factorised(factorisation, leaner=coarse is not None and space.order == 2):
+                pass
+            else:
+                assert coarse is not None
+                self._multigrid(coarse, factorisation)
+                if method == "direct":
+                    self.method += ", for lack of memory to factorise"
+        except SolverError as error:
+            raise self._explained(str(error)) from error
         self.setup_seconds = perf_counter() - start
+
+    def _factorised(self, factorisation: Factorisation, *, leaner: bool) -> bool:
+        """Factorise the whole system; False where a leaner method has to."""
+        matrix, space = self.matrix, self.space
+        symbolic = analyse(matrix.indptr, matrix.indices, space.nodes)
+        # Others than our own make a scalar copy with an index to every number.
+        extra = matrix.data.nbytes if factorisation == "multifrontal" else 4 * matrix.data.nbytes
+        needed = symbolic.peak_bytes() + extra
+        if leaner and not self._room.holds(needed):
+            return False
+        self._room.demand(needed, "factorising")
+        constrained = matrix.constrained(self.fixed)
+        if factorisation == "multifrontal":
+            self._preconditioner = MultifrontalCholesky(constrained, space.nodes, symbolic=symbolic).solve
+        else:
+            self._preconditioner = factorise(constrained, space.nodes, factorisation).solve
+        self.method = NAMES[factorisation]
+        return True
+
+    def _multigrid(self, coarse: Callable[[], BlockMatrix], factorisation: Factorisation) -> None:
+        space, matrix = self.space, self.matrix
+        # The matrix in single precision, the P1 matrix and its copy (an eighth of the blocks or less), a dozen vectors.
+        needed = matrix.data.nbytes // 2 + matrix.data.nbytes // 4 + 12 * 24 * space.n_nodes
+        self._room.demand(needed, "multigrid")
+        below = coarse()
+        below.constrain(self.fixed[: len(space.mesh.points)])
+        symbolic = analyse(below.indptr, below.indices, space.mesh.points)
+        self._room.demand(needed + symbolic.peak_bytes(single=True), "multigrid")
+        self._preconditioner = PMultigrid(
+            matrix, below, space, self.fixed, factorisation=factorisation, symbolic=symbolic
+        )
+        self.method = "conjugate gradients, p-multigrid"
+        if factorisation != "multifrontal":
+            self.method += f", P1 by {NAMES[factorisation]}"
+
+    def _explained(self, problem: str) -> SolverError:
+        cause = likely_cause(self.space, self.matrix, self.fixed)
+        return SolverError(f"{problem}; {cause}: run `sacrofem check`")
+
+    def _residual(self, x: FloatArray, right: FloatArray) -> FloatArray:
+        return np.asarray(right - self.matrix.dot_free(x, self._free)[0])
 
     def solve(self, force: FloatArray, prescribed: FloatArray | None = None) -> Solution:
         """Displacement under nodal forces (N, 3), with prescribed values (N, 3) where fixed.
@@ -159,23 +236,49 @@ class LinearSystem:
         right[self.fixed] = 0.0
         if not np.isfinite(right).all():
             raise SolverError("a load or a prescribed displacement is not finite: run `sacrofem check`")
-        scale = np.linalg.norm(right)
-        x, iterations = conjugate_gradients(self._constrained, right, self._preconditioner, self.tolerance)
-        for _ in range(3):
-            defect = right - self._constrained.dot(x)
-            relative = float(np.linalg.norm(defect) / scale) if scale else 0.0
-            if not relative > self.tolerance:
-                break
-            # The recurrence of CG drifts from the true residual: restart from the defect.
-            correction, more = conjugate_gradients(
-                self._constrained, defect, self._preconditioner, max(self.tolerance / relative, 1e-3)
-            )
-            x, iterations = x + correction, iterations + more
-        else:
-            relative = float(np.linalg.norm(right - self._constrained.dot(x)) / scale)
+        try:
+            x, history, relative = self._refined(right)
+        except SolverError as error:
+            raise self._explained(str(error)) from error
         if not relative <= LARGEST_RESIDUAL:
-            raise SolverError(
-                f"the solve stopped at a relative residual of {relative:.1e} after {iterations} iterations "
-                f"({self.method}); a nearly unsupported fragment or very bad tets: run `sacrofem check`"
+            raise self._explained(
+                f"the solve stopped at a relative residual of {relative:.1e} after {len(history)} iterations "
+                f"({self.method})"
             )
-        return Solution(base + x, self.method, iterations, relative, self.setup_seconds + perf_counter() - start)
+        seconds = self.setup_seconds + perf_counter() - start
+        return Solution(base + x, self.method, len(history), relative, seconds, tuple(history))
+
+    def _refined(self, right: FloatArray) -> tuple[FloatArray, list[float], float]:
+        """Solution, history and true relative residual; the recurrence of CG drifts from it, so it is restarted."""
+        scale = float(np.linalg.norm(right))
+        x, history = conjugate_gradients(self.matrix, right, self._preconditioner, self.tolerance, free=self._free)
+        for attempt in range(4):
+            defect = self._residual(x, right)
+            relative = float(np.linalg.norm(defect)) / scale if scale else 0.0
+            if not relative > self.tolerance or attempt == 3:
+                break
+            correction, more = conjugate_gradients(
+                self.matrix, defect, self._preconditioner, max(self.tolerance / relative, 1e-3), free=self._free
+            )
+            x = x + correction
+            history += [norm * relative for norm in more]
+        return x, history, relative
+
+
+@dataclass(frozen=True)
+class _Room:
+    """Bytes that the process may reach, and those that it has when the solver starts."""
+
+    limit: int | None
+    resident: int
+
+    def holds(self, needed: int) -> bool:
+        return self.limit is None or self.resident + needed <= self.limit
+
+    def demand(self, needed: int, what: str) -> None:
+        if not self.holds(needed):
+            assert self.limit is not None
+            raise EnvironmentFailure(
+                f"{what} needs {(self.resident + needed) / GIB:.2f} GiB of memory, {self.limit / GIB:.2f} GiB "
+                "are allowed; use a larger --size, or raise --memory-gib"
+            )

@@ -10,6 +10,7 @@ import numpy as np
 
 from sacrofem.errors import SolverError
 from sacrofem.mechanics.blocks import BlockMatrix
+from sacrofem.mechanics.factors import Factorisation
 from sacrofem.mechanics.solver import LinearSystem, Method, Solution
 from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.state import State
@@ -77,8 +78,8 @@ class Statics:
         Its springs act on mesh points.
     force : (N, 3)
         Applied nodal forces, N.
-    method, tolerance
-        Of the linear solver.
+    method, tolerance, factorisation, memory_gib
+        Of the linear solver: see `LinearSystem`.
     """
 
     def __init__(
@@ -90,9 +91,12 @@ class Statics:
         *,
         method: Method = "auto",
         tolerance: float = 1e-10,
+        factorisation: Factorisation = "multifrontal",
+        memory_gib: float | None = None,
     ) -> None:
         self.space, self.membrane, self.supports, self.force = space, membrane, supports, force
         self.method, self.tolerance = method, tolerance
+        self.factorisation, self.memory_gib = factorisation, memory_gib
         self._split = _Discrete(space, membrane, supports, force)
 
     @cached_property
@@ -155,6 +159,8 @@ class Statics:
             (lambda: discrete.matrix(discrete.coarse, youngs, poisson, gap)) if discrete.space.order == 2 else None,
             method=self.method,
             tolerance=self.tolerance,
+            factorisation=self.factorisation,
+            memory_gib=self.memory_gib,
         )
         solution = system.solve(discrete.force)
         internal = matrix.dot(solution.displacement)

@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sacrofem import __version__
 from sacrofem.errors import EnvironmentFailure, InputError
+from sacrofem.memory import peak_bytes
 from sacrofem.signals import interrupts_wait
 
 if TYPE_CHECKING:
@@ -158,12 +158,8 @@ def sha256(path: Path) -> str:
 
 def peak_memory_mib() -> float | None:
     """Largest resident memory of this process so far, MiB; None where the platform does not tell."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)
+    peak = peak_bytes()
+    return None if peak is None else round(peak / 2**20, 1)
 
 
 def _json(content: Mapping[str, Any]) -> str:

@@ -5,8 +5,9 @@ import pytest
 from blocks_of_tets import box, split_box
 from elasticity import at, gap_of, held, stiffness
 
-from sacrofem.mechanics.multigrid import PMultigrid, coincident_clusters
+from sacrofem.mechanics.multigrid import PMultigrid, smoother_blocks
 from sacrofem.mechanics.space import Space
+from sacrofem.mesh.quality import element_quality
 
 
 def preconditioner(mesh, youngs=300.0, poisson=0.3, normal=None):
@@ -54,10 +55,41 @@ def test_the_cycle_is_linear_in_the_size_of_the_residual():
 def test_clusters_join_the_copies_of_a_node():
     mesh = split_box((2, 2, 2), (2.0, 2.0, 2.0), 1.0)
     space = Space(mesh, 2)
-    starts, members = coincident_clusters(space)
+    starts, members = smoother_blocks(space)
     np.testing.assert_array_equal(np.sort(members), np.arange(space.n_nodes))
     sizes = np.diff(starts)
     _, copies = np.unique(np.round(space.nodes, 9), axis=0, return_counts=True)
     np.testing.assert_array_equal(np.sort(sizes), np.sort(copies))
     for a, b in pairwise(starts):
         assert np.ptp(space.nodes[members[a:b]], axis=0).max() == 0.0
+
+
+@pytest.mark.parametrize("largest", [9, 20, 64])
+def test_flat_tets_are_smoothed_as_one_block(largest):
+    """The worst tets come first, and no block outgrows the limit."""
+    mesh = box((4, 4, 4), (1.0, 1.0, 1.0), distort=0.45)
+    space = Space(mesh, 2)
+    quality = element_quality(mesh.points, mesh.tets)
+    starts, members = smoother_blocks(space, None, 0.3, largest)
+    block = np.empty(space.n_nodes, int)
+    block[members] = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    together = np.ptp(block[space.connectivity], axis=1) == 0
+    assert (quality < 0.3).sum() > 5
+    assert np.diff(starts).max() <= largest
+    assert together[np.argmin(quality)] == (largest >= 10)
+    assert not together[quality >= 0.3].all()
+    np.testing.assert_array_equal(np.sort(members), np.arange(space.n_nodes))
+
+
+def test_the_upper_end_of_the_spectrum_is_above_every_eigenvalue():
+    """Beyond it the smoother would amplify; far above it would waste its degree."""
+    space, _, fine, cycle = preconditioner(split_box((4, 4, 6), (4.0, 4.0, 6.0), 3.0, 0.3), normal=5.0)
+    smoothed = np.empty((3 * space.n_nodes,) * 2)
+    matrix = fine.to_scipy().toarray()
+    for column, image in enumerate(matrix.T):
+        cycle._r[:], cycle._p[:] = image.reshape(-1, 3), 0
+        z = np.zeros_like(cycle._r)
+        cycle._step(z, 1.0, 0.0)
+        smoothed[:, column] = z.ravel()
+    exact = np.abs(np.linalg.eigvals(smoothed)).max()
+    assert exact <= cycle._upper <= 1.15 * exact

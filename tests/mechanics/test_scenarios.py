@@ -9,7 +9,7 @@ from elasticity import at, held
 
 from sacrofem.errors import InputError, SolverError
 from sacrofem.mechanics.candidates import CandidateZone, LaneZone
-from sacrofem.mechanics.direct import Elimination, MultifrontalCholesky
+from sacrofem.mechanics.direct import MultifrontalCholesky, analyse
 from sacrofem.mechanics.fronts import Fronts, LaneFactor, LaneFactors
 from sacrofem.mechanics.lanes import LANES
 from sacrofem.mechanics.scenarios import METHOD, Scenario, ScenarioEngine, touched
@@ -171,8 +171,8 @@ def test_a_factor_walks_its_tree_for_all_lanes(block):
     n = k.n_nodes
     k = k.constrained(block[2].fixed[:n])
     points = block[0].mesh.points
-    elimination = Elimination(k.indptr, k.indices, points, points[:, 0] > 15.0, leaf=20)
-    factor = MultifrontalCholesky(k, elimination, single=True, partial=True)
+    elimination = analyse(k.indptr, k.indices, points, points[:, 0] > 15.0, leaf=20)
+    factor = MultifrontalCholesky(k, points, symbolic=elimination, single=True, partial=True)
     x = np.random.default_rng(0).normal(size=(n, 3, LANES)).astype(np.float32)
     expected, found = x[elimination.order], x[elimination.order]
     lanes = LaneFactor(factor, elimination)
@@ -186,7 +186,7 @@ def test_each_lane_has_a_factor_of_its_own(block):
     states = [scenario(block, seed) for seed in range(3)]
     matrices = [matrix(block, s, order=1).constrained(block[2].fixed[: len(block[0].mesh.points)]) for s in states]
     n, points = matrices[0].n_nodes, block[0].mesh.points
-    elimination = Elimination(matrices[0].indptr, matrices[0].indices, points, points[:, 0] > 15.0, leaf=20)
+    elimination = analyse(matrices[0].indptr, matrices[0].indices, points, points[:, 0] > 15.0, leaf=20)
     order = elimination.order
     turned = [m.to_scipy().tocsr()[:, :] for m in matrices]
     rows = (3 * order[:, None] + np.arange(3)).ravel()
@@ -194,7 +194,7 @@ def test_each_lane_has_a_factor_of_its_own(block):
     for b in blocks:
         b.sort_indices()
     factors = LaneFactors(Fronts(elimination), blocks[0].indptr.astype(np.int64), blocks[0].indices.astype(np.int32))
-    last = len(elimination.last)
+    last = len(elimination.order[elimination.fronts[-1][0] :])
     factors.factorise(np.stack([b.data for b in blocks]), np.zeros((3 * last, 3 * last)), 3)
     x = np.random.default_rng(0).normal(size=(n, 3, LANES)).astype(np.float32)
     found = x[order].copy()

@@ -1,0 +1,73 @@
+"""The number of iterations to 1e-8 stays below 45 whatever the moduli, the gap law and the mesh."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scans
+
+from sacrofem.model import prepare
+
+MOST = 45
+
+
+def _script():
+    """The benchmark, which defines the cases."""
+    file = Path(__file__).parents[2] / "benchmarks" / "iterations.py"
+    spec = importlib.util.spec_from_file_location("iterations", file)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["iterations"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+iterations = _script()
+
+
+def _check(rows):
+    found = {row.case: row.to_1e8 for row in rows}
+    assert max(found.values()) <= MOST, found
+    return found
+
+
+def test_before_on_the_tiny_mesh():
+    model = prepare(iterations.Case.preset().with_(**{"mesh.reference": "tiny"}))
+    row, _ = iterations.count("tiny", model, iterations.statics(model), next(iterations.states(model)))
+    assert "multigrid" in row.method
+    assert row.to_1e8 <= MOST
+    assert row.to_1e10 <= row.to_1e8 + 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mesh", ["tiny", "coarse", "medium"])
+def test_every_case(mesh):
+    assert len(_check(iterations.cases(mesh))) == 11
+
+
+@pytest.mark.slow
+def test_a_scanned_sacrum_with_moduli_of_its_own():
+    """Moduli over three decades from one tet to the next, as a CT gives them, on a mesh with bad tets."""
+    _, mesh = scans.meshes(scans.visible_human(), size_mm=6.0, fracture_mm=3.5, lattice_mm=2.5)
+    model = prepare(scans.bilateral_case(), mesh=mesh, landmarks=scans.landmarks())
+    youngs = 10.0 ** np.random.default_rng(0).uniform(0.7, 3.7, len(mesh.tets))
+    equations = iterations.statics(model)
+    rows = []
+    for variant in iterations.states(model):
+        rows.append(iterations.count("scan", model, equations, variant)[0])
+    own = iterations.Variant(
+        "own moduli", youngs, variant.poisson, model.gap(np.zeros_like(model.coverage), model.bone)
+    )
+    rows.append(iterations.count("scan", model, equations, own)[0])
+    _check(rows)
+
+
+@pytest.mark.slow
+def test_the_count_hardly_grows_with_the_mesh():
+    found = [
+        iterations.count(name, model, iterations.statics(model), next(iterations.states(model)))[0].to_1e8
+        for name in ("tiny", "coarse", "medium")
+        for model in [prepare(iterations.Case.preset().with_(**iterations.GROWTH[name]))]
+    ]
+    assert max(found) < 1.3 * found[0]
