@@ -198,6 +198,8 @@ def prepare(
             notes.append("landmarks are those of the built-in sacrum: density map, needles and load follow them")
     _check_sets(case, mesh)
     space = Space(mesh, case.mesh.order)
+    if case.mesh.order == 1:
+        notes.append("P1 is a preview: micromotion comes out far too small; use --order 2")
 
     progress("bone")
     density = generic_density(mesh.centroids, landmarks, case.materials.bone) * case.materials.density_factor
