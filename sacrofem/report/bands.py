@@ -15,6 +15,13 @@ def unconverged(mesh_band: Band, key: str, part: str) -> bool:
     return part in ((mesh_band or {}).get(key) or {}).get("unconverged", ())
 
 
+def no_headline(mesh_band: Band, key: str) -> bool:
+    """Whether the change of a measure does not converge, or is the difference of values that do not."""
+    entry = (mesh_band or {}).get(key) or {}
+    absolute = entry.get("change") is None
+    return unconverged(mesh_band, key, "change") or (absolute and bool(entry.get("unconverged")))
+
+
 def half_width(mesh_band: Band, key: str, part: str) -> float | None:
     """Half the width of a mesh band; None where there is none."""
     interval = ((mesh_band or {}).get(key) or {}).get(part)

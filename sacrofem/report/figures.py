@@ -20,7 +20,7 @@ from matplotlib.patches import Patch
 
 from sacrofem.mesh.tetmesh import FloatArray, IntArray, TetMesh
 from sacrofem.report import projection as project
-from sacrofem.report.bands import Band, half_width, unconverged
+from sacrofem.report.bands import Band, half_width, no_headline
 from sacrofem.report.table import HEADLINES, change_text, label
 
 if TYPE_CHECKING:
@@ -336,9 +336,7 @@ def changes_figure(
     keys = [
         key
         for key in HEADLINES
-        if change.get(key) is not None
-        and not key.startswith("reaction_share")
-        and not unconverged(mesh_band, key, "change")
+        if change.get(key) is not None and not key.startswith("reaction_share") and not no_headline(mesh_band, key)
     ]
     values = np.array([100 * float(change[key] or 0.0) for key in keys])
     halves = np.array([100 * (half_width(mesh_band, key, "change") or 0.0) for key in keys])

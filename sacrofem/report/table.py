@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sacrofem.mechanics.catalogue import MEASURES
-from sacrofem.report.bands import UNCONVERGED, Band, half_width, plus_minus, points, span, unconverged
+from sacrofem.report.bands import UNCONVERGED, Band, half_width, no_headline, plus_minus, points, span, unconverged
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -148,7 +148,7 @@ def rows(
     result = []
     for key in keys:
         old, new = before.get(key), after.get(key)
-        if (old is None and new is None) or (headlines_only and unconverged(mesh_band, key, "change")):
+        if (old is None and new is None) or (headlines_only and no_headline(mesh_band, key)):
             continue
         name, factor = unit(key)
         bands = {part: _band_text(mesh_band, key, part, factor) for part in ("before", "after", "change")}
@@ -180,7 +180,7 @@ def _band_text(mesh_band: Band, key: str, part: str, factor: float) -> str:
 
 def left_out(before: Mapping[str, float | None], mesh_band: Band) -> list[str]:
     """Labels of the headlines that `rows` leaves out because their change does not converge."""
-    return [label(key) for key in HEADLINES if key in before and unconverged(mesh_band, key, "change")]
+    return [label(key) for key in HEADLINES if key in before and no_headline(mesh_band, key)]
 
 
 def terminal_table(content: list[Row], *, intact: bool) -> Table:

@@ -61,8 +61,10 @@ def ladder(case: Case) -> Ladder:
     fracture_size = case.mesh.fracture_size_mm or FRACTURE_SIZE_SHARE * size
     own = next((k for k in (2, 1) if size * SIZE_RATIO**k <= COARSEST_MM), 0)
     factors = [SIZE_RATIO ** (own - k) for k in range(3)]
-    if size * factors[-1] < 0.5 or fracture_size * factors[-1] < 0.3:
-        raise InputError("leaves no room for finer meshes", field="mesh.size_mm", value=size, mend="choose another")
+    for field, value, least in (("size_mm", size, 0.5), ("fracture_size_mm", fracture_size, 0.3)):
+        if value * factors[-1] < least:
+            problem = f"the ladder needs meshes down to {factors[-1]:.2g} of it, below the least of {least:g} mm"
+            raise InputError(problem, field=f"mesh.{field}", value=value, mend="make it larger")
     rungs = tuple(
         Rung(
             f"{size * factor:.3g} mm",
