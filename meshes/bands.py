@@ -1,5 +1,7 @@
 """Compute the mesh band and the input range of the default case that ship with the package (some minutes).
 
+Draws docs/images/converge.png from them.
+
 python meshes/bands.py
 
 To be run again whenever the numbers of the default case change: bands are attached to a result only where
@@ -12,13 +14,18 @@ import sys
 from pathlib import Path
 
 from sacrofem import Case
-from sacrofem.study.bands import SHIPPED, ship
+from sacrofem.report.convergence import convergence_figure
+from sacrofem.study.bands import SHIPPED, read_shipped, ship, shipped_convergence
 
 
 def main() -> int:
     path = Path(__file__).resolve().parent / SHIPPED
     ship(Case.preset(), path, progress=lambda stage: print(stage, flush=True))
-    print(f"written: {path.name}")
+    content = read_shipped()
+    assert content is not None
+    picture = path.parents[1] / "docs" / "images" / "converge.png"
+    convergence_figure(shipped_convergence(content, Case.preset())).savefig(picture, dpi=130)
+    print(f"written: {path.name}, {picture.name}")
     return 0
 
 

@@ -201,8 +201,8 @@ def converge(
         f"{resolved.name}: mesh band of {result.levels[result.own].name}, {_elements(resolved)}",
         terminal_table(result),
         *(f"note: {text}" for text in result.warnings),
-        f"{len(result.levels)} meshes in {seconds:.0f} s; order believed from 0.5 to 3, elsewhere the band is three "
-        f"times the range. {CLAIM}",
+        "Band: extrapolated where the order lies between 0.5 and 3, elsewhere three times the range.",
+        f"{len(result.levels)} meshes; {seconds:.0f} s. {CLAIM}",
         *written,
     )
     return 0

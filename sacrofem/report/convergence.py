@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from sacrofem.report.bands import UNCONVERGED, plus_minus, points
 from sacrofem.report.results import result_folder
@@ -28,6 +29,7 @@ _DRAWN = (
     "fracture_cortex_von_mises_p95_mpa",
     "stiffness_n_per_mm",
 )
+LEAST_HALF_POINTS = 7.5
 _COLOURS = {"before": "#d1782c", "after": "#1b7f79", "change": "0.25"}
 
 
@@ -77,13 +79,15 @@ def terminal_table(result: Convergence) -> Table:
 
 
 def convergence_figure(result: Convergence, *, title: str = "") -> Figure:
-    """Leading measures over the edge length at the fracture: before and after above, their change below.
+    """Leading measures over the edge length: before and after above, their change below.
 
     The bar on the case's own mesh is the mesh band; a dashed line leads to the extrapolated value where
     the order is believed. What does not converge says so.
     """
     keys = [key for key in _DRAWN if key in result.estimates][:4]
     sizes = [level.size_mm for level in result.levels]
+    broken = result.case.fracture.zone != "none" or result.case.fracture.surfaces
+    where = " at the fracture" if broken else ""
     figure = Figure(figsize=(2.9 * max(len(keys), 1) + 0.4, 5.0), layout="constrained")
     axes = figure.subplots(2, max(len(keys), 1), squeeze=False, sharex=True)
     for column, key in zip(axes.T, keys, strict=False):
@@ -94,16 +98,22 @@ def convergence_figure(result: Convergence, *, title: str = "") -> Figure:
         column[0].set_title(label(key), fontsize=9)
         column[0].set_ylabel(name, fontsize=8)
         column[0].set_ylim(bottom=0.0 if column[0].get_ylim()[0] > 0 else None)
+        middle, half = sum(column[1].get_ylim()) / 2, (column[1].get_ylim()[1] - column[1].get_ylim()[0]) / 2
+        # Never closer than this, or a tenth of a point would look like a jump.
+        half = max(half, LEAST_HALF_POINTS)
+        column[1].set_ylim(middle - half, middle + half)
         column[1].set_ylabel("change / %", fontsize=8)
-        column[1].set_xlabel("edge length at the fracture / mm", fontsize=8)
+        column[1].set_xlabel(f"edge length{where} / mm", fontsize=8)
         for ax in column:
             ax.set_xlim(0.0, 1.08 * max(sizes))
             ax.tick_params(labelsize=8)
             ax.grid(color="0.92")
             for side in ("top", "right"):
                 ax.spines[side].set_visible(False)
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    handles = [Line2D([], [], color=_COLOURS[name], marker="o", ms=4, label=name) for name in ("before", "after")]
+    handles.append(Line2D([], [], color="0.25", marker="|", ls="none", ms=12, label="mesh band"))
+    handles.append(Line2D([], [], color="0.25", marker="D", mfc="white", ls="--", lw=0.9, ms=4, label="extrapolated"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     preview = " (P1, a preview)" if result.case.mesh.order == 1 else ""
     figure.suptitle((title or f"Convergence — {result.case.name}") + preview, fontsize=11)
     return figure
@@ -117,9 +127,7 @@ def _draw(ax: Any, result: Convergence, sizes: list[float], key: str, part: Part
     colour = _COLOURS[part]
     ax.plot(sizes, values, "o-", color=colour, lw=1.2, ms=4, label=part)
     if not estimate.converged:
-        ax.annotate(
-            UNCONVERGED, (sizes[-1], values[-1]), xytext=(6, 6), textcoords="offset points", fontsize=8, color=colour
-        )
+        ax.text(0.97, 0.04, f"{part}: {UNCONVERGED}", transform=ax.transAxes, ha="right", fontsize=8, color=colour)
         return
     own, half = result.own, factor * estimate.half_width
     ax.errorbar(sizes[own], values[own], yerr=abs(half), color=colour, capsize=4, elinewidth=1.4)

@@ -346,7 +346,7 @@ def changes_figure(
     ax.barh(place, values, color=["#1b7f79" if v < 0 else "#d1782c" for v in values], height=0.7)
     if halves.any():
         ax.errorbar(values, place, xerr=halves, fmt="none", ecolor="0.15", elinewidth=1.0, capsize=2.0)
-    reach = max(10.0, float(np.abs(values).max()) if len(values) else 0.0)
+    reach = max(10.0, float((np.abs(values) + halves).max()) if len(values) else 0.0)
     for y, key, value, half in zip(range(len(keys)), keys, values.tolist(), halves.tolist(), strict=True):
         text = change_text(key, before.get(key), after.get(key), change.get(key))
         ax.text(
