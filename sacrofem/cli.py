@@ -402,7 +402,7 @@ def _own_mesh(case: Case) -> Path | None:
 
 
 def _elements(case: Case) -> str:
-    return "P2" if case.mesh.order == 2 else "P1 (a preview, far too stiff)"
+    return "P2" if case.mesh.order == 2 else "P1 (a preview, too stiff)"
 
 
 def _placed(content: dict[str, Any]) -> str:

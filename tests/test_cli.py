@@ -146,7 +146,7 @@ def test_an_own_mesh_has_no_mesh_band(engine, tmp_path, capsys):
 
 def test_a_preview_is_called_one_beside_the_table(engine, capsys):
     assert cli.main(["compare", "--order", "1"]) == 0
-    assert "P1 (a preview, far too stiff)" in capsys.readouterr().out
+    assert "P1 (a preview, too stiff)" in capsys.readouterr().out
     assert cli.main(["compare"]) == 0
     out = capsys.readouterr().out
     assert "P2" in out
@@ -182,7 +182,7 @@ def test_converge_prints_orders_and_bands(ladder_of, capsys):
         assert name in out, name
     assert "not a medical device" in out
     assert cli.main(["converge", "--order", "1"]) == 0
-    assert "mesh band of medium, P1 (a preview, far too stiff)" in capsys.readouterr().out
+    assert "mesh band of medium, P1 (a preview, too stiff)" in capsys.readouterr().out
 
 
 def test_converge_json_is_one_object(ladder_of, capsys):

@@ -7,10 +7,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Literal, cast
 
 from sacrofem.case import Case
 from sacrofem.compare import Comparison, compare
+from sacrofem.errors import SacrofemError
 from sacrofem.mechanics.catalogue import MEASURES, SMALLEST_SHARE_OF_SCALE
 from sacrofem.model import Model, Progress
 from sacrofem.study.ladder import Rung, ladder
@@ -154,8 +156,8 @@ def converge(case: Case, *, progress: Progress | None = None, own: Comparison | 
     ------
     InputError
         The case cannot be built, or its mesh cannot be made at other sizes.
-    SolverError
-        A solve failed or did not balance.
+    SacrofemError
+        A solve failed or did not balance, or the mesher made nothing finer.
     """
     meshes = ladder(case)
     levels = []
@@ -169,6 +171,10 @@ def converge(case: Case, *, progress: Progress | None = None, own: Comparison | 
         levels.append(_level(rung, result, time.perf_counter() - started))
         if k == meshes.own:
             notes = result.warnings
+    sizes = [level.size_mm for level in levels]
+    if any(coarse <= fine for coarse, fine in pairwise(sizes)):
+        text = ", ".join(f"{size:.3g}" for size in sizes)
+        raise SacrofemError(f"the meshes of the ladder do not get finer ({text} mm); try another mesh.size_mm")
     return Convergence(case, tuple(levels), meshes.own, tuple(notes))
 
 

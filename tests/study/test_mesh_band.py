@@ -8,6 +8,7 @@ import pytest
 
 from sacrofem import reference_mesh
 from sacrofem.case import Case
+from sacrofem.errors import SacrofemError
 from sacrofem.mechanics.catalogue import MEASURES, changes
 from sacrofem.mechanics.space import Space
 from sacrofem.study import convergence
@@ -118,6 +119,15 @@ def test_the_cases_own_result_is_not_solved_again(monkeypatch):
     # Not monotone: three times the range, around the value on its own mesh.
     assert result.mesh_band()["stiffness_n_per_mm"]["before"] == [197.0, 203.0]
     assert result.about()["meshes"][1] == {"name": "b", "size_mm": 2.0, "tets": 5}
+
+
+def test_meshes_that_do_not_get_finer_are_no_ladder(monkeypatch):
+    values = {"stiffness_n_per_mm": 200.0}
+    sizes = iter((3.0, 3.1, 1.0))
+    monkeypatch.setattr(convergence, "compare", lambda case, *, progress: Solved(values, values, values))
+    monkeypatch.setattr(convergence, "representative_size", lambda model: next(sizes))
+    with pytest.raises(SacrofemError, match=r"do not get finer \(3, 3.1, 1 mm\)"):
+        converge(Case())
 
 
 @pytest.mark.slow
