@@ -199,7 +199,7 @@ def prepare(
     _check_sets(case, mesh)
     space = Space(mesh, case.mesh.order)
     if case.mesh.order == 1:
-        notes.append("P1 is a preview: linear elements are too stiff, and micromotion can come out far too small; use --order 2")
+        notes.append("P1 is a preview: too stiff, and micromotion can come out far too small; use --order 2")
 
     progress("bone")
     density = generic_density(mesh.centroids, landmarks, case.materials.bone) * case.materials.density_factor

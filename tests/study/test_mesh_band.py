@@ -132,7 +132,7 @@ def test_meshes_that_do_not_get_finer_are_no_ladder(monkeypatch):
 
 @pytest.mark.slow
 def test_a_preview_ladder_softens_with_refinement():
-    """P1 is far too stiff: the energy rises monotonically, and the three meshes say so in their band."""
+    """P1 is too stiff: the energy rises monotonically, and the three meshes say so in their band."""
     case = Case.preset("sif-unilateral").with_(**{"mesh.reference": "medium", "mesh.order": 1})
     result = converge(case)
     energy = [level.before["strain_energy_nmm"] for level in result.levels]
