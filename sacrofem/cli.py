@@ -106,12 +106,12 @@ def compare(
         One JSON object to standard output instead of the table.
     """
     from sacrofem.progress import Stages
-    from sacrofem.report.results import check_folder, sha256, write_comparison
+    from sacrofem.report.results import check_folder, write_comparison
 
     resolved = (options or CaseOptions()).case(case)
     if out is not None:
         check_folder(out, overwrite=overwrite)
-    files = {path.name: sha256(path) for path in (case, _own_mesh(resolved)) if path is not None and path.is_file()}
+    files = _hashes(case, resolved)
     with _read_from(case), Stages() as stages:
         stages("loading the solver")
         from sacrofem.compare import compare as solve
@@ -182,6 +182,7 @@ def converge(
     resolved = (options or CaseOptions()).case(case)
     if out is not None:
         check_folder(out, overwrite=overwrite)
+    files = _hashes(case, resolved)
     with _read_from(case), Stages() as stages:
         stages("loading the solver")
         from sacrofem.report.convergence import terminal_table, write_convergence
@@ -192,7 +193,7 @@ def converge(
         seconds = time.perf_counter() - started
         if out is not None:
             stages(f"writing {out}")
-            write_convergence(out, result, seconds=seconds)
+            write_convergence(out, result, seconds=seconds, inputs=files)
     if json:
         _print_json(result.to_json())
         return 0
@@ -397,8 +398,12 @@ def _read_from(file: Path | None) -> Iterator[None]:
         raise InputError(error.problem, file=file, field=error.field, value=error.value, mend=error.mend) from error
 
 
-def _own_mesh(case: Case) -> Path | None:
-    return None if case.anatomy.path is None else Path(case.anatomy.path)
+def _hashes(file: Path | None, case: Case) -> dict[str, str]:
+    """Hash of each file that a case is read from, by name."""
+    from sacrofem.report.results import sha256
+
+    own_mesh = None if case.anatomy.path is None else Path(case.anatomy.path)
+    return {path.name: sha256(path) for path in (file, own_mesh) if path is not None and path.is_file()}
 
 
 def _elements(case: Case) -> str:

@@ -117,8 +117,8 @@ def test_bands_are_attached_on_request(engine, monkeypatch, capsys):
     assert asked == [(True, True)]
     assert "-40.0 % (±4.4)" in out
     assert "-80 to +6 %" in out
-    assert "Mesh band (±): from the meshes tiny (4.4 mm), computed with it." in out
-    assert "Input range: floor 5; one at a time, mesh coarse, shipped for this case." in out
+    assert "Mesh band (±): from the meshes tiny (4.4 mm), computed in this run." in out
+    assert "Input range: floor 5; one at a time, mesh coarse, shipped with sacrofem." in out
     assert cli.main(["compare", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["input_range"]["micromotion_mean_um"]["change"] == [-0.8, 0.06]
 

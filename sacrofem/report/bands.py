@@ -82,4 +82,4 @@ def _input_sentence(about: Mapping[str, Any] | None, hints: bool) -> str:
 
 
 def _source(about: Mapping[str, Any]) -> str:
-    return "shipped for this case" if about["source"] == "shipped" else "computed with it"
+    return "shipped with sacrofem" if about["source"] == "shipped" else "computed in this run"

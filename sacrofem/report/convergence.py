@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,7 +138,7 @@ def _draw(ax: Any, result: Convergence, sizes: list[float], key: str, part: Part
         ax.plot(0.0, limit, "D", color=colour, ms=4, mfc="white", clip_on=False)
 
 
-def write_convergence(folder: Path, result: Convergence, *, seconds: float) -> None:
+def write_convergence(folder: Path, result: Convergence, *, seconds: float, inputs: Mapping[str, str]) -> None:
     """Leave a ladder in a folder: convergence.json, figures, case.toml and the manifest.
 
     Parameters
@@ -147,12 +148,14 @@ def write_convergence(folder: Path, result: Convergence, *, seconds: float) -> N
     result
     seconds
         Wall time of the ladder.
+    inputs
+        Hash of each file that was read, by name.
 
     Raises
     ------
     EnvironmentFailure
     """
-    with result_folder(folder, seconds=round(seconds, 3), inputs={}) as stage:
+    with result_folder(folder, seconds=round(seconds, 3), inputs=dict(inputs)) as stage:
         text = json.dumps(result.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
         (stage / "convergence.json").write_text(text + "\n", encoding="utf-8")
         (stage / "case.toml").write_text(result.case.to_toml(), encoding="utf-8")

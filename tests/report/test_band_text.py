@@ -67,5 +67,5 @@ def test_sentences_say_where_a_band_comes_from_or_that_there_is_none():
     about = {"source": "shipped", "meshes": [{"name": "a", "size_mm": 4.36}, {"name": "b", "size_mm": 2.6}]}
     assert (
         sentences({"mesh_band": about})[0]
-        == "Mesh band (±): from the meshes a (4.4 mm), b (2.6 mm), shipped for this case."
+        == "Mesh band (±): from the meshes a (4.4 mm), b (2.6 mm), shipped with sacrofem."
     )

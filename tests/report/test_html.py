@@ -64,7 +64,7 @@ def test_bands_stand_beside_the_numbers_and_what_does_not_converge_leads_nothing
     assert "Stiffness" not in leading
     text = Page()
     text.feed(page)
-    assert "Mesh band (±): from the meshes tiny (4.4 mm), computed with it. Input range: not computed." in text.text
+    assert "Mesh band (±): from the meshes tiny (4.4 mm), computed in this run. Input range: not computed." in text.text
     assert "not among the headlines: Stiffness." in text.text
     assert "+5.0 % not converged" in text.text
     assert "100.0 ±10" in text.text
