@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     )
     from sacrofem.mesh.files import read_mesh, reference_mesh, write_mesh
     from sacrofem.mesh.tetmesh import TetMesh
+    from sacrofem.study.bands import with_bands
+    from sacrofem.study.convergence import converge
+    from sacrofem.study.inputs import input_range
 
 __version__ = "0.1.0"
 
@@ -38,7 +41,10 @@ _HOMES = {
     "SolverError": "errors",
     "TetMesh": "mesh.tetmesh",
     "read_mesh": "mesh.files",
+    "converge": "study.convergence",
+    "input_range": "study.inputs",
     "reference_mesh": "mesh.files",
+    "with_bands": "study.bands",
     "write_mesh": "mesh.files",
 }
 
@@ -47,6 +53,9 @@ __all__ = [  # noqa: RUF022 - what a reader needs first comes first
     "Comparison",
     "compare",
     "prepare",
+    "with_bands",
+    "converge",
+    "input_range",
     "TetMesh",
     "read_mesh",
     "reference_mesh",

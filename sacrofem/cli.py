@@ -83,6 +83,8 @@ def compare(
     *,
     options: CaseOptions | None = None,
     intact: bool = False,
+    band: bool = False,
+    input_range: bool = False,
     out: Path | None = None,
     overwrite: bool = False,
     json: bool = False,
@@ -95,6 +97,10 @@ def compare(
         Case file (TOML); `sacrofem init` writes one.
     intact
         Solve the unfractured bone too.
+    band
+        Compute the mesh band on two further meshes; the default case ships it.
+    input_range
+        Compute the range over the uncertain inputs on a coarser mesh; the default case ships it.
     out
         Folder for comparison.json, meshes, figures, report.html, case.toml and manifest.json.
     overwrite
@@ -103,38 +109,105 @@ def compare(
         One JSON object to standard output instead of the table.
     """
     from sacrofem.progress import Stages
-    from sacrofem.report.results import check_folder, sha256, write_comparison
+    from sacrofem.report.results import check_folder, write_comparison
 
     resolved = (options or CaseOptions()).case(case)
     read = [path for path in (case, _own_mesh(resolved)) if path is not None and path.is_file()]
     if out is not None:
         check_folder(out, overwrite=overwrite, inputs=read)
-    inputs = {path.name: sha256(path) for path in read}
+    files = _hashes(case, resolved)
     with _read_from(case), Stages() as stages:
         stages("loading the solver")
         from sacrofem.compare import compare as solve
+        from sacrofem.study.bands import with_bands
+        from sacrofem.study.ladder import ladder
 
+        if band:
+            ladder(resolved)  # refuses a mesh without others before anything is solved
         started = time.perf_counter()
         result = solve(resolved, intact=intact, progress=stages)
+        result = with_bands(result, mesh=band, inputs=input_range, progress=stages)
         seconds = time.perf_counter() - started
         if out is not None:
             stages(f"writing {out}")
-            write_comparison(out, result, seconds=seconds, inputs=inputs)
+            write_comparison(out, result, seconds=seconds, inputs=files)
     content = result.to_json()
     if json:
         _print_json(content)
         return 0
-    from sacrofem.report.table import rows, terminal_table
+    from sacrofem.report.bands import sentences
+    from sacrofem.report.table import left_out, rows, terminal_table
 
-    lines = rows(result.before, result.after, result.change, result.intact)
+    mesh_band, inputs = content.get("mesh_band"), content.get("input_range")
+    lines = rows(result.before, result.after, result.change, result.intact, mesh_band=mesh_band, input_range=inputs)
+    unsettled = left_out(result.before, mesh_band)
     info = content["mesh"]
     written = [] if out is None else [f"written: {out}"]
     _show(
         f"{resolved.name}: {_placed(content)}",
         terminal_table(lines, intact=result.intact is not None),
         *(f"note: {text}" for text in result.warnings),
-        f"{info['tets']} tets, {info['dofs']} unknowns, P{resolved.mesh.order}; {seconds:.1f} s. "
-        f"Mesh band and input range: not computed. {CLAIM}",
+        *([f"not converged under refinement, and left out: {'; '.join(unsettled)}"] if unsettled else []),
+        *sentences(content.get("bands") or {}, hints=True),
+        f"{info['tets']} tets, {info['dofs']} unknowns, {_elements(resolved)}; {seconds:.1f} s. {CLAIM}",
+        *written,
+    )
+    return 0
+
+
+@app.command
+def converge(
+    case: Path | None = None,
+    /,
+    *,
+    options: CaseOptions | None = None,
+    out: Path | None = None,
+    overwrite: bool = False,
+    json: bool = False,
+) -> int:
+    """Solve a case on three meshes, and print observed order and mesh band of every headline measure.
+
+    The shipped meshes where the case uses them; else its own size and 1.5 and 2.25 times as much.
+
+    Parameters
+    ----------
+    case
+        Case file (TOML). Without one: the typical patient.
+    out
+        Folder for convergence.json (all measures), figures, case.toml and manifest.json.
+    overwrite
+        Write into a folder that holds other files.
+    json
+        One JSON object to standard output instead of the table.
+    """
+    from sacrofem.progress import Stages
+    from sacrofem.report.results import check_folder
+
+    resolved = (options or CaseOptions()).case(case)
+    if out is not None:
+        check_folder(out, overwrite=overwrite)
+    files = _hashes(case, resolved)
+    with _read_from(case), Stages() as stages:
+        stages("loading the solver")
+        from sacrofem.report.convergence import terminal_table, write_convergence
+        from sacrofem.study.convergence import converge as solve
+
+        started = time.perf_counter()
+        result = solve(resolved, progress=stages)
+        seconds = time.perf_counter() - started
+        if out is not None:
+            stages(f"writing {out}")
+            write_convergence(out, result, seconds=seconds, inputs=files)
+    if json:
+        _print_json(result.to_json())
+        return 0
+    written = [] if out is None else [f"written: {out}"]
+    _show(
+        f"{resolved.name}: mesh band of {result.levels[result.own].name}, {_elements(resolved)}",
+        terminal_table(result),
+        *(f"note: {text}" for text in result.warnings),
+        "Band: extrapolated where the order lies between 0.5 and 3, elsewhere three times the range.",
+        f"{len(result.levels)} meshes; {seconds:.0f} s. {CLAIM}",
         *written,
     )
     return 0
@@ -333,8 +406,16 @@ def _read_from(file: Path | None) -> Iterator[None]:
         raise InputError(error.problem, file=file, field=error.field, value=error.value, mend=error.mend) from error
 
 
-def _own_mesh(case: Case) -> Path | None:
-    return None if case.anatomy.path is None else Path(case.anatomy.path)
+def _hashes(file: Path | None, case: Case) -> dict[str, str]:
+    """Hash of each file that a case is read from, by name."""
+    from sacrofem.report.results import sha256
+
+    own_mesh = None if case.anatomy.path is None else Path(case.anatomy.path)
+    return {path.name: sha256(path) for path in (file, own_mesh) if path is not None and path.is_file()}
+
+
+def _elements(case: Case) -> str:
+    return "P2" if case.mesh.order == 2 else "P1 (a preview, too stiff)"
 
 
 def _placed(content: dict[str, Any]) -> str:
@@ -380,7 +461,11 @@ def run(command: Callable[[], object]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except MemoryError:
-        kind, text, code = "error", "out of memory; use a larger --size or --order 1", EnvironmentFailure.exit_status
+        kind, text, code = (
+            "error",
+            "out of memory; use a larger --size, or --order 1 for a preview",
+            EnvironmentFailure.exit_status,
+        )
     except OSError as error:
         kind, text, code = "error", one_line(error), EnvironmentFailure.exit_status
     except Exception as error:

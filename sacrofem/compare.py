@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -60,6 +60,11 @@ class Comparison:
     records : mapping of str to Solved
         The solves with their checks.
     warnings : list of str
+    mesh_band, input_range : mapping or None
+        By measure, ``before``, ``after`` and ``change`` as ``[low, high]``; None where not computed
+        (see ``sacrofem.study.bands``).
+    bands : mapping
+        Where ``mesh_band`` and ``input_range`` come from.
     """
 
     case: Case
@@ -73,6 +78,9 @@ class Comparison:
     model: Model
     records: Mapping[str, Solved]
     warnings: list[str]
+    mesh_band: Mapping[str, Any] | None = None
+    input_range: Mapping[str, Any] | None = None
+    bands: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def mesh(self) -> TetMesh:
@@ -135,8 +143,9 @@ class Comparison:
             "fractures": {
                 name: {state: dict(values) for state, values in entry.items()} for name, entry in self.fractures.items()
             },
-            "mesh_band": None,
-            "input_range": None,
+            "mesh_band": self.mesh_band,
+            "input_range": self.input_range,
+            "bands": dict(self.bands),
             "cement": dict(self.cement),
             "mesh": dict(self.mesh_info),
             "solver": dict(self.solver),
@@ -179,8 +188,19 @@ def compare(
         return solve_model(prepare(case, progress, mesh=mesh, landmarks=landmarks), intact=intact, progress=progress)
 
 
-def solve_model(model: Model, *, intact: bool = False, progress: Progress | None = None) -> Comparison:
-    """The comparison of a model that is prepared already."""
+def solve_model(
+    model: Model, *, intact: bool = False, progress: Progress | None = None, zones: Zones | None = None
+) -> Comparison:
+    """The comparison of a model that is prepared already.
+
+    Parameters
+    ----------
+    model
+    intact, progress
+        See `compare`.
+    zones
+        Measuring zones of another plan on the same mesh, by default those of its own.
+    """
     say = progress or (lambda stage: None)
     statics = statics_of(model)
     say("kernels (compiled once, 10 s)")
@@ -199,7 +219,7 @@ def solve_model(model: Model, *, intact: bool = False, progress: Progress | None
         "after", treated.youngs, treated.poisson, gap, fraction=model.region.fraction, coverage=model.coverage
     )
     say("measuring")
-    zones = zones_of(model)
+    zones = zones or zones_of(model)
     return comparison_of(model, records, measure_states(model, records, zones), zones)
 
 
@@ -299,8 +319,6 @@ def _accuracy(model: Model, records: Mapping[str, Solved]) -> list[str]:
 def _warnings(model: Model, measured: Mapping[str, Measures]) -> list[str]:
     case = model.case
     notes = []
-    if case.mesh.order == 1:
-        notes.append("P1 is a preview: micromotion comes out far too small; use --order 2")
     closed = {name: values.closed_share for name, values in measured.items() if name != "intact"}
     if any(share is not None for share in closed.values()):
         worst = max(share or 0.0 for share in closed.values())

@@ -209,6 +209,8 @@ def prepare(
     space = Space(mesh, case.mesh.order)
     if case.mesh.order == 2:
         check_unknowns(3 * space.n_nodes, case.solver.memory_gib)
+    if case.mesh.order == 1:
+        notes.append("P1 is a preview: too stiff, and micromotion can come out far too small; use --order 2")
 
     progress("bone")
     density = generic_density(mesh.centroids, landmarks, case.materials.bone) * case.materials.density_factor

@@ -2,7 +2,7 @@ import json
 import subprocess
 import sys
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -24,6 +24,9 @@ class FakeComparison:
     after: dict = field(default_factory=lambda: {"micromotion_mean_um": 60.0, "gap_strain_p95": None})
     change: dict = field(default_factory=lambda: {"micromotion_mean_um": -0.4, "gap_strain_p95": None})
     warnings: list = field(default_factory=lambda: ["read this"])
+    mesh_band: dict | None = None
+    input_range: dict | None = None
+    bands: dict = field(default_factory=dict)
 
     def to_json(self):
         return {
@@ -35,6 +38,9 @@ class FakeComparison:
             "intact": self.intact,
             "cement": {"placed_ml": 4.1, "in_bone_ml": 4.0, "in_gap_ml": 0.1, "in_lesion_ml": 0.0},
             "mesh": {"tets": 7, "dofs": 99},
+            "mesh_band": self.mesh_band,
+            "input_range": self.input_range,
+            "bands": self.bands,
         }
 
 
@@ -88,6 +94,127 @@ def test_compare_prints_intact_when_asked(engine, capsys):
     out = capsys.readouterr().out
     assert "intact" in out
     assert "20.00" in out
+
+
+def test_bands_are_attached_on_request(engine, monkeypatch, capsys):
+    from sacrofem.study import bands
+
+    asked = []
+
+    def with_bands(result, *, mesh, inputs, progress):
+        asked.append((mesh, inputs))
+        about = {"source": "computed", "meshes": [{"name": "tiny", "size_mm": 4.36}]}
+        return replace(
+            result,
+            mesh_band={"micromotion_mean_um": {"before": [95.0, 105.0], "after": None, "change": [-0.444, -0.356]}},
+            input_range={"micromotion_mean_um": {"before": None, "after": None, "change": [-0.8, 0.06]}},
+            bands={"mesh_band": about, "input_range": {"source": "shipped", "mesh": "coarse", "varied": ["floor 5"]}},
+        )
+
+    monkeypatch.setattr(bands, "with_bands", with_bands)
+    assert cli.main(["compare", "--band", "--input-range"]) == 0
+    out = capsys.readouterr().out
+    assert asked == [(True, True)]
+    assert "-40.0 % (±4.4)" in out
+    assert "-80 to +6 %" in out
+    assert "Mesh band (±): from the meshes tiny (4.4 mm), computed in this run." in out
+    assert "Input range: floor 5; one at a time, mesh coarse, shipped with sacrofem." in out
+    assert cli.main(["compare", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["input_range"]["micromotion_mean_um"]["change"] == [-0.8, 0.06]
+
+
+def test_without_bands_the_output_says_so(engine, capsys):
+    assert cli.main(["compare"]) == 0
+    out = capsys.readouterr().out
+    assert "Mesh band: not computed (--band computes it)." in out
+    assert "Input range: not computed (--input-range computes it)." in out
+
+
+def test_an_own_mesh_has_no_mesh_band(engine, tmp_path, capsys):
+    path = tmp_path / "case.toml"
+    path.write_text('[anatomy]\nkind = "mesh"\npath = "bone.vtu"\n')
+    for command in (["compare", str(path), "--band"], ["converge", str(path)]):
+        assert cli.main(command) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err == (
+            f"error: {path}: anatomy.kind = 'mesh': a mesh of one's own cannot be made again at other sizes; "
+            'compare three such meshes, or use kind = "parametric"\n'
+        )
+    assert engine.given == []
+
+
+def test_a_preview_is_called_one_beside_the_table(engine, capsys):
+    assert cli.main(["compare", "--order", "1"]) == 0
+    assert "P1 (a preview, too stiff)" in capsys.readouterr().out
+    assert cli.main(["compare"]) == 0
+    out = capsys.readouterr().out
+    assert "P2" in out
+    assert "preview" not in out
+
+
+@pytest.fixture
+def ladder_of(monkeypatch):
+    """Stand-in for the ladder of `converge`: the shipped numbers, for whatever case."""
+    from sacrofem.study import convergence
+    from sacrofem.study.bands import read_shipped, shipped_convergence
+
+    given = []
+
+    def converge(case, *, progress):
+        given.append(case)
+        if converge.error is not None:
+            raise converge.error
+        return replace(shipped_convergence(read_shipped(), case), warnings=("read this",))
+
+    converge.error, converge.given = None, given
+    monkeypatch.setattr(convergence, "converge", converge)
+    return converge
+
+
+def test_converge_prints_orders_and_bands(ladder_of, capsys):
+    assert cli.main(["converge"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert ladder_of.given == [Case()]
+    assert "mesh band of medium, P2" in out
+    for name in ("tiny", "coarse", "medium", "order", "Micromotion of the gap, mean", "not converged", "read this"):
+        assert name in out, name
+    assert "not a medical device" in out
+    assert cli.main(["converge", "--order", "1"]) == 0
+    assert "mesh band of medium, P1 (a preview, too stiff)" in capsys.readouterr().out
+
+
+def test_converge_json_is_one_object(ladder_of, capsys):
+    assert cli.main(["converge", "--json"]) == 0
+    out, err = capsys.readouterr()
+    content = json.loads(out)
+    assert err == ""
+    assert len(content["levels"]) == 3
+    low, high = content["mesh_band"]["micromotion_mean_um"]["change"]
+    assert low < content["levels"][2]["change"]["micromotion_mean_um"] < high
+
+
+def test_converge_leaves_a_folder_or_nothing(ladder_of, tmp_path, capsys):
+    folder = tmp_path / "out"
+    ladder_of.error = SolverError("stagnated")
+    assert cli.main(["converge", "--out", str(folder)]) == 1
+    assert not folder.exists()
+    ladder_of.error = None
+    assert cli.main(["converge", "--out", str(folder)]) == 0
+    assert {path.name for path in folder.iterdir()} == {
+        "convergence.json", "convergence.png", "convergence.svg", "case.toml", "manifest.json",
+    }  # fmt: skip
+    content = json.loads((folder / "convergence.json").read_text())
+    assert Case.from_dict(content["case"]) == Case.from_toml(folder / "case.toml") == Case()
+    assert (folder / "convergence.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (folder / "convergence.svg").read_text()
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "x").write_text("mine")
+    capsys.readouterr()
+    assert cli.main(["converge", "--out", str(tmp_path / "notes")]) == 2
+    assert "holds files that are not ours" in capsys.readouterr().err
+    assert len(ladder_of.given) == 2
 
 
 def test_compare_json_is_one_object(engine, capsys):

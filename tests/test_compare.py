@@ -16,6 +16,7 @@ from sacrofem.mechanics.catalogue import MEASURES
 from sacrofem.mechanics.interface import Filler
 from sacrofem.mechanics.materials import Elasticity
 from sacrofem.model import prepare
+from sacrofem.report import figures
 
 TINY = {"mesh.reference": "tiny", "mesh.order": 1, "solver.tolerance": 1e-12}
 
@@ -54,7 +55,7 @@ def test_json_has_the_schema_and_no_nan(bilateral):
     content = json.loads(json.dumps(bilateral.to_json(), allow_nan=False))
     assert set(content) >= {
         "schema", "case", "before", "after", "change", "intact", "fractures", "mesh_band", "input_range",
-        "cement", "mesh", "solver", "checks", "safety", "warnings",
+        "bands", "cement", "mesh", "solver", "checks", "safety", "warnings",
     }  # fmt: skip
     assert set(content["fractures"]) == {"zone1_left", "zone1_right"}
     assert set(content["mesh"]) == {"nodes", "tets", "dofs", "volume_ml", "min_quality"}
@@ -217,9 +218,17 @@ def test_an_open_gap_that_frees_a_fragment_is_refused():
         prepare(case)
 
 
-def test_preview_and_assumptions_are_said(bilateral):
+def test_preview_and_assumptions_are_said(bilateral, monkeypatch):
     text = " ".join(bilateral.warnings)
     assert "P1 is a preview" in text
+    # What `sacrofem check` prints.
+    assert any("P1 is a preview" in note for note in bilateral.model.summary()["warnings"].values())
+    titles = []
+    for name in ("anatomy", "section", "micromotion", "changes"):
+        monkeypatch.setattr(figures, f"{name}_figure", lambda *_, title, **__: titles.append(title))
+    figures.comparison_figures(bilateral)
+    assert len(titles) == 4
+    assert all("P1, a preview" in title for title in titles)
     assert "bonded" in text
     assert "on the modulus floor" in text
 

@@ -106,7 +106,7 @@ def case_mesh(case: Case, solid: ParametricSacrum, landmarks: Landmarks) -> tupl
     notes: list[str] = []
     if case.anatomy.kind == "mesh":
         mesh = _own(case, landmarks, notes)
-    elif _has_reference(case):
+    elif uses_reference(case):
         mesh = _reference(case, landmarks)
     else:
         size = case.mesh.size_mm or DEFAULT_SIZE_MM
@@ -132,7 +132,8 @@ def _symmetric(case: Case, landmarks: Landmarks, make: Callable[[Sequence[Fractu
     return make(case_surfaces(case, landmarks))
 
 
-def _has_reference(case: Case) -> bool:
+def uses_reference(case: Case) -> bool:
+    """Whether a case is solved on a shipped mesh, cut where it has a fracture of its own."""
     return case.mesh.size_mm is None and case.anatomy.sex == "female" and not case.anatomy.parameters
 
 

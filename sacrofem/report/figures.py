@@ -20,6 +20,7 @@ from matplotlib.patches import Patch
 
 from sacrofem.mesh.tetmesh import FloatArray, IntArray, TetMesh
 from sacrofem.report import projection as project
+from sacrofem.report.bands import Band, half_width, no_headline
 from sacrofem.report.table import HEADLINES, change_text, label
 
 if TYPE_CHECKING:
@@ -327,29 +328,37 @@ def changes_figure(
     after: Mapping[str, float | None],
     change: Mapping[str, float | None],
     *,
+    mesh_band: Band = None,
     title: str = "Change by cement",
 ) -> Figure:
-    """Bars of the relative change of every headline measure that has one, in per cent."""
+    """Bars of the relative change of every headline measure that has one and converges, in per cent."""
     # Where the load leaves is no effect of treatment that anybody would plan for; the table has it.
-    keys = [key for key in HEADLINES if change.get(key) is not None and not key.startswith("reaction_share")]
+    keys = [
+        key
+        for key in HEADLINES
+        if change.get(key) is not None and not key.startswith("reaction_share") and not no_headline(mesh_band, key)
+    ]
     values = np.array([100 * float(change[key] or 0.0) for key in keys])
+    halves = np.array([100 * (half_width(mesh_band, key, "change") or 0.0) for key in keys])
     figure = Figure(figsize=(8.2, 1.1 + 0.27 * max(len(keys), 1)), layout="constrained")
     ax = figure.subplots()
     place = np.arange(len(keys))
     ax.barh(place, values, color=["#1b7f79" if v < 0 else "#d1782c" for v in values], height=0.7)
-    reach = max(10.0, float(np.abs(values).max()) if len(values) else 0.0)
-    for y, key, value in zip(range(len(keys)), keys, values.tolist(), strict=True):
+    if halves.any():
+        ax.errorbar(values, place, xerr=halves, fmt="none", ecolor="0.15", elinewidth=1.0, capsize=2.0)
+    reach = max(10.0, float((np.abs(values) + halves).max()) if len(values) else 0.0)
+    for y, key, value, half in zip(range(len(keys)), keys, values.tolist(), halves.tolist(), strict=True):
         text = change_text(key, before.get(key), after.get(key), change.get(key))
         ax.text(
-            value + np.copysign(0.012 * reach, value), y, text, va="center", fontsize=8,
+            value + np.copysign(0.012 * reach + half, value), y, text, va="center", fontsize=8,
             ha="left" if value >= 0 else "right",
         )  # fmt: skip
     ax.set_yticks(place, [label(key) for key in keys], fontsize=8)
     ax.set_ylim(len(keys) - 0.4, -0.6)
     ax.axvline(0, color="0.2", lw=0.8)
-    low, high = min(0.0, *values, 0.0), max(0.0, *values, 0.0)
+    low, high = min(0.0, *(values - halves), 0.0), max(0.0, *(values + halves), 0.0)
     ax.set_xlim(low - 0.2 * reach if low < 0 else -0.05 * reach, high + 0.2 * reach if high > 0 else 0.05 * reach)
-    ax.set_xlabel("change from before to after / %", fontsize=9)
+    ax.set_xlabel("change from before to after / %" + (", with mesh band" if halves.any() else ""), fontsize=9)
     ax.tick_params(axis="x", labelsize=8)
     ax.grid(axis="x", color="0.9")
     ax.set_axisbelow(True)
@@ -366,6 +375,8 @@ def comparison_figures(comparison: Comparison) -> dict[str, Figure]:
     from sacrofem.report import fields
 
     mesh, state, name = comparison.mesh, comparison.states["after"], comparison.case.name
+    if comparison.case.mesh.order == 1:
+        name += " (P1, a preview)"
     coverage = state.coverage.mean(axis=1) if state.coverage.size else None
     needles = [
         (placed.injection.needle.entry_mm, placed.injection.needle.target_mm) for placed in comparison.region.injections
@@ -383,6 +394,10 @@ def comparison_figures(comparison: Comparison) -> dict[str, Figure]:
             mesh, motion["before"], motion["after"], coverage=coverage, title=f"Gap micromotion — {name}"
         )
     figures["changes"] = changes_figure(
-        comparison.before, comparison.after, comparison.change, title=f"Change by cement — {name}"
+        comparison.before,
+        comparison.after,
+        comparison.change,
+        mesh_band=comparison.mesh_band,
+        title=f"Change by cement — {name}",
     )
     return figures

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sacrofem.case import Case
-from sacrofem.report.table import number, rows
+from sacrofem.report.bands import sentences
+from sacrofem.report.table import left_out, number, rows
 
 CLAIM = "Research use, not a medical device."
 
@@ -42,8 +44,9 @@ def render(content: Mapping[str, Any], pictures: Mapping[str, Path]) -> str:
     """
     case = Case.from_dict(content["case"])
     states = content["before"], content["after"], content["change"], content["intact"]
+    table = partial(rows, *states, mesh_band=content["mesh_band"], input_range=content["input_range"])
     # A leading change is relative; an absolute one has no meaning without its row.
-    leading = {row.key: row for row in rows(*states) if row.change.endswith("%") and row.key in _LEADING}
+    leading = {row.key: row for row in table() if row.change.endswith("%") and row.key in _LEADING}
     environment = Environment(
         loader=PackageLoader("sacrofem.report"), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
     )
@@ -53,7 +56,10 @@ def render(content: Mapping[str, Any], pictures: Mapping[str, Path]) -> str:
         sentence=sentence(case, content),
         content=content,
         headlines=[leading[key] for key in _LEADING if key in leading][:3],
-        rows=rows(*states, headlines_only=False),
+        rows=table(headlines_only=False),
+        preview=case.mesh.order == 1,
+        ranges=sentences(content.get("bands") or {}),
+        left_out=left_out(content["before"], content["mesh_band"]),
         pictures=[
             {"title": _TITLES.get(name, name), "data": base64.b64encode(path.read_bytes()).decode("ascii")}
             for name, path in pictures.items()

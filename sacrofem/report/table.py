@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sacrofem.mechanics.catalogue import MEASURES
+from sacrofem.report.bands import UNCONVERGED, Band, half_width, no_headline, plus_minus, points, span, unconverged
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -51,7 +52,11 @@ _UNITS: Mapping[str, tuple[str, float]] = {
 
 @dataclass(frozen=True)
 class Row:
-    """One measure in the units of the page; ``change`` is text, a percentage or an absolute difference."""
+    """One measure in the units of the page; ``change`` is text, a percentage or an absolute difference.
+
+    ``before_band``, ``after_band`` and ``change_band`` are half widths of the mesh band or say that the
+    number does not converge; ``inputs`` is the input range of the change.
+    """
 
     key: str
     label: str
@@ -60,6 +65,15 @@ class Row:
     before: str
     after: str
     change: str
+    before_band: str = ""
+    after_band: str = ""
+    change_band: str = ""
+    inputs: str = ""
+
+    @property
+    def banded_change(self) -> str:
+        """The change with its mesh band."""
+        return f"{self.change} ({self.change_band})" if self.change_band else self.change
 
 
 def label(key: str) -> str:
@@ -113,6 +127,8 @@ def rows(
     intact: Mapping[str, float | None] | None = None,
     *,
     headlines_only: bool = True,
+    mesh_band: Band = None,
+    input_range: Band = None,
 ) -> list[Row]:
     """The measures that exist in either state, as text.
 
@@ -121,7 +137,10 @@ def rows(
     before, after, change, intact
         Measures by key; ``change`` is (after - before) / before or None.
     headlines_only
-        Those of `HEADLINES`, in their order; else all, headlines first.
+        Those of `HEADLINES`, in their order; else all, headlines first. A headline whose change does not
+        converge is left out, and a value that does not is not printed.
+    mesh_band, input_range
+        As in ``comparison.json``.
     """
     keys = [key for key in HEADLINES if key in before or key in after]
     if not headlines_only:
@@ -129,25 +148,43 @@ def rows(
     result = []
     for key in keys:
         old, new = before.get(key), after.get(key)
-        if old is None and new is None:
+        if (old is None and new is None) or (headlines_only and no_headline(mesh_band, key)):
             continue
         name, factor = unit(key)
+        bands = {part: _band_text(mesh_band, key, part, factor) for part in ("before", "after", "change")}
+        hidden = {part for part, text in bands.items() if text == UNCONVERGED and headlines_only}
         result.append(
             Row(
                 key,
                 label(key),
                 name,
                 number((intact or {}).get(key), factor),
-                number(old, factor),
-                number(new, factor),
+                UNCONVERGED if "before" in hidden else number(old, factor),
+                UNCONVERGED if "after" in hidden else number(new, factor),
                 change_text(key, old, new, change.get(key)),
+                bands["before"],
+                bands["after"],
+                bands["change"],
+                span(((input_range or {}).get(key) or {}).get("change")),
             )
         )
     return result
 
 
+def _band_text(mesh_band: Band, key: str, part: str, factor: float) -> str:
+    if unconverged(mesh_band, key, part):
+        return UNCONVERGED
+    half = half_width(mesh_band, key, part)
+    return points(half) if part == "change" else plus_minus(half, factor)
+
+
+def left_out(before: Mapping[str, float | None], mesh_band: Band) -> list[str]:
+    """Labels of the headlines that `rows` leaves out because their change does not converge."""
+    return [label(key) for key in HEADLINES if key in before and no_headline(mesh_band, key)]
+
+
 def terminal_table(content: list[Row], *, intact: bool) -> Table:
-    """A rich table: measure, unit, (intact,) before, after, change."""
+    """A rich table: measure, unit, (intact,) before, after, change with its mesh band (and input range)."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -155,9 +192,11 @@ def terminal_table(content: list[Row], *, intact: bool) -> Table:
     # The only column that may give way on a narrow terminal: a cut number would be a wrong number.
     table.add_column("measure")
     table.add_column("unit", no_wrap=True)
-    for name in (*(("intact",) if intact else ()), "before", "after", "change"):
+    ranged = any(row.inputs for row in content)
+    change = "change (mesh band)" if any(row.change_band for row in content) else "change"
+    for name in (*(("intact",) if intact else ()), "before", "after", change, *(("input range",) if ranged else ())):
         table.add_column(name, justify="right", no_wrap=True)
     for row in content:
-        values = (*((row.intact,) if intact else ()), row.before, row.after, row.change)
-        table.add_row(row.label, row.unit, *values)
+        values = (*((row.intact,) if intact else ()), row.before, row.after, row.banded_change)
+        table.add_row(row.label, row.unit, *values, *((row.inputs,) if ranged else ()))
     return table

@@ -115,5 +115,19 @@ def test_changes_shows_every_headline_that_has_one():
     pixels(figure)
 
 
+def test_changes_carry_their_mesh_band_and_leave_out_what_does_not_converge():
+    keys = ("slip_mean_um", "stiffness_n_per_mm")
+    before, after, change = dict.fromkeys(keys, 2.0), dict.fromkeys(keys, 1.0), dict.fromkeys(keys, -0.5)
+    band = {
+        "slip_mean_um": {"change": [-0.6, -0.4], "unconverged": []},
+        "stiffness_n_per_mm": {"change": [-0.9, -0.1], "unconverged": ["change"]},
+    }
+    ax = figures.changes_figure(before, after, change, mesh_band=band).axes[0]
+    assert [label.get_text() for label in ax.get_yticklabels()] == [HEADLINES["slip_mean_um"]]
+    (bar,) = [c for c in ax.collections if isinstance(c, LineCollection)]
+    assert bar.get_segments()[0][:, 0] == pytest.approx([-60.0, -40.0])
+    assert "mesh band" in ax.get_xlabel()
+
+
 def test_changes_without_any_is_an_empty_page():
     assert pixels(figures.changes_figure({}, {}, {})).shape[2] == 3

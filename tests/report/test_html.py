@@ -49,6 +49,32 @@ def test_page_is_self_contained_and_says_the_main_things(tmp_path):
     assert "b" not in page.tags
 
 
+def test_bands_stand_beside_the_numbers_and_what_does_not_converge_leads_nothing():
+    data = content(Case())
+    data["mesh_band"] = {
+        "micromotion_mean_um": {"before": [90, 110], "after": [55, 65], "change": [-0.44, -0.36], "unconverged": []},
+        "stiffness_n_per_mm": {"before": [1, 399], "after": [1, 419], "change": [-1, 1.1], "unconverged": ["change"]},
+    }
+    data["input_range"] = {"micromotion_mean_um": {"before": None, "after": None, "change": [-0.8, 0.01]}}
+    data["bands"] = {"mesh_band": {"source": "computed", "meshes": [{"name": "tiny", "size_mm": 4.36}]}}
+    page = render(data, {})
+    leading = page[page.index('class="headlines"') : page.index("</ul>")]
+    assert "-40.0 % (±4.0)" in leading
+    assert "-80 to +1 %" in leading
+    assert "Stiffness" not in leading
+    text = Page()
+    text.feed(page)
+    assert "Mesh band (±): from the meshes tiny (4.4 mm), computed in this run. Input range: not computed." in text.text
+    assert "not among the headlines: Stiffness." in text.text
+    assert "+5.0 % not converged" in text.text
+    assert "100.0 ±10" in text.text
+
+
+def test_a_preview_is_called_one():
+    assert "A preview" in render(content(Case().with_(mesh__order=1)), {})
+    assert "preview" not in render(content(Case()), {}).split("<h2>Case</h2>")[0]
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_sentence_of_every_preset(name):
     case = Case.preset(name)

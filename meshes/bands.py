@@ -1,0 +1,33 @@
+"""Compute the mesh band and the input range of the default case that ship with the package (some minutes).
+
+Draws docs/images/converge.png from them.
+
+python meshes/bands.py
+
+To be run again whenever the numbers of the default case change: bands are attached to a result only where
+the case and its numbers are those that they were computed for.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from sacrofem import Case
+from sacrofem.report.convergence import convergence_figure
+from sacrofem.study.bands import SHIPPED, read_shipped, ship, shipped_convergence
+
+
+def main() -> int:
+    path = Path(__file__).resolve().parent / SHIPPED
+    ship(Case.preset(), path, progress=lambda stage: print(stage, flush=True))
+    content = read_shipped()
+    assert content is not None
+    picture = path.parents[1] / "docs" / "images" / "converge.png"
+    convergence_figure(shipped_convergence(content, Case.preset())).savefig(picture, dpi=130)
+    print(f"written: {path.name}, {picture.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""Mesh band and input range beside a comparison: shipped where they belong to it, else computed on request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import sacrofem
+from sacrofem.case import Case
+from sacrofem.compare import Comparison
+from sacrofem.errors import SacrofemError
+from sacrofem.mechanics.catalogue import MEASURES, SMALLEST_SHARE_OF_SCALE
+from sacrofem.mesh.files import reference_folder, replace_file
+from sacrofem.model import Progress
+from sacrofem.study.convergence import Convergence, Level, Values, converge
+from sacrofem.study.inputs import InputRange, input_range
+from sacrofem.study.ladder import REFERENCES
+
+SHIPPED = "bands.json"
+SAME_NUMBERS = 1e-5
+"""Relative difference below which a run reproduces a shipped level (that of baselines with contact, DESIGN 5)."""
+
+
+def with_bands(
+    comparison: Comparison, *, mesh: bool = False, inputs: bool = False, progress: Progress | None = None
+) -> Comparison:
+    """A comparison with the shipped bands where they belong to it, and with those that are asked for.
+
+    Parameters
+    ----------
+    comparison
+    mesh, inputs
+        Compute the mesh band (two further meshes) or the input range (up to eight runs on a coarser
+        mesh) where none is shipped.
+    progress
+        Called with the name of each stage as it begins.
+
+    Raises
+    ------
+    InputError
+        A mesh band of a mesh that cannot be made at other sizes.
+    SolverError
+        A solve failed or did not balance.
+    """
+    before, after, change = comparison.before, comparison.after, comparison.change
+    stored, stored_range = shipped_for(comparison.case, before, after)
+    convergence = stored or (converge(comparison.case, progress=progress, own=comparison) if mesh else None)
+    inputs_range = stored_range or (input_range(comparison.case, progress=progress) if inputs else None)
+    bands = {}
+    if convergence is not None:
+        bands["mesh_band"] = {"source": "shipped" if stored else "computed", **convergence.about()}
+    if inputs_range is not None:
+        bands["input_range"] = {"source": "shipped" if stored_range else "computed", **inputs_range.about()}
+    return replace(
+        comparison,
+        mesh_band=None if convergence is None else convergence.mesh_band(),
+        input_range=None if inputs_range is None else inputs_range.ranges(before, after, change),
+        bands=bands,
+    )
+
+
+# ---------------------------------------------------------------------- shipped
+def shipped_for(case: Case, before: Values, after: Values) -> tuple[Convergence | None, InputRange | None]:
+    """The shipped bands, if this is the case that they were computed for, and if it gave their numbers.
+
+    Parameters
+    ----------
+    case
+        On any of the shipped meshes.
+    before, after
+        What it gave. Numbers that differ from those of the band mean that the package has changed since: then
+        the band says nothing of them.
+    """
+    data = read_shipped()
+    if data is None or not is_shipped_case(data, case):
+        return None, None
+    convergence = shipped_convergence(data, case)
+    level = convergence.levels[convergence.own]
+    if not (same_values(level.before, before, level.before) and same_values(level.after, after, level.before)):
+        return None, None
+    # It was computed on the mesh below the medium one and holds for any that is as fine.
+    inputs = InputRange.from_json(data["input_range"]) if case.mesh.reference != REFERENCES[0] else None
+    return convergence, inputs
+
+
+def read_shipped() -> Mapping[str, Any] | None:
+    """The shipped file, or None where there is none."""
+    path = reference_folder() / SHIPPED
+    if not path.is_file():
+        return None
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def is_shipped_case(data: Mapping[str, Any], case: Case) -> bool:
+    """Whether a case is, but for its name, its solver and which shipped mesh it takes, the one of the file."""
+    try:
+        stored = Case.from_dict(data["case"])
+    except SacrofemError:
+        return False  # of a version with other names
+    return _physics(stored) == _physics(case)
+
+
+def _physics(case: Case) -> dict[str, Any]:
+    content = case.to_dict()
+    content.pop("name")
+    content.pop("solver", None)
+    content["mesh"] = {key: value for key, value in content["mesh"].items() if key != "reference"}
+    return content
+
+
+def shipped_convergence(data: Mapping[str, Any], case: Case) -> Convergence:
+    """The shipped ladder with the band for the mesh of a case."""
+    levels = tuple(Level.from_json(level) for level in data["levels"])
+    return Convergence(case, levels, [level.name for level in levels].index(case.mesh.reference))
+
+
+def same_values(stored: Values, found: Values, scales: Values) -> bool:
+    """Whether two sets of measures agree to `SAME_NUMBERS`; what only one of them has is a difference.
+
+    Parameters
+    ----------
+    stored, found
+    scales
+        The values before of the stored set, for the measures that others are small against.
+    """
+    if set(stored) != set(found):
+        return False
+    for key, old in stored.items():
+        new = found[key]
+        if old is None or new is None:
+            if old is not new:
+                return False
+            continue
+        kind = MEASURES[key].scale if key in MEASURES else 0.0
+        of = scales.get(kind) if isinstance(kind, str) else kind
+        if abs(new - old) > SAME_NUMBERS * max(abs(old), SMALLEST_SHARE_OF_SCALE * abs(of or 0.0)):
+            return False
+    return True
+
+
+def ship(case: Case, path: Path, *, progress: Progress | None = None) -> None:
+    """Compute both bands of a case on the shipped meshes, and store them in the file that ships.
+
+    Parameters
+    ----------
+    case
+        On the finest shipped mesh.
+    path
+        ``bands.json`` of a checkout; replaced by a rename.
+    progress
+        Called with the name of each stage as it begins.
+    """
+    convergence = converge(case, progress=progress)
+    content = {
+        "schema": 1,
+        "version": sacrofem.__version__,
+        "case": case.to_dict(),
+        "levels": [level.to_json() for level in convergence.levels],
+        "input_range": input_range(case, progress=progress).to_json(),
+    }
+    replace_file(path, partial(_write, content=content))
+
+
+def _write(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
