@@ -300,7 +300,12 @@ def _auxiliary(
         ]
         out.write(f"{len(terms)}\n")
         out.writelines(_wrapped(terms, _TERMS))
+    used = {auxiliary for springs in held for _, auxiliary in springs}
     for axis, springs in enumerate(held, 1):
+        idle = sorted(used - {auxiliary for _, auxiliary in springs})
+        if idle:
+            out.write("*BOUNDARY\n")
+            out.writelines(f"{auxiliary},{axis},{axis}\n" for auxiliary in idle)
         if springs:
             out.write(f"*ELEMENT, TYPE=SPRING1, ELSET=SPRING{axis}\n")
             out.writelines(f"{element},{auxiliary}\n" for element, auxiliary in springs)
