@@ -6,6 +6,9 @@ directions, with b·u the jump, the displacement of the layer, a strain of the m
 ligament. CalculiX takes exactly that: the degrees of freedom of one auxiliary node per integration point are
 tied by ``*EQUATION`` to √k b·u, and a ``SPRING1`` of stiffness 1 holds each. (The root stands in the equation,
 as thousands of different spring constants would be thousands of materials.)
+
+Two things about CalculiX 2.20: displacements that are prescribed and not zero are lost in the equations of their
+nodes, so there are none here; and RF of a fixed node lacks the forces that equations put on it.
 """
 
 from __future__ import annotations
@@ -76,7 +79,7 @@ def gap_springs(space: Space, k_n: FloatArray, k_t: FloatArray) -> Springs:
     plus, minus = mesh.paired
     shape = space.face_shape(gap.barycentric)
     nodes = np.concatenate([space.face_nodes[plus], space.face_nodes[minus]], axis=1)
-    rows = _interpolation(space, nodes, np.concatenate([shape, -shape], axis=1), _triad(gap.normals))
+    rows = _interpolation(space, nodes, np.concatenate([shape, -shape], axis=1), triad(gap.normals))
     stiffness = gap.areas[..., None] * np.stack([k_n, k_t, k_t], axis=-1)
     return Springs(rows, stiffness.reshape(-1, 3), gap.points.reshape(-1, 3))
 
@@ -85,9 +88,13 @@ def layer_springs(space: Space, supports: Supports) -> Springs:
     """Displacement of the faces on an elastic layer along the normal and two tangents."""
     mesh, faces = space.mesh, supports.foundation_faces
     barycentric, weights = triangle_rule()
-    rows = _interpolation(space, space.face_nodes[faces], space.face_shape(barycentric), _triad(mesh.face_normals[faces]))
+    rows = _interpolation(
+        space, space.face_nodes[faces], space.face_shape(barycentric), triad(mesh.face_normals[faces])
+    )
     k_t = supports.foundation_tangent
-    stiffness = np.stack([supports.foundation_normal, k_t, k_t], axis=1)[:, None] * mesh.face_areas[faces][:, None, None]
+    stiffness = (
+        np.stack([supports.foundation_normal, k_t, k_t], axis=1)[:, None] * mesh.face_areas[faces][:, None, None]
+    )
     points = np.einsum("qc,fcx->fqx", barycentric, mesh.points[mesh.faces[faces]])
     return Springs(rows, (stiffness * weights[:, None]).reshape(-1, 3), points.reshape(-1, 3))
 
@@ -108,9 +115,7 @@ def membrane_springs(space: Space, membrane: Membrane) -> Springs:
     # The place of an auxiliary node has no meaning to the solver; the middle of its face shows where it belongs.
     points = np.repeat(space.mesh.points[space.mesh.faces[faces]].mean(axis=1), areas.shape[1], axis=0)
     q, modes = areas.size, modes.reshape(areas.size, 3, -1, 3)
-    return Springs(
-        _sparse(space, nodes.reshape(q, 1, -1, 1), modes), (weight[..., None] * law).reshape(-1, 3), points
-    )
+    return Springs(_sparse(space, nodes.reshape(q, 1, -1, 1), modes), (weight[..., None] * law).reshape(-1, 3), points)
 
 
 def ligament_springs(space: Space, supports: Supports) -> Springs:
@@ -120,17 +125,17 @@ def ligament_springs(space: Space, supports: Supports) -> Springs:
     return Springs(rows, supports.spring_stiffness[:, None], space.nodes[nodes])
 
 
-def _triad(normals: FloatArray) -> FloatArray:
-    """(f, 3, 3) rows: normal and two tangents."""
+def triad(normals: FloatArray) -> FloatArray:
+    """(f, 3, 3) of unit normals (f, 3): the normal and two tangents, row by row."""
     smallest = np.eye(3)[np.abs(normals).argmin(axis=1)]
     first = np.cross(normals, smallest)
     first /= np.linalg.norm(first, axis=1, keepdims=True)
     return np.stack([normals, first, np.cross(normals, first)], axis=1)
 
 
-def _interpolation(space: Space, nodes: IntArray, shape: FloatArray, triad: FloatArray) -> csr_array:
-    """Value along each axis of the triad of each face at each point of the rule."""
-    values = np.einsum("qa,fdx->fqdax", shape, triad)
+def _interpolation(space: Space, nodes: IntArray, shape: FloatArray, axes: FloatArray) -> csr_array:
+    """Value along each of the axes (f, d, 3) of each face, at each point of the rule."""
+    values = np.einsum("qa,fdx->fqdax", shape, axes)
     return _sparse(space, nodes[:, None, None, :, None], values)
 
 
@@ -157,7 +162,6 @@ def write_calculix(
     membrane: Membrane | None = None,
     gap: tuple[FloatArray, FloatArray] | None = None,
     tie: bool = False,
-    prescribed: FloatArray | None = None,
     printed: bool = False,
 ) -> Deck:
     """Write one linear static state.
@@ -179,8 +183,6 @@ def write_calculix(
         k_n, k_t (p, q) of the gap at the gap points, N/mm³.
     tie
         Twin faces are one, as in the intact state.
-    prescribed : (N, 3), optional
-        Values in mm where ``supports.fixed``; 0 otherwise.
     printed
         Ask for displacements, reactions, stress and energy in the ``.dat`` file too, which has more digits than
         the ``.frd`` file.
@@ -217,7 +219,7 @@ def write_calculix(
             out.write("*NSET, NSET=FIXED\n")
             out.writelines(_wrapped(map(str, held.tolist()), _ENTRIES))
         out.write("*STEP\n*STATIC\n")
-        _held(out, node, supports, prescribed)
+        _held(out, node, supports)
         _loads(out, node, force)
         _requests(out, list(springs), fixed=fixed, printed=printed)
     return Deck(node, MappingProxyType(auxiliary), MappingProxyType(springs))
@@ -271,9 +273,7 @@ def _bone(out: TextIO, space: Space, node: IntArray, youngs: FloatArray, poisson
         out.write(f"*SOLID SECTION, ELSET=M{number}, MATERIAL=M{number}\n")
 
 
-def _auxiliary(
-    out: TextIO, name: str, part: Springs, numbers: IntArray, node: IntArray, next_element: int
-) -> int:
+def _auxiliary(out: TextIO, name: str, part: Springs, numbers: IntArray, node: IntArray, next_element: int) -> int:
     """Auxiliary nodes, their equations and springs; the number of the next element."""
     _nodes(out, name, numbers, part.points)
     rows = part.rows.multiply(np.sqrt(part.stiffness).reshape(-1, 1)).tocoo()
@@ -312,14 +312,13 @@ def _auxiliary(
     return next_element
 
 
-def _held(out: TextIO, node: IntArray, supports: Supports, prescribed: FloatArray | None) -> None:
+def _held(out: TextIO, node: IntArray, supports: Supports) -> None:
     where, axis = np.nonzero(supports.fixed)
-    values = np.zeros(len(where)) if prescribed is None else prescribed[where, axis]
-    # Tied twins would be listed twice.
-    lines = {(n, i): v for n, i, v in zip(node[where].tolist(), (axis + 1).tolist(), values.tolist(), strict=True)}
-    if lines:
+    # Tied twins are listed once.
+    held = np.unique(np.column_stack([node[where], axis + 1]), axis=0)
+    if len(held):
         out.write("*BOUNDARY\n")
-        out.writelines(f"{n},{i},{i},{_NUMBER.format(v)}\n" for (n, i), v in lines.items())
+        out.writelines(f"{n},{i},{i}\n" for n, i in held.tolist())
 
 
 def _loads(out: TextIO, node: IntArray, force: FloatArray) -> None:

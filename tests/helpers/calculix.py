@@ -10,7 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sacrofem.mechanics.decks import write_calculix
+from sacrofem.mechanics.decks import triad, write_calculix
+from sacrofem.mechanics.measures import measure
+from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.state import State
+from sacrofem.mechanics.supports import reactions
 
 # xx yy zz xy xz yz as CalculiX prints them, to xx yy zz yz xz xy.
 _VOIGT = [0, 1, 2, 5, 4, 3]
@@ -53,9 +57,7 @@ class Answer:
 def solve(folder: Path, space, youngs, poisson, force, supports, **options) -> Answer:
     """Write the deck into a folder, run it, read everything."""
     program = ccx()
-    deck = write_calculix(
-        folder / "job.inp", space, youngs, poisson, force, supports, printed=True, **options
-    )
+    deck = write_calculix(folder / "job.inp", space, youngs, poisson, force, supports, printed=True, **options)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CCX_NPROC_EQUATION_SOLVER": "1"}
     run = subprocess.run(
         [program, "-i", "job"], cwd=folder, env=environment, capture_output=True, text=True, check=False
@@ -86,6 +88,69 @@ def solve(folder: Path, space, youngs, poisson, force, supports, **options) -> A
     )
 
 
+# ------------------------------------------------------------------ models
+def solve_state(folder: Path, model, name) -> Answer:
+    """The state "intact", "before" or "after" of a prepared model."""
+    bone = model.treated if name == "after" else model.bone
+    gap = model.gap(model.coverage if name == "after" else np.zeros_like(model.coverage), bone)
+    return solve(
+        folder,
+        model.space,
+        bone.youngs,
+        bone.poisson,
+        model.force,
+        model.supports,
+        membrane=model.membrane,
+        gap=None if name == "intact" else gap,
+        tie=name == "intact" and gap is not None,
+    )
+
+
+def measured(model, name, answer: Answer, zones):
+    """Our measures of the displacement, jump, stress and energy that CalculiX printed."""
+    bone = model.treated if name == "after" else model.bone
+    nothing = np.zeros(len(bone.youngs))
+    state = State(
+        name, answer.displacement, bone.youngs, bone.poisson,
+        model.region.fraction if name == "after" else nothing,
+        model.coverage if name == "after" else np.zeros_like(model.coverage),
+        model.membrane.youngs, model.membrane.thickness, model.force,
+    )  # fmt: skip
+    values = measure(
+        _Printed(model.space, answer, bone),
+        state,
+        zones,
+        resultant=model.resultant,
+        reactions=reactions(model.space, model.supports, answer.displacement, answer.reaction),
+        aperture_mm=model.case.fracture.aperture_mm,
+        membrane_poisson=model.membrane.poisson,
+    ).values
+    return {**values, "strain_energy_nmm": answer.energy}
+
+
+class _Printed(Space):
+    """Strain and jump as CalculiX printed them: differences of its 7-digit displacements would have fewer digits."""
+
+    def __init__(self, space, answer, bone):
+        self.__dict__.update(vars(space))
+        self._answer, self._bone = answer, bone
+
+    def strains(self, displacement):
+        stress = self._answer.stress
+        youngs, poisson = self._bone.youngs[:, None, None], self._bone.poisson[:, None, None]
+        strain = (1 + poisson) / youngs * stress
+        strain[..., :3] -= poisson / youngs * stress[..., :3].sum(axis=2, keepdims=True)
+        strain[..., 3:] *= 2.0
+        return strain
+
+    def jump(self, displacement):
+        if "gap" not in self._answer.springs:
+            return super().jump(displacement)
+        along = self._answer.springs["gap"].reshape(*self.gap.areas.shape, 3)
+        return np.einsum("pqd,pdx->pqx", along, triad(self.gap.normals))
+
+
+# ------------------------------------------------------------------ reading
 def _spring_forces(part, auxiliary):
     """(N, 3) nodal forces of the springs of one part on the bone."""
     root = np.sqrt(part.stiffness)
