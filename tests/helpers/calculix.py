@@ -5,7 +5,9 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from sacrofem.mechanics.decks import triad, write_calculix
 from sacrofem.mechanics.measures import measure
 from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.state import State
+from sacrofem.mechanics.stiffness import membrane_strains
 from sacrofem.mechanics.supports import reactions
 
 # xx yy zz xy xz yz as CalculiX prints them, to xx yy zz yz xz xy.
@@ -107,7 +110,7 @@ def solve_state(folder: Path, model, name) -> Answer:
 
 
 def measured(model, name, answer: Answer, zones):
-    """Our measures of the displacement, jump, stress and energy that CalculiX printed."""
+    """Our measures of the displacement, jump, stress, strain of the cortex and energy that CalculiX printed."""
     bone = model.treated if name == "after" else model.bone
     nothing = np.zeros(len(bone.youngs))
     state = State(
@@ -116,16 +119,27 @@ def measured(model, name, answer: Answer, zones):
         model.coverage if name == "after" else np.zeros_like(model.coverage),
         model.membrane.youngs, model.membrane.thickness, model.force,
     )  # fmt: skip
-    values = measure(
-        _Printed(model.space, answer, bone),
-        state,
-        zones,
-        resultant=model.resultant,
-        reactions=reactions(model.space, model.supports, answer.displacement, answer.reaction),
-        aperture_mm=model.case.fracture.aperture_mm,
-        membrane_poisson=model.membrane.poisson,
-    ).values
+    with patch("sacrofem.mechanics.measures.membrane_stresses", partial(_cortex_stresses, model.membrane, answer)):
+        values = measure(
+            _Printed(model.space, answer, bone),
+            state,
+            zones,
+            resultant=model.resultant,
+            reactions=reactions(model.space, model.supports, answer.displacement, answer.reaction),
+            aperture_mm=model.case.fracture.aperture_mm,
+            membrane_poisson=model.membrane.poisson,
+        ).values
     return {**values, "strain_energy_nmm": answer.energy}
+
+
+def _cortex_stresses(membrane, answer, space, faces, displacement, youngs, poisson):
+    """As `membrane_stresses`, of the strains (ε₁₁ ± ε₂₂)/√2 and γ₁₂ at the auxiliary nodes of the cortex."""
+    _, areas = membrane_strains(space, faces)
+    number = np.full(len(space.mesh.faces), -1)
+    number[membrane.faces] = np.arange(len(membrane.faces))
+    mean, difference, shear = np.moveaxis(answer.springs["cortex"].reshape(-1, areas.shape[1], 3)[number[faces]], 2, 0)
+    s11, s22 = ((mean / (1 - poisson) + sign * difference / (1 + poisson)) / np.sqrt(2) for sign in (1, -1))
+    return youngs[:, None, None] * np.stack([s11, s22, shear / (2 * (1 + poisson))], axis=2), areas
 
 
 class _Printed(Space):
