@@ -92,11 +92,10 @@ def layer_springs(space: Space, supports: Supports) -> Springs:
         space, space.face_nodes[faces], space.face_shape(barycentric), triad(mesh.face_normals[faces])
     )
     k_t = supports.foundation_tangent
-    stiffness = (
-        np.stack([supports.foundation_normal, k_t, k_t], axis=1)[:, None] * mesh.face_areas[faces][:, None, None]
-    )
+    areas = mesh.face_areas[faces][:, None] * weights
+    stiffness = areas[..., None] * np.stack([supports.foundation_normal, k_t, k_t], axis=1)[:, None]
     points = np.einsum("qc,fcx->fqx", barycentric, mesh.points[mesh.faces[faces]])
-    return Springs(rows, (stiffness * weights[:, None]).reshape(-1, 3), points.reshape(-1, 3))
+    return Springs(rows, stiffness.reshape(-1, 3), points.reshape(-1, 3))
 
 
 def membrane_springs(space: Space, membrane: Membrane) -> Springs:
