@@ -55,5 +55,5 @@ def pytest_terminal_summary(terminalreporter, config):
     for row in rows:
         terminalreporter.line(
             f"{row.case:34} {row.quantity:40} {row.ours:14.7g} {row.other:14.7g} {row.difference:10.1e} "
-            f"{row.tolerance:7.0e}"
+            f"{row.tolerance:7.2g}"
         )

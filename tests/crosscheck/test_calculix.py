@@ -4,6 +4,7 @@ Seven digits are printed to the .dat file and six to the .frd file, so 1e-6 and 
 as good as equal. Stress is compared at integration points, where nothing has been averaged or extrapolated.
 """
 
+import json
 from dataclasses import replace
 
 import calculix
@@ -20,7 +21,7 @@ from sacrofem.mechanics.stiffness import Membrane
 from sacrofem.mechanics.supports import Supports, reactions
 from sacrofem.mesh.files import reference_mesh
 from sacrofem.model import prepare
-from sacrofem.regression import CASES
+from sacrofem.regression import CASES, baselines_folder
 
 DAT, FRD = 1e-6, 1e-5
 
@@ -136,7 +137,7 @@ def test_a_softer_gap_is_not_taken_for_the_right_one(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["tiny-bilateral", "tiny-unilateral-right"])
 def test_sacrum(agree, tmp_path_factory, name):
-    """Intact, fractured and cemented on the tiny mesh, and what cement changed."""
+    """Intact, fractured and cemented on the tiny mesh, what cement changed, and the values stored with the baseline."""
     (reference,) = (case for case in CASES if case.name == name)
     model = prepare(reference.case)
     comparison = solve_model(model, intact=True)
@@ -158,6 +159,10 @@ def test_sacrum(agree, tmp_path_factory, name):
             opening = space.gap.normal_part(space.jump(u)).ravel()
             agree(case, "opening, mm", opening, answer.springs["gap"][:, 0], DAT)
         found[state] = calculix.measured(model, state, answer, zones)
+    stored = json.loads((baselines_folder() / f"{name}.json").read_text(encoding="utf-8"))["calculix"]["values"]
+    for key, value in stored.items():
+        state, measure = key.split(".", 1)
+        assert found[state][measure] == pytest.approx(value, rel=FRD, abs=1e-9), key
     change = changes(found["before"], found["after"]).relative
     for key, value in comparison.change.items():
         assert (value is None) == (change[key] is None), key
