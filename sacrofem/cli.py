@@ -112,10 +112,10 @@ def compare(
     from sacrofem.report.results import check_folder, write_comparison
 
     resolved = (options or CaseOptions()).case(case)
-    read = [path for path in (case, _own_mesh(resolved)) if path is not None and path.is_file()]
+    read = _files_of(case, resolved)
     if out is not None:
         check_folder(out, overwrite=overwrite, inputs=read)
-    files = _hashes(case, resolved)
+    files = _hashes(read)
     with _read_from(case), Stages() as stages:
         stages("loading the solver")
         from sacrofem.compare import compare as solve
@@ -184,9 +184,10 @@ def converge(
     from sacrofem.report.results import check_folder
 
     resolved = (options or CaseOptions()).case(case)
+    read = _files_of(case, resolved)
     if out is not None:
-        check_folder(out, overwrite=overwrite)
-    files = _hashes(case, resolved)
+        check_folder(out, overwrite=overwrite, inputs=read)
+    files = _hashes(read)
     with _read_from(case), Stages() as stages:
         stages("loading the solver")
         from sacrofem.report.convergence import terminal_table, write_convergence
@@ -406,12 +407,17 @@ def _read_from(file: Path | None) -> Iterator[None]:
         raise InputError(error.problem, file=file, field=error.field, value=error.value, mend=error.mend) from error
 
 
-def _hashes(file: Path | None, case: Case) -> dict[str, str]:
-    """Hash of each file that a case is read from, by name."""
+def _files_of(file: Path | None, case: Case) -> list[Path]:
+    """What a run reads: the case file and a mesh of one's own."""
+    mesh = None if case.anatomy.path is None else Path(case.anatomy.path)
+    return [path for path in (file, mesh) if path is not None and path.is_file()]
+
+
+def _hashes(files: list[Path]) -> dict[str, str]:
+    """Hash of each file by name."""
     from sacrofem.report.results import sha256
 
-    own_mesh = None if case.anatomy.path is None else Path(case.anatomy.path)
-    return {path.name: sha256(path) for path in (file, own_mesh) if path is not None and path.is_file()}
+    return {path.name: sha256(path) for path in files}
 
 
 def _elements(case: Case) -> str:

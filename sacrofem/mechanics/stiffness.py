@@ -128,7 +128,7 @@ class Assembler:
         return BlockMatrix(indptr, indices, data)
 
 
-def _membrane_strain_operator(space: Space, faces: IntArray) -> tuple[FloatArray, FloatArray]:
+def membrane_strains(space: Space, faces: IntArray) -> tuple[FloatArray, FloatArray]:
     """(f, q, 3, 3a) strains 11, 22, 12 in the face from nodal displacements, and areas (f, q)."""
     X, W = get_quadrature(RefTri, 2 * (space.order - 1) if space.order == 2 else 1)
     barycentric = np.column_stack([1 - X.sum(axis=0), X.T])
@@ -156,7 +156,7 @@ def _plane_stress(poisson: float) -> FloatArray:
 def membrane_matrices(space: Space, membrane: Membrane) -> FloatArray:
     """(f, 3a, 3a) stiffness of the membrane on its faces."""
     faces = membrane.faces
-    operator, areas = _membrane_strain_operator(space, faces)
+    operator, areas = membrane_strains(space, faces)
     weight = areas * (membrane.youngs[faces] * membrane.thickness[faces])[:, None]
     law = _plane_stress(membrane.poisson)
     return np.asarray(np.einsum("fqid,fq,ij,fqje->fde", operator, weight, law, operator, optimize=True))
@@ -169,7 +169,7 @@ def membrane_stresses(
 
     The axes lie in the face, the first along its edge 01.
     """
-    operator, areas = _membrane_strain_operator(space, faces)
+    operator, areas = membrane_strains(space, faces)
     nodal = displacement[space.face_nodes[faces]].reshape(len(faces), -1)
     strain = np.einsum("fqid,fd->fqi", operator, nodal)
     return youngs[:, None, None] * strain @ _plane_stress(poisson), areas

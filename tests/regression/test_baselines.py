@@ -30,6 +30,21 @@ def test_slow_baselines(reference):
     assert _differences(reference) == []
 
 
+@pytest.mark.parametrize("reference", QUICK, ids=lambda r: r.name)
+def test_calculix_has_the_same_values(reference):
+    """Every measure of every state, as `meshes/crosscheck.py` stored them (its seven digits: 1e-5)."""
+    stored = json.loads((regression.baselines_folder() / f"{reference.name}.json").read_text(encoding="utf-8"))
+    other = stored["calculix"]
+    assert other["sha256"] == stored["sha256"], "the mesh has changed: run meshes/crosscheck.py --write"
+    assert set(other["values"]) == {key for key in stored["values"] if not key.startswith("cement.")}
+    ours, theirs = (
+        {"values": {key: {"value": value, "tolerance": other["tolerance"]} for key, value in values}}
+        for values in (((key, stored["values"][key]["value"]) for key in other["values"]), other["values"].items())
+    )
+    assert [str(d) for d in regression.compared(reference.name, ours, theirs)] == []
+    assert other["tolerance"] <= 1e-5
+
+
 def test_a_difference_is_found_and_named():
     stored = {"values": {"before.slip_mean_um": {"value": 100.0, "tolerance": 1e-7}}}
     found = {"values": {"before.slip_mean_um": {"value": 100.001, "tolerance": 1e-7}}}
@@ -73,12 +88,15 @@ def test_an_update_stores_what_changed_and_what_is_new_and_logs_it(tmp_path, mon
 
     assert [d.found for d in regression.run(update=True, reason="first")] == [100.0]
     assert regression.run() == []
+    calculix = {"version": "2.20", "values": {"before.slip_mean_um": 100.0}}
+    regression.write_record(path, json.loads(path.read_text()) | {"calculix": calculix})
     values["before.slip_mean_um"] = {"value": 101.0, "tolerance": 1e-7}
     values["after.yield_load_n"] = {"value": 7.0, "tolerance": 1e-7}
     assert len(regression.run()) == 2
     stored = path.read_bytes()
     assert len(regression.run(update=True, reason="second")) == 2
     assert path.read_bytes() != stored
+    assert json.loads(path.read_text())["calculix"] == calculix
     assert regression.run() == []
     assert regression.run(update=True, reason="nothing changes") == []
     history = json.loads(log.read_text())

@@ -1,0 +1,138 @@
+"""Decks hold the energy of the assembled stiffness, and nothing that CalculiX would misread; it need not be there."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from blocks_of_tets import box, opened, split_box
+from elasticity import at, faces_at, gap_of, held, stiffness
+
+from sacrofem.mechanics.decks import gap_springs, layer_springs, ligament_springs, membrane_springs, write_calculix
+from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.stiffness import Membrane
+from sacrofem.mechanics.supports import Supports
+
+SIZE = (6.0, 5.0, 8.0)
+
+
+def model(order=2, mesh=None):
+    space = Space(split_box((2, 2, 2), SIZE, 4.0, 0.2) if mesh is None else mesh, order)
+    base = faces_at(space.mesh, 2, 0.0)
+    supports = replace(
+        Supports.none(space),
+        foundation_faces=base,
+        foundation_normal=np.linspace(20.0, 40.0, len(base)),
+        foundation_tangent=np.linspace(9.0, 5.0, len(base)),
+        spring_nodes=np.array([0, 7]),
+        spring_directions=np.array([[0.6, 0.0, 0.8], [0.0, 0.0, 1.0]]),
+        spring_stiffness=np.array([30.0, 0.5]),
+    )
+    sides = np.where(np.abs(space.mesh.face_normals[:, 2]) < 0.5, 1.0, 0.0)
+    return space, supports, Membrane(8e3 * sides, 0.5 * sides, 0.25)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_springs_hold_the_energy_of_the_assembled_stiffness(order):
+    space, supports, membrane = model(order)
+    random = np.random.default_rng(0)
+    u = random.normal(size=(space.n_nodes, 3))
+    gap = tuple(random.uniform(0.1, 9.0, space.gap.areas.shape) for _ in range(2))
+    only = {name: {name: part} for name, part in (("gap", gap), ("membrane", membrane))}
+    layer = replace(supports, spring_nodes=np.zeros(0, int))
+    bands = replace(supports, foundation_faces=np.zeros(0, int))
+    for springs, parts in (
+        (gap_springs(space, *gap), only["gap"]),
+        (membrane_springs(space, membrane), only["membrane"]),
+        (layer_springs(space, supports), {"supports": layer}),
+        (ligament_springs(space, supports), {"supports": bands}),
+    ):
+        energy = np.sum(springs.stiffness.ravel() * (springs.rows @ u.ravel()) ** 2)
+        matrix, bone = (stiffness(space, 100.0, 0.3, **given) for given in (parts, {}))
+        assert energy == pytest.approx(np.sum(u * (matrix.dot(u) - bone.dot(u))), rel=1e-10)
+
+
+def lines(path):
+    """Cards of a deck with the data lines under them."""
+    cards: list[tuple[str, list[str]]] = []
+    for line in path.read_text().splitlines():
+        if line.startswith("**"):
+            continue
+        if line.startswith("*"):
+            cards.append((line, []))
+        else:
+            cards[-1][1].append(line)
+    return cards
+
+
+def written(tmp_path, space, supports, membrane, **options):
+    youngs = np.where(space.mesh.centroids[:, 0] < 3.0, 100.0, 1.0 / 3.0)
+    force = np.full((space.n_nodes, 3), 0.1)
+    path = tmp_path / "job.inp"
+    deck = write_calculix(path, space, youngs, np.full(len(youngs), 0.3), force, supports, membrane=membrane, **options)
+    return deck, lines(path)
+
+
+def test_numbers_fit_the_fields_and_equal_moduli_share_a_material(tmp_path):
+    space, supports, membrane = model()
+    deck, cards = written(tmp_path, space, supports, membrane, gap=gap_of(space, 0.7, 0.3), printed=True)
+    fields = [entry for card, data in cards if card != "*HEADING" for line in data for entry in line.split(",")]
+    assert max(map(len, fields)) <= 20
+    assert sum(card.startswith("*MATERIAL") for card, _ in cards) == 2
+    assert np.array_equal(deck.node, np.arange(1, space.n_nodes + 1))
+    assert set(deck.auxiliary) == {"gap", "layer", "cortex", "ligaments"}
+    (elements,) = (data for card, data in cards if card.startswith("*ELEMENT, TYPE=C3D10"))
+    assert np.array_equal([[int(n) for n in line.split(",")[1:]] for line in elements], space.connectivity + 1)
+
+
+def equations(cards):
+    """Every equation as its terms: node, axis, factor."""
+    for card, data in cards:
+        rest = list(data) if card == "*EQUATION" else []
+        while rest:
+            count, terms = int(rest.pop(0)), []
+            while len(terms) < count:
+                entries = rest.pop(0).split(",")
+                terms += [(int(n), int(i), float(v)) for n, i, v in zip(*[iter(entries)] * 3, strict=True)]
+            assert len(terms) == count
+            yield terms
+
+
+def test_every_equation_ties_one_auxiliary_freedom_and_the_others_are_held(tmp_path):
+    space, supports, membrane = model()
+    deck, cards = written(tmp_path, space, supports, membrane, gap=gap_of(space, 0.7, 0.3))
+    tied = []
+    for terms in equations(cards):
+        assert terms[0][2] == -1.0
+        tied.append(terms[0][:2])
+        assert len({term[:2] for term in terms}) == len(terms)
+    idle = [tuple(map(int, line.split(",")[:2])) for card, data in cards if card == "*BOUNDARY" for line in data]
+    everything = {(n, axis) for numbers in deck.auxiliary.values() for n in numbers.tolist() for axis in (1, 2, 3)}
+    assert len(set(tied)) == len(tied)
+    assert set(tied) | set(idle) == everything
+    assert not set(tied) & set(idle)
+
+
+def test_nodes_that_both_sides_share_at_a_front_drop_out_of_its_jumps(tmp_path):
+    mesh = opened(box((4, 2, 2), SIZE), 4.0, lambda centre: centre[:, 0] < 3.0)
+    space, supports, _ = model(mesh=mesh)
+    plus, minus = mesh.paired
+    shared = np.intersect1d(space.face_nodes[plus], space.face_nodes[minus])
+    assert len(shared)
+    deck, cards = written(tmp_path, space, supports, None, gap=gap_of(space, 0.7, 0.3))
+    of_gap = [terms for terms in equations(cards) if terms[0][0] in deck.auxiliary["gap"]]
+    assert len(of_gap) == 3 * space.gap.areas.size
+    assert not np.isin([node for terms in of_gap for node, _, _ in terms], shared + 1).any()
+
+
+def test_tied_twins_have_one_number_and_their_loads_add_up(tmp_path):
+    space, supports, membrane = model()
+    supports = replace(supports, fixed=held(space, (at(space, 2, 0.0), [0, 2])))
+    deck, cards = written(tmp_path, space, supports, membrane, gap=gap_of(space, 0.7), tie=True)
+    plus, minus = space.mesh.paired
+    assert np.array_equal(deck.node[space.face_nodes[plus]], deck.node[space.face_nodes[minus]])
+    assert "gap" not in deck.springs
+    (loads,) = (data for card, data in cards if card == "*CLOAD")
+    assert sum(float(line.split(",")[2]) for line in loads) == pytest.approx(3 * 0.1 * space.n_nodes, rel=1e-12)
+    (step,) = (i for i, (card, _) in enumerate(cards) if card == "*STEP")
+    (boundary,) = (data for card, data in cards[step:] if card == "*BOUNDARY")
+    assert len(boundary) == 2 * at(space, 2, 0.0).sum()
