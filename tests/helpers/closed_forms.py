@@ -13,6 +13,7 @@ class DiscSource:
     Away from the disc the integrand is smooth, so Gauss points give it to rounding.
 
     - ``punch(P)``: g = -P / (4 pi a): rigid flat punch, force P; u_z = P (1 - nu²) / (2 E a) on the disc.
+    - ``hertz(P)``: g = -3 P (a² - t²) / (8 pi a³): pressure p0 sqrt(1 - r²/a²), p0 = 3 P / (2 pi a²).
     - ``crack(p)``: g = -i t p / pi: penny crack under pressure p (Sneddon 1946), opening
       8 (1 - nu²) p / (pi E) sqrt(a² - r²), volume 16 (1 - nu²) p a³ / (3 E).
     """
@@ -25,6 +26,9 @@ class DiscSource:
 
     def crack(self, pressure, x):
         return self._field(x, lambda t: -1j * t * pressure / np.pi)
+
+    def hertz(self, force, x):
+        return self._field(x, lambda t: -3 * force * (self.a**2 - t**2) / (8 * np.pi * self.a**3) + 0j)
 
     def shear(self, force, x):
         """Shear force along x without rotation: u_x = P (2 - nu) / (8 G a) on the disc, u_y = 0.
