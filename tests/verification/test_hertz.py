@@ -53,7 +53,8 @@ def pressed(n):
     return space, solution.displacement, state, upper
 
 
-@pytest.mark.parametrize("n", [4, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [4, 6])
 def test_hertz(n, record):
     space, displacement, state, upper = pressed(n)
     mesh, size, areas = f"Tet10, h/a {1 / n:.3g}", 1 / n, space.gap.areas
