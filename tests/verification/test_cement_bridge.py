@@ -182,5 +182,5 @@ def test_bridge_error_halves_with_the_size(cement, record):
             computed = approach(*covered(A / share, cement)) * EXACT["normal"]
             record(
                 quantity=f"normal, {name} by coverage, halving bounds", computed=computed, exact=exact,
-                tolerance=bound, mesh=f"Tet10, h/a {1 / share:.3g}", size=1 / share,
+                tolerance=bound, mesh=f"Tet10, h/a {1 / share:.3g}",
             )  # fmt: skip
