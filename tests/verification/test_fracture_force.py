@@ -53,4 +53,4 @@ def test_facet_stress_is_no_measure_of_it(order):
     stress = space.stresses(u, model.youngs, model.poisson)[..., 2].mean(axis=1)
     plus, _ = mesh.paired
     integral = np.sum(stress[mesh.face_owners[plus]] * mesh.face_areas[plus])
-    assert abs(integral / force[:, 2].sum() - 1.0) > 0.005
+    assert abs(integral / force[:, 2].sum() - 1.0) > 0.03
