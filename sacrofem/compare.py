@@ -126,10 +126,13 @@ class Comparison:
         }
 
     @property
-    def checks(self) -> Mapping[str, float]:
-        """Largest imbalance over the states, relative."""
-        keys = ("residual", "force", "moment", "energy")
-        return {key: max(solved.checks[key] for solved in self.records.values()) for key in keys}
+    def checks(self) -> Mapping[str, float | None]:
+        """Largest imbalance over the states, relative; None for the fracture where there is none."""
+        found = {
+            key: [value for solved in self.records.values() if (value := solved.checks[key]) is not None]
+            for key in ("residual", "force", "moment", "energy", "fracture")
+        }
+        return {key: max(values, default=None) for key, values in found.items()}
 
     def to_json(self) -> dict[str, Any]:
         """The content of ``comparison.json``."""

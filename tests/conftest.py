@@ -7,3 +7,5 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUM
     os.environ.setdefault(_name, "1")
 
 sys.path.insert(0, str(Path(__file__).parent / "helpers"))
+
+pytest_plugins = ["verification_record"]

@@ -68,6 +68,7 @@ def test_every_solve_balances(bilateral):
         assert solved.checks["force"] <= 1e-9
         assert solved.checks["moment"] <= 1e-9
         assert solved.checks["energy"] <= 1e-9
+        assert solved.checks["fracture"] <= 1e-9
 
 
 def test_volume_is_placed_and_split(bilateral):

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from sacrofem.errors import SolverError
+from sacrofem.mechanics.balance import fracture_forces
 from sacrofem.mechanics.blocks import BlockMatrix
 from sacrofem.mechanics.factors import Factorisation
 from sacrofem.mechanics.solver import LinearSystem, Method, Solution
@@ -36,13 +37,14 @@ class Solved:
         What joints and ligaments put on the sacrum.
     checks : mapping of str to float
         ``residual`` (true, relative), ``force`` and ``moment`` (unbalanced share of the load and
-        of load times height), ``energy`` (relative difference of strain energy and half the work).
+        of load times height), ``energy`` (relative difference of strain energy and half the work),
+        ``fracture`` (what the forces of the bone on its two sides differ by, share of the load; None without one).
     """
 
     state: State
     solution: Solution
     reactions: Reactions
-    checks: Mapping[str, float]
+    checks: Mapping[str, float | None]
 
 
 class _Discrete:
@@ -147,7 +149,7 @@ class Statics:
         Raises
         ------
         SolverError
-            The solve failed, or force, moment or energy do not balance.
+            The solve failed, or force, moment, energy or the two sides of the fracture do not balance.
         """
         tied = gap is None and bool(self.space.mesh.pair_side.any())  # type: ignore[union-attr]
         discrete, node = self._tied if tied else (self._split, np.arange(self.space.n_nodes))
@@ -205,10 +207,12 @@ class Statics:
         held = reactions(discrete.space, discrete.supports, u, internal - discrete.force)
         checks = self._balance(discrete, u, internal, held)
         checks["residual"] = solution.residual
-        for key in ("force", "moment", "energy"):
-            if not checks[key] <= BALANCE_LIMIT:
+        checks["fracture"] = self._fracture(u[node], youngs, poisson)
+        for key in ("force", "moment", "energy", "fracture"):
+            value = checks[key]
+            if value is not None and not value <= BALANCE_LIMIT:
                 raise SolverError(
-                    f"{name}: {key} is out of balance by {checks[key]:.1e} (limit {BALANCE_LIMIT:g}, relative); "
+                    f"{name}: {key} is out of balance by {value:.1e} (limit {BALANCE_LIMIT:g}, relative); "
                     "lower solver.tolerance, or look for a nearly unsupported fragment"
                 )
         m = len(self.space.mesh.tets)
@@ -220,7 +224,9 @@ class Statics:
         )  # fmt: skip
         return Solved(state, solution, held, checks)
 
-    def _balance(self, discrete: _Discrete, u: FloatArray, internal: FloatArray, held: Reactions) -> dict[str, float]:
+    def _balance(
+        self, discrete: _Discrete, u: FloatArray, internal: FloatArray, held: Reactions
+    ) -> dict[str, float | None]:
         force, nodes = discrete.force, discrete.space.nodes
         total, load = force.sum(axis=0), float(np.abs(force).sum(axis=0).max())
         height = float(np.ptp(nodes, axis=0).max())
@@ -232,3 +238,11 @@ class Statics:
             "moment": float(np.linalg.norm(turning + held.moment)) / (load * height),
             "energy": abs(energy - work) / abs(work) if work else 0.0,
         }
+
+    def _fracture(self, u: FloatArray, youngs: FloatArray, poisson: FloatArray) -> float | None:
+        if not self.space.mesh.pair_side.any():  # type: ignore[union-attr]
+            return None
+        sides = fracture_forces(
+            self.space, u, youngs, poisson, membrane=self.membrane, supports=self.supports, force=self.force
+        )
+        return float(np.linalg.norm(sides[0] + sides[1]) / np.abs(self.force).sum(axis=0).max())

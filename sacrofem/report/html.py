@@ -95,7 +95,7 @@ def _facts(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = []
     for section in ("cement", "mesh", "solver", "checks"):
         for key, value in (content.get(section) or {}).items():
-            if isinstance(value, Mapping):
+            if value is None or isinstance(value, Mapping):
                 continue
             text = f"{value:.4g}" if isinstance(value, float) else str(value)
             facts.append((f"{section} {key.replace('_', ' ')}", text))

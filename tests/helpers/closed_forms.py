@@ -1,6 +1,7 @@
 """Closed solutions of elasticity that the verification problems are held against."""
 
 import numpy as np
+from elasticity import hooke
 
 
 class DiscSource:
@@ -12,6 +13,7 @@ class DiscSource:
     Away from the disc the integrand is smooth, so Gauss points give it to rounding.
 
     - ``punch(P)``: g = -P / (4 pi a): rigid flat punch, force P; u_z = P (1 - nu²) / (2 E a) on the disc.
+    - ``hertz(P)``: g = -3 P (a² - t²) / (8 pi a³): pressure p0 sqrt(1 - r²/a²), p0 = 3 P / (2 pi a²).
     - ``crack(p)``: g = -i t p / pi: penny crack under pressure p (Sneddon 1946), opening
       8 (1 - nu²) p / (pi E) sqrt(a² - r²), volume 16 (1 - nu²) p a³ / (3 E).
     """
@@ -24,6 +26,38 @@ class DiscSource:
 
     def crack(self, pressure, x):
         return self._field(x, lambda t: -1j * t * pressure / np.pi)
+
+    def hertz(self, force, x):
+        return self._field(x, lambda t: -3 * force * (self.a**2 - t**2) / (8 * np.pi * self.a**3) + 0j)
+
+    def shear(self, force, x):
+        """Shear force along x without rotation: u_x = P (2 - nu) / (8 G a) on the disc, u_y = 0.
+
+        The traction P / (2 pi a sqrt(a² - r²)) of a disc, by Cerruti's point force (Johnson, Contact Mechanics,
+        3.6) summed over it: on a chord from any point of the disc it integrates to P / (2 a), whatever the chord,
+        so the surface kernel ((1 - nu) / s + nu cos² / s) / (2 pi G) gives P (1 - nu/2) / (4 G a) everywhere.
+        For z < 0 it is the other body, pulled the other way.
+        """
+        shear, count = self.E / (2 * (1 + self.nu)), 24
+        angle, weight = np.polynomial.legendre.leggauss(count)
+        angle, weight = (angle + 1) * np.pi / 4, weight * np.pi / 4
+        # r = a sin(angle): the area times the traction is smooth, P sin(angle) d(angle) d(turn) / (2 pi).
+        turn = np.arange(2 * count) * np.pi / count
+        share = force * np.sin(angle) * weight / (2 * count)
+        result = np.zeros_like(x)
+        z = np.abs(x[:, 2])
+        for r, p in zip(self.a * np.sin(angle), share, strict=True):
+            dx = x[:, :1] - r * np.cos(turn)
+            dy = x[:, 1:2] - r * np.sin(turn)
+            distance = np.sqrt(dx**2 + dy**2 + z[:, None] ** 2)
+            deep = distance + z[:, None]
+            soft = 1 - 2 * self.nu
+            along = 1 / distance + dx**2 / distance**3 + soft * (1 / deep - dx**2 / (distance * deep**2))
+            across = dx * dy * (1 / distance**3 - soft / (distance * deep**2))
+            down = dx * (z[:, None] / distance**3 + soft / (distance * deep))
+            result += p * np.stack([along.sum(axis=1), across.sum(axis=1), down.sum(axis=1)], axis=1)
+        result /= 4 * np.pi * shear
+        return result * np.where(x[:, 2] < 0, -1.0, 1.0)[:, None] * np.where(x[:, 2:] < 0, [1, 1, -1], 1)
 
     def _field(self, x, density):
         """(n, 3) displacement at points (n, 3) two radii and more away; z < 0 is the mirror image."""
@@ -53,7 +87,7 @@ class Inclusion:
     """
 
     def __init__(self, a, matrix, inclusion, stress):
-        (em, nu), (ei, nui) = matrix, inclusion
+        (em, nu), (ei, nui) = self.matrix, self.inclusion = matrix, inclusion
         km, gm = em / (3 * (1 - 2 * nu)), em / (2 * (1 + nu))
         ki, gi = ei / (3 * (1 - 2 * nui)), ei / (2 * (1 + nui))
         self.a, self.nu = a, nu
@@ -80,3 +114,10 @@ class Inclusion:
         outside = volume * (first + self.a**2 / 5 * second) - 2 * nu * trace * gradient - 4 * (1 - nu) * gradient @ e
         outside = outside / (8 * np.pi * (1 - nu)) + x @ self.remote
         return np.where(np.linalg.norm(x, axis=1, keepdims=True) > self.a, outside, x @ self.inner)
+
+    def stress(self, x):
+        """(n, 3, 3) at points (n, 3), from differences of the displacement outside."""
+        step = 1e-4 * self.a
+        columns = [(self.displacement(x + d) - self.displacement(x - d)) / (2 * step) for d in step * np.eye(3)]
+        outside = hooke(np.stack(columns, axis=-1), *self.matrix)
+        return np.where(np.linalg.norm(x, axis=1)[:, None, None] > self.a, outside, self.inner_stress)
