@@ -1,0 +1,420 @@
+"""Equilibrium with contact: semismooth Newton over the closed set, augmented, under a staged load.
+
+An iteration linearises the law of `sacrofem.mechanics.contact` at every point, open, sticking or
+slipping (a primal-dual active set: Hintermüller, Ito & Kunisch 2003, SIAM J Optim 13:865), solves
+with the symmetric matrix that results, and goes along the correction as far as the potential falls.
+With the limit of friction held, that potential is convex, so the search cannot cycle; what remains is
+the fixed point in μ p. Once forces balance, pressure and friction become multipliers; it ends when
+neither forces nor multipliers move. The steps of the load are fixed beforehand and never adapted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import numpy as np
+
+from sacrofem.errors import SolverError
+from sacrofem.mechanics.blocks import BlockMatrix, scatter
+from sacrofem.mechanics.contact import (
+    Contact,
+    Multipliers,
+    Tractions,
+    contact_force,
+    contact_matrices,
+    contact_points,
+    split_jump,
+    tangents,
+    tractions,
+)
+from sacrofem.mechanics.solver import LinearSystem, Method, Solution
+from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.stiffness import Assembler
+from sacrofem.mesh.tetmesh import BoolArray, FloatArray
+
+LOAD_STEPS = 4
+"""Equal parts in which the load is applied: friction depends on the way, and no case needs more to converge."""
+MAX_ITERATIONS = 80
+# Relative residual of one correction: the next one starts from the true residual anyway.
+CORRECTION_TOLERANCE = 1e-8
+# What penetration and slip of sticking points may be, in units of the largest displacement and of the tolerance.
+KINEMATIC = 100.0
+
+
+@dataclass(frozen=True)
+class ContactStep:
+    """One step of the load.
+
+    Attributes
+    ----------
+    load_share : float
+    iterations : int
+        Linear solves.
+    augmentations : int
+    open, stick, slip : int
+        Contact points in each state at its end.
+    """
+
+    load_share: float
+    iterations: int
+    augmentations: int
+    open: int
+    stick: int
+    slip: int
+
+
+@dataclass(frozen=True, eq=False)
+class ContactState:
+    """Contact at the end of a load.
+
+    Attributes
+    ----------
+    pressure : (p, s)
+        MPa.
+    friction : (p, s, 3)
+        MPa on side +1.
+    closed, slipping : (p, s) bool
+    areas : (p, s)
+        mm² that each point stands for.
+    rigid : (s,) bool
+        Points where bone meets bone; at the others cement touches.
+    penetration_mm : float
+        Largest overlap of faces that are rigid to one another.
+    external_nmm, stored_nmm, dissipated_nmm : float
+        Work of the load (trapezoidal over the steps), elastic energy of bone and gap, work against friction.
+        Where displacement grows in proportion to the load, the first is the sum of the others.
+    steps : tuple of ContactStep
+    """
+
+    pressure: FloatArray
+    friction: FloatArray
+    closed: BoolArray
+    slipping: BoolArray
+    areas: FloatArray
+    rigid: BoolArray
+    penetration_mm: float
+    external_nmm: float
+    stored_nmm: float
+    dissipated_nmm: float
+    steps: tuple[ContactStep, ...]
+
+    @property
+    def closed_mm2(self) -> float:
+        """Area on which bone meets bone."""
+        return float((self.areas * self.closed)[:, self.rigid].sum())
+
+    @property
+    def cement_closed_mm2(self) -> float:
+        """Area on which cement that does not adhere is pressed."""
+        return float((self.areas * self.closed)[:, ~self.rigid].sum())
+
+
+class _Iteration:
+    """The matrices of one problem; a factor is kept as long as no point changes its state."""
+
+    def __init__(
+        self,
+        space: Space,
+        matrix: BlockMatrix,
+        fixed: BoolArray,
+        contact: Contact,
+        coarse: Callable[[], BlockMatrix] | None,
+        method: Method,
+    ) -> None:
+        self.space, self.matrix, self.fixed, self.contact, self.method = space, matrix, fixed, contact, method
+        self._coarse_base, self._coarse_matrix = coarse, None
+        self._pairs = Assembler(space).pair_nodes
+        self._system: LinearSystem | None = None
+        self.name = ""
+        self.solves = 0
+
+    def _with(self, base: BlockMatrix, space: Space, pairs: FloatArray, tensors: FloatArray) -> BlockMatrix:
+        data = base.data.copy()
+        scatter(base.indptr, base.indices, data, pairs, contact_matrices(space, tensors))
+        return replace(base, data=data)
+
+    def linearise(self, tensors: FloatArray) -> None:
+        """A new matrix with these tensors (p, s, 3, 3) at the contact points."""
+        tensors = tensors + self.contact.damping[..., None, None] * np.eye(3)
+        self._system = LinearSystem(
+            self.space,
+            self._with(self.matrix, self.space, self._pairs, tensors),
+            self.fixed,
+            None if self._coarse_base is None else lambda: self._coarse(tensors),
+            method=self.method,
+            tolerance=CORRECTION_TOLERANCE,
+        )
+
+    def _coarse(self, tensors: FloatArray) -> BlockMatrix:
+        assert self._coarse_base is not None
+        if self._coarse_matrix is None:
+            vertices = Space(self.space.mesh, 1)
+            self._coarse_matrix = (self._coarse_base(), vertices, Assembler(vertices).pair_nodes)
+        return self._with(*self._coarse_matrix, tensors)
+
+    def correction(self, right: FloatArray) -> FloatArray:
+        assert self._system is not None
+        solution = self._system.solve(right)
+        self.name, self.solves = solution.method, self.solves + solution.iterations
+        return solution.displacement
+
+
+class _Loading:
+    """The state of the iteration while the load grows."""
+
+    def __init__(self, matrices: _Iteration, force: FloatArray, prescribed: FloatArray | None, tolerance: float) -> None:
+        self.matrices, self.space, self.contact = matrices, matrices.space, matrices.contact
+        self.force, self.tolerance = force, tolerance
+        self.prescribed = np.zeros_like(force)
+        if prescribed is not None:
+            self.prescribed[matrices.fixed] = prescribed[matrices.fixed]
+        self.u = np.zeros_like(force)
+        points = self.contact.clearance.shape
+        self.held = Multipliers(np.zeros(points), np.zeros((*points, 3)), np.zeros((*points, 3)))
+        moved = self._free(matrices.matrix.dot(self.prescribed)) if self.prescribed.any() else self.prescribed
+        self.scale = float(np.linalg.norm(self._free(force)) + np.linalg.norm(moved))
+        self.at = self._law(self.u)
+
+    def _free(self, nodal: FloatArray) -> FloatArray:
+        return np.where(self.matrices.fixed, 0.0, nodal)
+
+    def jump(self, u: FloatArray) -> FloatArray:
+        return np.tile(self.space.jump(u), (1, self.contact.layers(self.space), 1))
+
+    def _law(self, u: FloatArray, bound: FloatArray | None = None) -> Tractions:
+        return tractions(self.contact, self.jump(u), self.space.gap.normals, self.held, bound)
+
+    def unbalanced(self, share: float, at: Tractions) -> FloatArray:
+        """(N, 3) force that nothing balances yet, N."""
+        load = share * self.force + contact_force(self.space, at.pressure, at.friction)
+        return self._free(load - self.matrices.matrix.dot(self.u))
+
+    # -------------------------------------------------------------- one step of the load
+    def begin(self, share: float, previous: float, start: FloatArray | None) -> None:
+        """Displacement and pressure in proportion to the load; slip counts from where the last step ended."""
+        origin = split_jump(self.jump(self.u), self.space.gap.normals)[1]
+        if previous:
+            ratio = share / previous
+            self.u = ratio * self.u
+            rigid = self.contact.rigid
+            self.held = Multipliers(
+                ratio * self.held.pressure,
+                np.where(rigid[:, None], ratio, 1.0) * self.held.friction,
+                origin,
+            )
+            return
+        if start is not None:
+            self.u = share * start
+        self.u = np.where(self.matrices.fixed, share * self.prescribed, self.u)
+        self._first_guess(share)
+
+    def _first_guess(self, share: float) -> None:
+        """Take what touches for closed and sticking: from there slip is found in few iterations, from slip stick is not."""
+        contact, normals = self.contact, self.space.gap.normals
+        opening, tangential = split_jump(self.jump(self.u), normals)
+        gap = contact.clearance + opening
+        closed = np.isfinite(gap) & ((gap <= 0.0) | (contact.damping > 0.0))
+        pressure = np.where(closed, -contact.normal * np.where(closed, gap, 0.0), 0.0)
+        sticks = closed & (contact.friction > 0.0)
+        friction = np.where(sticks[..., None], -contact.tangential[..., None] * tangential, 0.0)
+        guess = replace(
+            self._law(self.u), pressure=pressure, friction=friction, closed=closed,
+            slipping=np.zeros_like(closed), reduction=sticks.astype(float),
+        )  # fmt: skip
+        self.matrices.linearise(tangents(contact, normals, guess))
+        self.u = self.u + self.matrices.correction(self.unbalanced(share, guess))
+
+    def advance(self, share: float, number: int, steps: int) -> ContactStep:
+        """Iterate until forces balance and neither penetration nor slip of sticking points is left."""
+        balance, augmentations, last, before = 1e-2, 0, None, np.inf
+        for iteration in range(MAX_ITERATIONS):
+            self.at = at = self._law(self.u)
+            right = self.unbalanced(share, at)
+            residual = float(np.linalg.norm(right)) / self.scale if self.scale else 0.0
+            if not np.isfinite(residual):
+                break
+            if residual <= balance:
+                error = self._augment(at)
+                reach = float(np.abs(self.u).max())
+                if residual <= self.tolerance and error <= KINEMATIC * self.tolerance * reach:
+                    return self._record(share, iteration, augmentations)
+                augmentations += 1
+                balance = max(self.tolerance, 1e-2 * balance)
+                at = self._law(self.u)
+                right = self.unbalanced(share, at)
+                residual = float(np.linalg.norm(right)) / self.scale
+            status = at.closed + 1 * (at.closed & at.slipping)
+            changed = last is None or bool((status != last).any())
+            if changed or residual > 0.3 * before:
+                self.matrices.linearise(tangents(self.contact, self.space.gap.normals, at))
+            self.u = self.u + self._search(share, at, self.matrices.correction(right), right)
+            swaps = 0 if last is None else int((status != last).sum())
+            last, before = status, residual
+        raise SolverError(self._cause(number, steps, swaps, residual))
+
+    def _augment(self, at: Tractions) -> float:
+        """Pressure and friction become multipliers; returns the distance in mm that this stands for."""
+        rigid = self.contact.rigid & np.isfinite(at.gap)
+        apart = np.abs(at.pressure - self.held.pressure) / np.where(rigid, self.contact.normal, 1.0)
+        slid = np.linalg.norm(at.friction - self.held.friction, axis=2) / np.where(rigid, self.contact.tangential, 1.0)
+        self.held = replace(
+            self.held,
+            pressure=np.where(rigid, at.pressure, self.held.pressure),
+            friction=np.where(rigid[..., None], at.friction, self.held.friction),
+        )
+        return float(max((apart * rigid).max(initial=0.0), (slid * rigid).max(initial=0.0)))
+
+    def _search(self, share: float, at: Tractions, way: FloatArray, right: FloatArray) -> FloatArray:
+        """The part of a correction at whose end the potential, its limit of friction held, falls no further."""
+        _, areas = contact_points(self.space, self.contact.clearance.shape[1])
+        normals, bound = self.space.gap.normals, self.contact.friction * at.pressure
+        here, step = self.jump(self.u), self.jump(way)
+        opening, tangential = split_jump(step, normals)
+        stiff = float(np.sum(way * self.matrices.matrix.dot(way)))
+        still = float(np.sum(way * right)) + self._power(at, areas, opening, tangential) * -1.0
+
+        def slope(t: float) -> float:
+            there = tractions(self.contact, here + t * step, normals, self.held, bound)
+            return t * stiff - still - self._power(there, areas, opening, tangential)
+
+        first = slope(0.0)
+        low, high = (0.0, first), (1.0, slope(1.0))
+        if not first < 0.0 or abs(high[1]) <= 0.1 * abs(first):
+            return way
+        while high[1] < 0.0:
+            if high[0] > 100.0:
+                return high[0] * way
+            low, high = high, (2.0 * high[0], slope(2.0 * high[0]))
+        for _ in range(30):
+            t = (low[0] * high[1] - high[0] * low[1]) / (high[1] - low[1])
+            t = min(max(t, low[0] + 0.1 * (high[0] - low[0])), high[0] - 0.1 * (high[0] - low[0]))
+            value = slope(t)
+            if abs(value) <= 0.01 * abs(first):
+                break
+            low, high = ((t, value), high) if value < 0.0 else (low, (t, value))
+        return t * way
+
+    @staticmethod
+    def _power(at: Tractions, areas: FloatArray, opening: FloatArray, tangential: FloatArray) -> float:
+        along = at.pressure * opening + np.einsum("psx,psx->ps", at.friction, tangential)
+        return float(np.sum(areas * along))
+
+    def _record(self, share: float, iterations: int, augmentations: int) -> ContactStep:
+        closed, slips = self.at.closed, self.at.closed & self.at.slipping
+        counts = int((~closed & np.isfinite(self.at.gap)).sum()), int((closed & ~slips).sum()), int(slips.sum())
+        return ContactStep(share, iterations, augmentations, *counts)
+
+    def _cause(self, number: int, steps: int, swaps: int, residual: float) -> str:
+        where = f"contact, load step {number} of {steps}"
+        size = float(np.ptp(self.space.nodes, axis=0).max())
+        if not np.isfinite(self.u).all() or np.abs(self.u).max() > size:
+            return (
+                f"{where}: a piece of bone drifts away, only contact held it and the load pulls it off; "
+                "fill the gap (fracture.filler), or keep the ligaments"
+            )
+        friction = f"friction = {self.contact.friction:g}"
+        if swaps:
+            return (
+                f"{where}: {swaps} of {self.at.closed.size} points still change between open, stick and slip after "
+                f"{MAX_ITERATIONS} iterations: contact cycles ({friction}); lower fracture.friction or refine the fracture"
+            )
+        return (
+            f"{where}: forces are out of balance by {residual:.1e} after {MAX_ITERATIONS} iterations ({friction}): "
+            "friction and pressure do not settle; lower fracture.friction or refine the fracture"
+        )
+
+
+def solve_contact(
+    space: Space,
+    matrix: BlockMatrix,
+    fixed: BoolArray,
+    contact: Contact,
+    force: FloatArray,
+    *,
+    prescribed: FloatArray | None = None,
+    start: FloatArray | None = None,
+    coarse: Callable[[], BlockMatrix] | None = None,
+    method: Method = "auto",
+    tolerance: float = 1e-10,
+    steps: int = LOAD_STEPS,
+) -> tuple[Solution, ContactState]:
+    """Equilibrium with contact in the gap.
+
+    Parameters
+    ----------
+    space : Space
+        On a split mesh.
+    matrix : BlockMatrix
+        Everything but contact, without constraints.
+    fixed : (N, 3) bool
+        Displacements that are prescribed.
+    contact : Contact
+    force : (N, 3)
+        Nodal forces of the whole load, N.
+    prescribed : (N, 3), optional
+        Values where fixed, under the whole load, mm.
+    start : (N, 3), optional
+        Displacement under the whole load that the first step starts from, such as the bonded one.
+    coarse : callable, optional
+        Gives the P1 matrix of the same model without contact, for multigrid on P2.
+    method, tolerance
+        Of the solver; tolerance is the relative residual, and a hundredth of the penetration over the
+        largest displacement.
+    steps
+        Equal parts in which the load is applied.
+
+    Returns
+    -------
+    solution : Solution
+        Its iterations are those of conjugate gradients in all linear solves.
+    state : ContactState
+
+    Raises
+    ------
+    SolverError
+        Contact cycles, or a piece of bone drifts away.
+    """
+    began = perf_counter()
+    matrices = _Iteration(space, matrix, fixed, contact, coarse, method)
+    loading = _Loading(matrices, force, prescribed, tolerance)
+    record: list[ContactStep] = []
+    nodal, external, dissipated = np.zeros_like(force), 0.0, 0.0
+    for number in range(1, steps + 1):
+        share, previous, u = number / steps, (number - 1) / steps, loading.u
+        origin_of = loading.begin
+        origin_of(share, previous, start)
+        record.append(loading.advance(share, number, steps))
+        at = loading.at
+        now = matrix.dot(loading.u) - contact_force(space, at.pressure, at.friction)
+        external += 0.5 * float(np.sum((nodal + now) * (loading.u - u)))
+        dissipated += _dissipated(contact, at, contact_points(space, contact.clearance.shape[1])[1])
+        nodal = now
+    residual = float(np.linalg.norm(loading.unbalanced(1.0, at))) / loading.scale if loading.scale else 0.0
+    solution = Solution(loading.u, matrices.name, matrices.solves, residual, perf_counter() - began)
+    return solution, _final(loading, matrix, external, dissipated, tuple(record))
+
+
+def _dissipated(contact: Contact, at: Tractions, areas: FloatArray) -> float:
+    """Friction times plastic slip of a step: slip is what the tangential stiffness has been cut off by."""
+    length = np.linalg.norm(at.friction, axis=2)
+    cut = length * (1.0 / np.where(at.reduction > 0, at.reduction, 1.0) - 1.0)
+    return float(np.sum(areas * length * cut / np.where(length > 0, contact.tangential, 1.0)))
+
+
+def _final(
+    loading: _Loading, matrix: BlockMatrix, external: float, dissipated: float, steps: tuple[ContactStep, ...]
+) -> ContactState:
+    contact, at, u = loading.contact, loading.at, loading.u
+    areas = contact_points(loading.space, contact.clearance.shape[1])[1]
+    layer = np.zeros_like(areas)
+    soft = ~contact.rigid & (contact.normal > 0)
+    friction = np.einsum("psx,psx->ps", at.friction, at.friction)
+    layer[soft] = at.pressure[soft] ** 2 / contact.normal[soft] + friction[soft] / contact.tangential[soft]
+    stored = 0.5 * float(np.sum(u * matrix.dot(u)) + np.sum(areas * layer))
+    overlap = np.where(contact.rigid & np.isfinite(at.gap), -at.gap, 0.0)
+    return ContactState(
+        at.pressure, at.friction, at.closed, at.closed & at.slipping, areas, contact.rigid,
+        max(float(overlap.max(initial=0.0)), 0.0), external, stored, dissipated, steps,
+    )  # fmt: skip
