@@ -83,7 +83,8 @@ class ContactState:
     penetration_mm : float
         Largest overlap of faces that are rigid to one another.
     external_nmm, stored_nmm, dissipated_nmm : float
-        Work of the load (trapezoidal over the steps), elastic energy of bone and gap, work against friction.
+        Work of the load, elastic energy of bone and gap, work against friction; the first and the last
+        trapezoidal over the steps.
         Where displacement grows in proportion to the load, the first is the sum of the others.
     steps : tuple of ContactStep
     """
@@ -380,27 +381,26 @@ def solve_contact(
     matrices = _Iteration(space, matrix, fixed, contact, coarse, method)
     loading = _Loading(matrices, force, prescribed, tolerance)
     record: list[ContactStep] = []
-    nodal, external, dissipated = np.zeros_like(force), 0.0, 0.0
+    nodal, rubbed, external, dissipated = np.zeros_like(force), np.zeros(1), 0.0, 0.0
     for number in range(1, steps + 1):
         share, previous, u = number / steps, (number - 1) / steps, loading.u
-        origin_of = loading.begin
-        origin_of(share, previous, start)
+        loading.begin(share, previous, start)
         record.append(loading.advance(share, number, steps))
         at = loading.at
         now = matrix.dot(loading.u) - contact_force(space, at.pressure, at.friction)
         external += 0.5 * float(np.sum((nodal + now) * (loading.u - u)))
-        dissipated += _dissipated(contact, at, contact_points(space, contact.clearance.shape[1])[1])
-        nodal = now
+        dissipated += _dissipated(contact, at, rubbed, contact_points(space, contact.clearance.shape[1])[1])
+        nodal, rubbed = now, at.friction
     residual = float(np.linalg.norm(loading.unbalanced(1.0, at))) / loading.scale if loading.scale else 0.0
     solution = Solution(loading.u, matrices.name, matrices.solves, residual, perf_counter() - began)
     return solution, _final(loading, matrix, external, dissipated, tuple(record))
 
 
-def _dissipated(contact: Contact, at: Tractions, areas: FloatArray) -> float:
-    """Friction times plastic slip of a step: slip is what the tangential stiffness has been cut off by."""
-    length = np.linalg.norm(at.friction, axis=2)
-    cut = length * (1.0 / np.where(at.reduction > 0, at.reduction, 1.0) - 1.0)
-    return float(np.sum(areas * length * cut / np.where(length > 0, contact.tangential, 1.0)))
+def _dissipated(contact: Contact, at: Tractions, before: FloatArray, areas: FloatArray) -> float:
+    """Mean friction of a step times its plastic slip, which is what the tangential stiffness was cut off by."""
+    cut = 1.0 / np.where(at.reduction > 0.0, at.reduction, 1.0) - 1.0
+    slip = cut[..., None] * at.friction / np.where(contact.tangential > 0.0, contact.tangential, 1.0)[..., None]
+    return float(np.sum(areas[..., None] * 0.5 * (before + at.friction) * slip))
 
 
 def _final(
