@@ -14,6 +14,7 @@ from sacrofem.anatomy.solid import Landmarks
 from sacrofem.bone.lesion import border_distance
 from sacrofem.case import Case
 from sacrofem.cement.spread import CementRegion
+from sacrofem.closure import Closure, bonded_reason, closure, solve_closed
 from sacrofem.mechanics.catalogue import Changes, changes
 from sacrofem.mechanics.kernels import warm_up
 from sacrofem.mechanics.materials import floor_share
@@ -58,6 +59,8 @@ class Comparison:
     records : mapping of str to Solved
         The solves with their checks.
     warnings : list of str
+    closure : Closure or None
+        Contact in the gap and what it changed; None where all is bonded.
     """
 
     case: Case
@@ -71,6 +74,7 @@ class Comparison:
     model: Model
     records: Mapping[str, Solved]
     warnings: list[str]
+    closure: Closure | None = None
 
     @property
     def mesh(self) -> TetMesh:
@@ -137,6 +141,7 @@ class Comparison:
             "mesh": dict(self.mesh_info),
             "solver": dict(self.solver),
             "checks": dict(self.checks),
+            "contact": None if self.closure is None else self.closure.to_json(),
             "safety": None,
             "reasons": dict(self.reasons),
             "left_out": dict(self.left_out),
@@ -194,17 +199,22 @@ def solve_model(model: Model, *, intact: bool = False, progress: Progress | None
     if intact:
         say("solving intact")
         records["intact"] = statics.solve("intact", bone.youngs, bone.poisson, None)
-    say("solving before")
-    gap = model.gap(np.zeros_like(model.coverage), bone)
-    records["before"] = statics.solve("before", bone.youngs, bone.poisson, gap)
-    say("solving after")
-    gap = model.gap(model.coverage, treated)
-    records["after"] = statics.solve(
-        "after", treated.youngs, treated.poisson, gap, fraction=model.region.fraction, coverage=model.coverage
-    )
+    bonded: dict[str, Solved] = {}
+    if not model.touches or bonded_reason(model) is None:
+        say("solving before")
+        gap = model.gap(np.zeros_like(model.coverage), bone)
+        bonded["before"] = statics.solve("before", bone.youngs, bone.poisson, gap)
+        say("solving after")
+        gap = model.gap(model.coverage, treated)
+        bonded["after"] = statics.solve(
+            "after", treated.youngs, treated.poisson, gap, fraction=model.region.fraction, coverage=model.coverage
+        )
+    records |= solve_closed(model, statics, bonded, say) if model.touches else bonded
     say("measuring")
     zones = zones_of(model)
-    return _comparison(model, records, measure_states(model, records, zones), zones)
+    measured = measure_states(model, records, zones)
+    closed = closure(model, records, measured, measure_states(model, bonded, zones)) if model.touches else None
+    return _comparison(model, records, measured, zones, closed)
 
 
 def zones_of(model: Model) -> Zones:
@@ -240,7 +250,11 @@ def measure_states(model: Model, records: Mapping[str, Solved], zones: Zones) ->
 
 
 def _comparison(
-    model: Model, records: Mapping[str, Solved], measured: Mapping[str, Measures], zones: Zones
+    model: Model,
+    records: Mapping[str, Solved],
+    measured: Mapping[str, Measures],
+    zones: Zones,
+    closed: Closure | None = None,
 ) -> Comparison:
     before, after = measured["before"], measured["after"]
     change = changes(before.values, after.values)
@@ -263,7 +277,8 @@ def _comparison(
         zones.left_out,
         model,
         records,
-        [*model.warnings, *_accuracy(model, records), *_warnings(model, measured)],
+        [*model.warnings, *_accuracy(model, records), *(closed.notes() if closed else []), *_warnings(model, measured)],
+        closed,
     )
 
 
@@ -290,7 +305,7 @@ def _warnings(model: Model, measured: Mapping[str, Measures]) -> list[str]:
     if case.mesh.order == 1:
         notes.append("P1 is a preview: micromotion comes out far too small; use --order 2")
     closed = {name: values.closed_share for name, values in measured.items() if name != "intact"}
-    if any(share is not None for share in closed.values()):
+    if case.fracture.closure == "bonded" and any(share is not None for share in closed.values()):
         worst = max(share or 0.0 for share in closed.values())
         if worst == 0.0:
             notes.append(

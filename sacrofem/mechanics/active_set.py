@@ -11,7 +11,7 @@ neither forces nor multipliers move. The steps of the load are fixed beforehand 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -20,6 +20,8 @@ from sacrofem.errors import SolverError
 from sacrofem.mechanics.blocks import BlockMatrix, scatter
 from sacrofem.mechanics.contact import (
     Contact,
+    ContactState,
+    ContactStep,
     Multipliers,
     Tractions,
     contact_force,
@@ -41,75 +43,6 @@ MAX_ITERATIONS = 80
 CORRECTION_TOLERANCE = 1e-8
 # What penetration and slip of sticking points may be, in units of the largest displacement and of the tolerance.
 KINEMATIC = 100.0
-
-
-@dataclass(frozen=True)
-class ContactStep:
-    """One step of the load.
-
-    Attributes
-    ----------
-    load_share : float
-    iterations : int
-        Linear solves.
-    augmentations : int
-    open, stick, slip : int
-        Contact points in each state at its end.
-    """
-
-    load_share: float
-    iterations: int
-    augmentations: int
-    open: int
-    stick: int
-    slip: int
-
-
-@dataclass(frozen=True, eq=False)
-class ContactState:
-    """Contact at the end of a load.
-
-    Attributes
-    ----------
-    pressure : (p, s)
-        MPa.
-    friction : (p, s, 3)
-        MPa on side +1.
-    closed, slipping : (p, s) bool
-    areas : (p, s)
-        mm² that each point stands for.
-    rigid : (s,) bool
-        Points where bone meets bone; at the others cement touches.
-    penetration_mm : float
-        Largest overlap of faces that are rigid to one another.
-    external_nmm, stored_nmm, dissipated_nmm : float
-        Work of the load, elastic energy of bone and gap, work against friction; the first and the last
-        trapezoidal over the steps.
-        Where displacement grows in proportion to the load, the first is the sum of the others.
-    steps : tuple of ContactStep
-    """
-
-    pressure: FloatArray
-    friction: FloatArray
-    closed: BoolArray
-    slipping: BoolArray
-    areas: FloatArray
-    rigid: BoolArray
-    penetration_mm: float
-    external_nmm: float
-    stored_nmm: float
-    dissipated_nmm: float
-    steps: tuple[ContactStep, ...]
-
-    @property
-    def closed_mm2(self) -> float:
-        """Area on which bone meets bone."""
-        return float((self.areas * self.closed)[:, self.rigid].sum())
-
-    @property
-    def cement_closed_mm2(self) -> float:
-        """Area on which cement that does not adhere is pressed."""
-        return float((self.areas * self.closed)[:, ~self.rigid].sum())
 
 
 class _Iteration:
@@ -217,6 +150,8 @@ class _Loading:
         opening, tangential = split_jump(self.jump(self.u), normals)
         gap = contact.clearance + opening
         closed = np.isfinite(gap) & ((gap <= 0.0) | (contact.damping > 0.0))
+        if not closed.any():
+            return
         pressure = np.where(closed, -contact.normal * np.where(closed, gap, 0.0), 0.0)
         sticks = closed & (contact.friction > 0.0)
         friction = np.where(sticks[..., None], -contact.tangential[..., None] * tangential, 0.0)
@@ -274,11 +209,11 @@ class _Loading:
         here, step = self.jump(self.u), self.jump(way)
         opening, tangential = split_jump(step, normals)
         stiff = float(np.sum(way * self.matrices.matrix.dot(way)))
-        still = float(np.sum(way * right)) + self._power(at, areas, opening, tangential) * -1.0
+        still = float(np.sum(way * right)) + self.power(at, areas, opening, tangential) * -1.0
 
         def slope(t: float) -> float:
             there = tractions(self.contact, here + t * step, normals, self.held, bound)
-            return t * stiff - still - self._power(there, areas, opening, tangential)
+            return t * stiff - still - self.power(there, areas, opening, tangential)
 
         first = slope(0.0)
         low, high = (0.0, first), (1.0, slope(1.0))
@@ -298,7 +233,7 @@ class _Loading:
         return t * way
 
     @staticmethod
-    def _power(at: Tractions, areas: FloatArray, opening: FloatArray, tangential: FloatArray) -> float:
+    def power(at: Tractions, areas: FloatArray, opening: FloatArray, tangential: FloatArray) -> float:
         along = at.pressure * opening + np.einsum("psx,psx->ps", at.friction, tangential)
         return float(np.sum(areas * along))
 
@@ -413,8 +348,10 @@ def _final(
     friction = np.einsum("psx,psx->ps", at.friction, at.friction)
     layer[soft] = at.pressure[soft] ** 2 / contact.normal[soft] + friction[soft] / contact.tangential[soft]
     stored = 0.5 * float(np.sum(u * matrix.dot(u)) + np.sum(areas * layer))
+    opening, tangential = split_jump(loading.jump(u), loading.space.gap.normals)
+    taken = -loading.power(at, areas, opening, tangential)
     overlap = np.where(contact.rigid & np.isfinite(at.gap), -at.gap, 0.0)
     return ContactState(
         at.pressure, at.friction, at.closed, at.closed & at.slipping, areas, contact.rigid,
-        max(float(overlap.max(initial=0.0)), 0.0), external, stored, dissipated, steps,
+        max(float(overlap.max(initial=0.0)), 0.0), external, stored, dissipated, taken, steps,
     )  # fmt: skip

@@ -130,15 +130,33 @@ def joined(layers: Sequence[Contact]) -> Contact:
     """Several layers at the same points, side by side."""
     if len({layer.friction for layer in layers}) != 1:
         raise ValueError("layers of one gap share their friction")
+
+    def beside(name: str) -> FloatArray:
+        return np.concatenate([getattr(layer, name) for layer in layers], axis=-1)
+
     return Contact(
-        *(np.concatenate([getattr(layer, name) for layer in layers], axis=-1) for name in Contact.__annotations__ if name != "friction"),
-        friction=layers[0].friction,
+        beside("clearance"),
+        beside("normal"),
+        beside("tangential"),
+        np.concatenate([layer.rigid for layer in layers]),
+        beside("damping"),
+        layers[0].friction,
     )
 
 
 @dataclass(frozen=True, eq=False)
 class Multipliers:
-    """Pressure (p, s) and friction (p, s, 3) in MPa that the law is augmented with, and the slip (p, s, 3) it counts from."""
+    """What the law is augmented with.
+
+    Attributes
+    ----------
+    pressure : (p, s)
+        MPa.
+    friction : (p, s, 3)
+        MPa.
+    origin : (p, s, 3)
+        Tangential jump in mm from which slip counts: that at the end of the last step of the load.
+    """
 
     pressure: FloatArray
     friction: FloatArray
@@ -171,11 +189,6 @@ class Tractions:
     slipping: BoolArray
     direction: FloatArray
     reduction: FloatArray
-
-    @property
-    def total(self) -> tuple[FloatArray, FloatArray]:
-        """Pressure and friction."""
-        return self.pressure, self.friction
 
 
 def split_jump(jump: FloatArray, normals: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -252,3 +265,76 @@ def contact_force(space: Space, pressure: FloatArray, friction: FloatArray) -> F
     np.add.at(force, space.face_nodes[plus], nodal)
     np.add.at(force, space.face_nodes[minus], -nodal)
     return force
+
+
+@dataclass(frozen=True)
+class ContactStep:
+    """One step of the load.
+
+    Attributes
+    ----------
+    load_share : float
+    iterations : int
+        Linear solves.
+    augmentations : int
+    open, stick, slip : int
+        Contact points in each state at its end.
+    """
+
+    load_share: float
+    iterations: int
+    augmentations: int
+    open: int
+    stick: int
+    slip: int
+
+
+@dataclass(frozen=True, eq=False)
+class ContactState:
+    """Contact at the end of a load.
+
+    Attributes
+    ----------
+    pressure : (p, s)
+        MPa.
+    friction : (p, s, 3)
+        MPa on side +1.
+    closed, slipping : (p, s) bool
+    areas : (p, s)
+        mm² that each point stands for.
+    rigid : (s,) bool
+        Points where bone meets bone; at the others cement touches.
+    penetration_mm : float
+        Largest overlap of faces that are rigid to one another.
+    external_nmm, stored_nmm, dissipated_nmm : float
+        Work of the load, elastic energy of bone and gap, work against friction; the first and the last
+        trapezoidal over the steps.
+        Where displacement grows in proportion to the load, the first is the sum of the others.
+    taken_nmm : float
+        Pressure and friction times the jump against them, at the end of the load: force times displacement is
+        twice the energy of all but the gap's contact, and this.
+    steps : tuple of ContactStep
+    """
+
+    pressure: FloatArray
+    friction: FloatArray
+    closed: BoolArray
+    slipping: BoolArray
+    areas: FloatArray
+    rigid: BoolArray
+    penetration_mm: float
+    external_nmm: float
+    stored_nmm: float
+    dissipated_nmm: float
+    taken_nmm: float
+    steps: tuple[ContactStep, ...]
+
+    @property
+    def closed_mm2(self) -> float:
+        """Area on which bone meets bone."""
+        return float((self.areas * self.closed)[:, self.rigid].sum())
+
+    @property
+    def cement_closed_mm2(self) -> float:
+        """Area on which cement that does not adhere is pressed."""
+        return float((self.areas * self.closed)[:, ~self.rigid].sum())

@@ -9,7 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from sacrofem.errors import SolverError
+from sacrofem.mechanics.active_set import LOAD_STEPS, solve_contact
 from sacrofem.mechanics.blocks import BlockMatrix
+from sacrofem.mechanics.contact import Contact, contact_force
 from sacrofem.mechanics.solver import LinearSystem, Method, Solution
 from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.state import State
@@ -35,7 +37,8 @@ class Solved:
         What joints and ligaments put on the sacrum.
     checks : mapping of str to float
         ``residual`` (true, relative), ``force`` and ``moment`` (unbalanced share of the load and
-        of load times height), ``energy`` (relative difference of strain energy and half the work).
+        of load times height), ``energy`` (relative difference of strain energy and half the work; with
+        contact, half of what pressure and friction take at the gap points is part of the former).
     """
 
     state: State
@@ -66,7 +69,7 @@ class _Discrete:
 
 
 class Statics:
-    """Linear equilibrium on a split mesh, with the same loads and supports in every state.
+    """Equilibrium on a split mesh, with the same loads and supports in every state.
 
     Parameters
     ----------
@@ -127,6 +130,8 @@ class Statics:
         *,
         fraction: FloatArray | None = None,
         coverage: FloatArray | None = None,
+        contact: Contact | None = None,
+        start: Solved | None = None,
     ) -> Solved:
         """One state.
 
@@ -139,28 +144,46 @@ class Statics:
             Normal and tangential stiffness (p, q) of the gap, N/mm³; None ties twin faces together.
         fraction, coverage
             Where cement is in this state: kept with the result.
+        contact
+            What may touch in the gap, beside its stiffness; None: the law is linear.
+        start
+            The linear solution that contact is looked for from. Its iterations and seconds count too.
 
         Raises
         ------
         SolverError
-            The solve failed, or force, moment or energy do not balance.
+            The solve failed, contact cycles, or force, moment or energy do not balance.
         """
         tied = gap is None and bool(self.space.mesh.pair_side.any())  # type: ignore[union-attr]
         discrete, node = self._tied if tied else (self._split, np.arange(self.space.n_nodes))
         matrix = discrete.matrix(discrete.assembler, youngs, poisson, gap)
-        system = LinearSystem(
-            discrete.space,
-            matrix,
-            discrete.supports.fixed,
-            (lambda: discrete.matrix(discrete.coarse, youngs, poisson, gap)) if discrete.space.order == 2 else None,
-            method=self.method,
-            tolerance=self.tolerance,
-        )
-        solution = system.solve(discrete.force)
+        coarse = (lambda: discrete.matrix(discrete.coarse, youngs, poisson, gap)) if self.space.order == 2 else None
+        touching = None
+        if contact is None:
+            system = LinearSystem(
+                discrete.space,
+                matrix,
+                discrete.supports.fixed,
+                coarse,
+                method=self.method,
+                tolerance=self.tolerance,
+            )
+            solution = system.solve(discrete.force)
+        else:
+            solution, touching = solve_contact(
+                self.space, matrix, discrete.supports.fixed, contact, discrete.force,
+                start=None if start is None else start.state.displacement, coarse=coarse, method=self.method,
+                tolerance=self.tolerance, steps=LOAD_STEPS if contact.friction else 1,
+            )  # fmt: skip
+            solution = solution if start is None else _after(start.solution, solution)
         u = solution.displacement
         internal = matrix.dot(u)
+        taken = float(np.sum(u * internal))
+        if touching is not None:
+            internal -= contact_force(self.space, touching.pressure, touching.friction)
+            taken += touching.taken_nmm
         held = reactions(discrete.space, discrete.supports, u, internal - discrete.force)
-        checks = self._balance(discrete, u, internal, held)
+        checks = self._balance(discrete, u, taken, held)
         checks["residual"] = solution.residual
         for key in ("force", "moment", "energy"):
             if not checks[key] <= BALANCE_LIMIT:
@@ -173,19 +196,27 @@ class Statics:
             name, u[node], youngs, poisson,
             np.zeros(m) if fraction is None else fraction,
             np.zeros(self.space.gap.areas.shape) if coverage is None else coverage,
-            self.membrane.youngs, self.membrane.thickness, self.force,
+            self.membrane.youngs, self.membrane.thickness, self.force, touching,
         )  # fmt: skip
         return Solved(state, solution, held, checks)
 
-    def _balance(self, discrete: _Discrete, u: FloatArray, internal: FloatArray, held: Reactions) -> dict[str, float]:
+    def _balance(self, discrete: _Discrete, u: FloatArray, taken: float, held: Reactions) -> dict[str, float]:
         force, nodes = discrete.force, discrete.space.nodes
         total, load = force.sum(axis=0), float(np.abs(force).sum(axis=0).max())
         height = float(np.ptp(nodes, axis=0).max())
         turning = np.cross(nodes, force).sum(axis=0)
-        work = 0.5 * float(np.sum(force * u))
-        energy = 0.5 * float(np.sum(u * internal))
+        work = float(np.sum(force * u))
         return {
             "force": float(np.linalg.norm(total + held.force)) / load,
             "moment": float(np.linalg.norm(turning + held.moment)) / (load * height),
-            "energy": abs(energy - work) / abs(work) if work else 0.0,
+            "energy": abs(taken - work) / abs(work) if work else 0.0,
         }
+
+
+def _after(first: Solution, second: Solution) -> Solution:
+    return replace(
+        second,
+        method=second.method or first.method,
+        iterations=first.iterations + second.iterations,
+        seconds=first.seconds + second.seconds,
+    )
