@@ -28,6 +28,7 @@ from sacrofem.mechanics.contact import (
     contact_matrices,
     contact_points,
     split_jump,
+    stiffened,
     tangents,
     tractions,
 )
@@ -38,11 +39,16 @@ from sacrofem.mesh.tetmesh import BoolArray, FloatArray
 
 LOAD_STEPS = 4
 """Equal parts in which the load is applied: friction depends on the way, and no case needs more to converge."""
-MAX_ITERATIONS = 80
+MAX_ITERATIONS = 120
+# The penalty begins softer, or the closed set would change point by point, and hardens with each augmentation.
+SOFT, HARDENING = 1e-2, 10.0
+# Part of the imbalance that is left when the limit of friction and the multipliers are renewed.
+BALANCE = 0.1
 # Relative residual of one correction: the next one starts from the true residual anyway.
 CORRECTION_TOLERANCE = 1e-8
-# What penetration and slip of sticking points may be, in units of the largest displacement and of the tolerance.
-KINEMATIC = 100.0
+# In units of the tolerance: what penetration and slip of sticking points over the largest displacement may be, and how
+# far friction may be from μ p, over all of it.
+KINEMATIC, FRICTION = 1e3, 1e4
 
 
 class _Iteration:
@@ -109,6 +115,7 @@ class _Loading:
         self.held = Multipliers(np.zeros(points), np.zeros((*points, 3)), np.zeros((*points, 3)))
         moved = self._free(matrices.matrix.dot(self.prescribed)) if self.prescribed.any() else self.prescribed
         self.scale = float(np.linalg.norm(self._free(force)) + np.linalg.norm(moved))
+        self.bound, self.hardness, self.raised = np.zeros(points), 0.0, True
         self.at = self._law(self.u)
 
     def _free(self, nodal: FloatArray) -> FloatArray:
@@ -117,8 +124,8 @@ class _Loading:
     def jump(self, u: FloatArray) -> FloatArray:
         return np.tile(self.space.jump(u), (1, self.contact.layers(self.space), 1))
 
-    def _law(self, u: FloatArray, bound: FloatArray | None = None) -> Tractions:
-        return tractions(self.contact, self.jump(u), self.space.gap.normals, self.held, bound)
+    def _law(self, u: FloatArray) -> Tractions:
+        return tractions(self.contact, self.jump(u), self.space.gap.normals, self.held, self.bound)
 
     def unbalanced(self, share: float, at: Tractions) -> FloatArray:
         """(N, 3) force that nothing balances yet, N."""
@@ -128,31 +135,30 @@ class _Loading:
     # -------------------------------------------------------------- one step of the load
     def begin(self, share: float, previous: float, start: FloatArray | None) -> None:
         """Displacement and pressure in proportion to the load; slip counts from where the last step ended."""
-        origin = split_jump(self.jump(self.u), self.space.gap.normals)[1]
         if previous:
             ratio = share / previous
-            self.u = ratio * self.u
-            rigid = self.contact.rigid
+            rigid = self.contact.rigid[:, None]
             self.held = Multipliers(
                 ratio * self.held.pressure,
-                np.where(rigid[:, None], ratio, 1.0) * self.held.friction,
-                origin,
+                np.where(rigid, ratio, 1.0) * self.held.friction,
+                split_jump(self.jump(self.u), self.space.gap.normals)[1],
             )
+            self.u = ratio * self.u
             return
-        if start is not None:
-            self.u = share * start
-        self.u = np.where(self.matrices.fixed, share * self.prescribed, self.u)
-        self._first_guess(share)
+        self.u = np.where(self.matrices.fixed, share * self.prescribed, 0.0 if start is None else share * start)
+        if start is None:
+            self._guess(share, np.zeros(self.contact.clearance.shape, bool))
+        opening, _ = split_jump(self.jump(self.u), self.space.gap.normals)
+        overlapping = self.contact.clearance + opening < 0.0
+        if overlapping.any():
+            self._guess(share, overlapping)
 
-    def _first_guess(self, share: float) -> None:
-        """Take what touches for closed and sticking: from there slip is found in few iterations, from slip stick is not."""
+    def _guess(self, share: float, closed: BoolArray) -> None:
+        """Solve with these points closed and sticking: from there slip is found in few iterations."""
+        self._renew(0)
         contact, normals = self.contact, self.space.gap.normals
         opening, tangential = split_jump(self.jump(self.u), normals)
-        gap = contact.clearance + opening
-        closed = np.isfinite(gap) & ((gap <= 0.0) | (contact.damping > 0.0))
-        if not closed.any():
-            return
-        pressure = np.where(closed, -contact.normal * np.where(closed, gap, 0.0), 0.0)
+        pressure = np.where(closed, -contact.normal * np.where(closed, contact.clearance + opening, 0.0), 0.0)
         sticks = closed & (contact.friction > 0.0)
         friction = np.where(sticks[..., None], -contact.tangential[..., None] * tangential, 0.0)
         guess = replace(
@@ -164,55 +170,102 @@ class _Loading:
 
     def advance(self, share: float, number: int, steps: int) -> ContactStep:
         """Iterate until forces balance and neither penetration nor slip of sticking points is left."""
-        balance, augmentations, last, before = 1e-2, 0, None, np.inf
+        augmentations, last, before, wanted, swaps, residual = 0, None, np.inf, 0.0, 0, np.inf
+        self._renew(0)
         for iteration in range(MAX_ITERATIONS):
             self.at = at = self._law(self.u)
             right = self.unbalanced(share, at)
-            residual = float(np.linalg.norm(right)) / self.scale if self.scale else 0.0
+            residual = self._relative(right)
             if not np.isfinite(residual):
                 break
-            if residual <= balance:
-                error = self._augment(at)
-                reach = float(np.abs(self.u).max())
-                if residual <= self.tolerance and error <= KINEMATIC * self.tolerance * reach:
-                    return self._record(share, iteration, augmentations)
-                augmentations += 1
-                balance = max(self.tolerance, 1e-2 * balance)
-                at = self._law(self.u)
-                right = self.unbalanced(share, at)
-                residual = float(np.linalg.norm(right)) / self.scale
+            if last is None:
+                wanted = BALANCE * residual
+            if residual <= max(wanted, self.tolerance):
+                if self._settled(at):
+                    if residual <= self.tolerance:
+                        return self._record(share, iteration, augmentations)
+                    wanted = 0.0
+                else:
+                    self._augment(at)
+                    augmentations += 1
+                    self._renew(augmentations)
+                    self.at = at = self._law(self.u)
+                    right = self.unbalanced(share, at)
+                    residual = self._relative(right)
+                    wanted = BALANCE * residual
             status = at.closed + 1 * (at.closed & at.slipping)
-            changed = last is None or bool((status != last).any())
-            if changed or residual > 0.3 * before:
+            swaps = -1 if last is None else int((status != last).sum())
+            if swaps or self.raised or residual > 0.3 * before:
                 self.matrices.linearise(tangents(self.contact, self.space.gap.normals, at))
-            self.u = self.u + self._search(share, at, self.matrices.correction(right), right)
-            swaps = 0 if last is None else int((status != last).sum())
+                self.raised = False
+            way = self.matrices.correction(right)
+            self.u = self.u + self._step(share, at, way, right, residual)
             last, before = status, residual
         raise SolverError(self._cause(number, steps, swaps, residual))
 
-    def _augment(self, at: Tractions) -> float:
-        """Pressure and friction become multipliers; returns the distance in mm that this stands for."""
+    def _renew(self, augmentations: int) -> None:
+        """Penalty of this augmentation, and the limit of friction that follows from pressure."""
+        share = min(SOFT * HARDENING**augmentations, 1.0)
+        rigid = self.matrices.contact.rigid
+        self.raised = share != self.hardness
+        self.hardness = share
+        self.contact = replace(
+            self.matrices.contact,
+            normal=self.matrices.contact.normal * np.where(rigid, share, 1.0),
+            tangential=self.matrices.contact.tangential * np.where(rigid, share, 1.0),
+        )
+        self.bound = self.contact.friction * self._law(self.u).pressure
+
+    def residual(self, share: float) -> float:
+        """Of what the last step ended with, relative."""
+        return self._relative(self.unbalanced(share, self.at))
+
+    def _relative(self, unbalanced: FloatArray) -> float:
+        return float(np.linalg.norm(unbalanced)) / self.scale if self.scale else 0.0
+
+    def _settled(self, at: Tractions) -> bool:
+        """Whether the law holds: faces neither overlap nor pull, sticking points rest, friction is μ p."""
         rigid = self.contact.rigid & np.isfinite(at.gap)
         apart = np.abs(at.pressure - self.held.pressure) / np.where(rigid, self.contact.normal, 1.0)
         slid = np.linalg.norm(at.friction - self.held.friction, axis=2) / np.where(rigid, self.contact.tangential, 1.0)
+        length = max((apart * rigid).max(initial=0.0), (slid * rigid).max(initial=0.0))
+        limit = self.contact.friction * at.pressure
+        areas = contact_points(self.space, limit.shape[1])[1]
+        off = float(np.sum(areas * np.abs(limit - self.bound)))
+        whole = float(np.sum(areas * limit))
+        return bool(
+            length <= KINEMATIC * self.tolerance * np.abs(self.u).max() and off <= FRICTION * self.tolerance * whole
+        )
+
+    def _augment(self, at: Tractions) -> None:
+        """Pressure and friction become multipliers."""
+        rigid = self.contact.rigid
         self.held = replace(
             self.held,
             pressure=np.where(rigid, at.pressure, self.held.pressure),
-            friction=np.where(rigid[..., None], at.friction, self.held.friction),
+            friction=np.where(rigid[:, None], at.friction, self.held.friction),
         )
-        return float(max((apart * rigid).max(initial=0.0), (slid * rigid).max(initial=0.0)))
 
-    def _search(self, share: float, at: Tractions, way: FloatArray, right: FloatArray) -> FloatArray:
+    def _step(
+        self, share: float, at: Tractions, way: FloatArray, right: FloatArray, residual: float
+    ) -> FloatArray:
+        """All of a correction if it brings the forces nearer to balance, else what lowers the potential."""
+        here, self.u = self.u, self.u + way
+        full = self._relative(self.unbalanced(share, self._law(self.u)))
+        self.u = here
+        return way if full <= residual else self._search(at, way, right)
+
+    def _search(self, at: Tractions, way: FloatArray, right: FloatArray) -> FloatArray:
         """The part of a correction at whose end the potential, its limit of friction held, falls no further."""
         _, areas = contact_points(self.space, self.contact.clearance.shape[1])
-        normals, bound = self.space.gap.normals, self.contact.friction * at.pressure
+        normals = self.space.gap.normals
         here, step = self.jump(self.u), self.jump(way)
         opening, tangential = split_jump(step, normals)
         stiff = float(np.sum(way * self.matrices.matrix.dot(way)))
         still = float(np.sum(way * right)) + self.power(at, areas, opening, tangential) * -1.0
 
         def slope(t: float) -> float:
-            there = tractions(self.contact, here + t * step, normals, self.held, bound)
+            there = tractions(self.contact, here + t * step, normals, self.held, self.bound)
             return t * stiff - still - self.power(there, areas, opening, tangential)
 
         first = slope(0.0)
@@ -313,6 +366,7 @@ def solve_contact(
         Contact cycles, or a piece of bone drifts away.
     """
     began = perf_counter()
+    contact = stiffened(space, matrix, contact)
     matrices = _Iteration(space, matrix, fixed, contact, coarse, method)
     loading = _Loading(matrices, force, prescribed, tolerance)
     record: list[ContactStep] = []
@@ -326,7 +380,7 @@ def solve_contact(
         external += 0.5 * float(np.sum((nodal + now) * (loading.u - u)))
         dissipated += _dissipated(contact, at, rubbed, contact_points(space, contact.clearance.shape[1])[1])
         nodal, rubbed = now, at.friction
-    residual = float(np.linalg.norm(loading.unbalanced(1.0, at))) / loading.scale if loading.scale else 0.0
+    residual = loading.residual(1.0)
     solution = Solution(loading.u, matrices.name, matrices.solves, residual, perf_counter() - began)
     return solution, _final(loading, matrix, external, dissipated, tuple(record))
 

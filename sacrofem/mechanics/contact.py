@@ -18,19 +18,20 @@ face no force at all.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sacrofem.mechanics.blocks import BlockMatrix
 from sacrofem.mechanics.interface import Filler, constriction_compliance, gap_stiffness
 from sacrofem.mechanics.space import Space
 from sacrofem.mesh.tetmesh import BoolArray, FloatArray
 
-# Stiffness k of touching faces over E/h of the bone beside them: each augmentation shrinks the penetration about
-# that many times, and the multigrid still copes.
-PENALTY = 100.0
-# Share of k that holds open faces of an unfilled gap in the matrix of an iteration; the residual knows nothing of it.
-DAMPING = 1e-5
+# Stiffness with which a point of a rigid pair holds over that of the nodes beside it. Each augmentation shrinks the
+# penetration about that many times; from E/h of the bone alone it would be far too soft where cortex ends at the gap.
+PENALTY = 3.0
+# Share of E/h that holds open faces of an unfilled gap in the matrix of an iteration; the residual knows nothing of it.
+DAMPING = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,7 @@ class Contact:
     normal, tangential : (p, s)
         Stiffness in N/mm³ of what touches.
     rigid : (s,) bool
-        Whether the stiffness is only the penalty of a rigid law.
+        Whether that is only the penalty of a rigid law, for `stiffened` to raise.
     damping : (p, s)
         Stiffness in N/mm³ that only the matrix of an iteration sees.
     friction : float
@@ -90,15 +91,32 @@ def face_closure(
     plus, minus = space.mesh.paired
     owners, area = space.mesh.face_owners, space.gap.areas.sum(axis=1)
     softness = 0.5 / youngs[owners[plus]] + 0.5 / youngs[owners[minus]]
-    penalty = np.broadcast_to((PENALTY / (softness * np.sqrt(2.0 * area)))[:, None], coverage.shape)
+    bone = np.broadcast_to((1.0 / (softness * np.sqrt(2.0 * area)))[:, None], coverage.shape)
     aperture = np.broadcast_to(np.asarray(aperture_mm, float), (len(area),))[:, None]
     return Contact(
         clearance=np.where(coverage < 1.0 - 1e-9, aperture, np.inf),
-        normal=penalty,
-        tangential=penalty,
+        normal=bone,
+        tangential=bone,
         rigid=np.ones(coverage.shape[1], bool),
-        damping=np.where(filler_normal < DAMPING * penalty, DAMPING * penalty, 0.0),
+        damping=np.where(filler_normal < DAMPING * bone, DAMPING * bone, 0.0),
         friction=friction,
+    )
+
+
+def stiffened(space: Space, matrix: BlockMatrix, contact: Contact) -> Contact:
+    """Rigid pairs with a penalty far above the stiffness of the nodes beside them, cortex and all."""
+    rows = np.repeat(np.arange(matrix.n_nodes), np.diff(matrix.indptr))
+    diagonal = np.zeros(matrix.n_nodes)
+    own = rows == matrix.indices
+    diagonal[rows[own]] = np.trace(matrix.data[own], axis1=1, axis2=2) / 3.0
+    plus, minus = space.mesh.paired
+    nodes = np.minimum(diagonal[space.face_nodes[plus]], diagonal[space.face_nodes[minus]]).max(axis=1)
+    _, areas = contact_points(space, contact.clearance.shape[1])
+    penalty = np.maximum(contact.normal, PENALTY * nodes[:, None] / areas.mean(axis=1, keepdims=True))
+    return replace(
+        contact,
+        normal=np.where(contact.rigid, penalty, contact.normal),
+        tangential=np.where(contact.rigid, penalty, contact.tangential),
     )
 
 
