@@ -48,7 +48,7 @@ BALANCE = 0.1
 CORRECTION_TOLERANCE = 1e-8
 # In units of the tolerance: what penetration and slip of sticking points over the largest displacement may be, and how
 # far friction may be from μ p, over all of it.
-KINEMATIC, FRICTION = 1e3, 1e4
+KINEMATIC, FRICTION = 1e2, 1e4
 
 
 class _Iteration:
