@@ -141,7 +141,7 @@ class Case(Section):
         update = nested({name.replace("__", "."): value for name, value in changes.items()})
         fracture = update.get("fracture")
         if isinstance(fracture, Mapping) and isinstance(fracture.get("state"), str):
-            # A complete case names aperture, filler and closure of its old state: those of the new one take their place.
+            # A complete case names what its old state says of the gap: that of the new one takes its place.
             update["fracture"] = {**GAP_STATES.get(fracture["state"], {}), **fracture}
         try:
             return type(self).model_validate(merged(self.to_dict(), update))

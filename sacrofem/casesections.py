@@ -319,7 +319,8 @@ class Cement(Section):
         default=4.1, ge=0, le=60, description="in all, split evenly; 3-9 a side in cadavers (C7 [A])"
     )
     in_gap: Literal["bonded", "contact", "none"] = Field(
-        default="bonded", description="cement that reaches the gap: sticks to both faces, only touches them, or is left out"
+        default="bonded",
+        description="cement that reaches the gap: bonded to both faces, only touching, or left out",
     )
     injections: tuple[Injection, ...] = Field(default=(), description="own needles instead of `approach`")
     spot: Spot | None = Field(default=None, description="a cemented disc; with volume_ml = 0 there is no bolus")

@@ -16,8 +16,6 @@ from sacrofem.model import Model, Progress
 
 Values = Mapping[str, float | None]
 Records = dict[str, Solved]
-# A measure has moved when contact changes it by more than this.
-MOVED = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +44,9 @@ class Closure:
 
     @property
     def mattered(self) -> bool:
-        """Whether anything touched in the end."""
-        return any(state is not None and bool(state.closed.any()) for state in self.states.values())
+        """Whether anything touched in the end, or cement was free to part."""
+        states = [state for state in self.states.values() if state is not None]
+        return any(bool(state.closed.any()) or not state.rigid.all() for state in states)
 
     def to_json(self) -> dict[str, Any]:
         """The value of ``contact`` in ``comparison.json``."""

@@ -164,7 +164,6 @@ class Model:
         constriction = constriction_compliance(self.space, bone.youngs, coverage)
         return gap_stiffness(coverage, self.case.fracture.aperture_mm, *self.fillers, constriction)
 
-
     @property
     def touches(self) -> bool:
         """Whether anything in the gap is in contact instead of bonded."""

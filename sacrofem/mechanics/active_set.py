@@ -35,7 +35,7 @@ from sacrofem.mechanics.contact import (
 from sacrofem.mechanics.solver import LinearSystem, Method, Solution
 from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.stiffness import Assembler
-from sacrofem.mesh.tetmesh import BoolArray, FloatArray
+from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray
 
 LOAD_STEPS = 4
 """Equal parts in which the load is applied: friction depends on the way, and no case needs more to converge."""
@@ -46,9 +46,10 @@ SOFT, HARDENING = 1e-2, 10.0
 BALANCE = 0.1
 # Relative residual of one correction: the next one starts from the true residual anyway.
 CORRECTION_TOLERANCE = 1e-8
-# In units of the tolerance: what penetration and slip of sticking points over the largest displacement may be, and how
-# far friction may be from μ p, over all of it.
-KINEMATIC, FRICTION = 1e2, 1e4
+ACCURACY = 1e-5
+"""Penetration, and slip of points that stick, over the largest displacement."""
+# How far friction may be from μ p, over all of it, in units of the accuracy.
+FRICTION = 100.0
 
 
 class _Iteration:
@@ -64,13 +65,14 @@ class _Iteration:
         method: Method,
     ) -> None:
         self.space, self.matrix, self.fixed, self.contact, self.method = space, matrix, fixed, contact, method
-        self._coarse_base, self._coarse_matrix = coarse, None
+        self._coarse_base = coarse
+        self._vertices: tuple[BlockMatrix, Space, IntArray] | None = None
         self._pairs = Assembler(space).pair_nodes
         self._system: LinearSystem | None = None
         self.name = ""
         self.solves = 0
 
-    def _with(self, base: BlockMatrix, space: Space, pairs: FloatArray, tensors: FloatArray) -> BlockMatrix:
+    def _with(self, base: BlockMatrix, space: Space, pairs: IntArray, tensors: FloatArray) -> BlockMatrix:
         data = base.data.copy()
         scatter(base.indptr, base.indices, data, pairs, contact_matrices(space, tensors))
         return replace(base, data=data)
@@ -89,10 +91,10 @@ class _Iteration:
 
     def _coarse(self, tensors: FloatArray) -> BlockMatrix:
         assert self._coarse_base is not None
-        if self._coarse_matrix is None:
+        if self._vertices is None:
             vertices = Space(self.space.mesh, 1)
-            self._coarse_matrix = (self._coarse_base(), vertices, Assembler(vertices).pair_nodes)
-        return self._with(*self._coarse_matrix, tensors)
+            self._vertices = self._coarse_base(), vertices, Assembler(vertices).pair_nodes
+        return self._with(*self._vertices, tensors)
 
     def correction(self, right: FloatArray) -> FloatArray:
         assert self._system is not None
@@ -104,9 +106,11 @@ class _Iteration:
 class _Loading:
     """The state of the iteration while the load grows."""
 
-    def __init__(self, matrices: _Iteration, force: FloatArray, prescribed: FloatArray | None, tolerance: float) -> None:
+    def __init__(
+        self, matrices: _Iteration, force: FloatArray, prescribed: FloatArray | None, tolerance: float
+    ) -> None:
         self.matrices, self.space, self.contact = matrices, matrices.space, matrices.contact
-        self.force, self.tolerance = force, tolerance
+        self.force, self.tolerance, self.accuracy = force, tolerance, accuracy
         self.prescribed = np.zeros_like(force)
         if prescribed is not None:
             self.prescribed[matrices.fixed] = prescribed[matrices.fixed]
@@ -233,9 +237,7 @@ class _Loading:
         areas = contact_points(self.space, limit.shape[1])[1]
         off = float(np.sum(areas * np.abs(limit - self.bound)))
         whole = float(np.sum(areas * limit))
-        return bool(
-            length <= KINEMATIC * self.tolerance * np.abs(self.u).max() and off <= FRICTION * self.tolerance * whole
-        )
+        return bool(length <= self.accuracy * np.abs(self.u).max() and off <= FRICTION * self.accuracy * whole)
 
     def _augment(self, at: Tractions) -> None:
         """Pressure and friction become multipliers."""
@@ -246,9 +248,7 @@ class _Loading:
             friction=np.where(rigid[:, None], at.friction, self.held.friction),
         )
 
-    def _step(
-        self, share: float, at: Tractions, way: FloatArray, right: FloatArray, residual: float
-    ) -> FloatArray:
+    def _step(self, share: float, at: Tractions, way: FloatArray, right: FloatArray, residual: float) -> FloatArray:
         """All of a correction if it brings the forces nearer to balance, else what lowers the potential."""
         here, self.u = self.u, self.u + way
         full = self._relative(self.unbalanced(share, self._law(self.u)))
@@ -307,7 +307,8 @@ class _Loading:
         if swaps:
             return (
                 f"{where}: {swaps} of {self.at.closed.size} points still change between open, stick and slip after "
-                f"{MAX_ITERATIONS} iterations: contact cycles ({friction}); lower fracture.friction or refine the fracture"
+                f"{MAX_ITERATIONS} iterations: contact cycles ({friction}); "
+                "lower fracture.friction or refine the fracture"
             )
         return (
             f"{where}: forces are out of balance by {residual:.1e} after {MAX_ITERATIONS} iterations ({friction}): "
@@ -327,6 +328,7 @@ def solve_contact(
     coarse: Callable[[], BlockMatrix] | None = None,
     method: Method = "auto",
     tolerance: float = 1e-10,
+    accuracy: float = ACCURACY,
     steps: int = LOAD_STEPS,
 ) -> tuple[Solution, ContactState]:
     """Equilibrium with contact in the gap.
@@ -349,8 +351,9 @@ def solve_contact(
     coarse : callable, optional
         Gives the P1 matrix of the same model without contact, for multigrid on P2.
     method, tolerance
-        Of the solver; tolerance is the relative residual, and a hundredth of the penetration over the
-        largest displacement.
+        Of the solver; tolerance is the relative residual.
+    accuracy
+        Penetration, and slip of points that stick, over the largest displacement.
     steps
         Equal parts in which the load is applied.
 
@@ -368,7 +371,7 @@ def solve_contact(
     began = perf_counter()
     contact = stiffened(space, matrix, contact)
     matrices = _Iteration(space, matrix, fixed, contact, coarse, method)
-    loading = _Loading(matrices, force, prescribed, tolerance)
+    loading = _Loading(matrices, force, prescribed, tolerance, accuracy)
     record: list[ContactStep] = []
     nodal, rubbed, external, dissipated = np.zeros_like(force), np.zeros(1), 0.0, 0.0
     for number in range(1, steps + 1):

@@ -233,9 +233,8 @@ def tractions(
     length = np.linalg.norm(wanted, axis=2)
     safe = np.maximum(length, 1e-300)
     reduction = np.minimum(bound / safe, 1.0)
-    return Tractions(
-        gap, pressure, reduction[..., None] * wanted, pressure > 0.0, length > bound, wanted / safe[..., None], reduction
-    )  # fmt: skip
+    friction = reduction[..., None] * wanted
+    return Tractions(gap, pressure, friction, pressure > 0.0, length > bound, wanted / safe[..., None], reduction)
 
 
 def tangents(contact: Contact, normals: FloatArray, at: Tractions) -> FloatArray:
