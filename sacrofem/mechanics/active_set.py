@@ -107,7 +107,7 @@ class _Loading:
     """The state of the iteration while the load grows."""
 
     def __init__(
-        self, matrices: _Iteration, force: FloatArray, prescribed: FloatArray | None, tolerance: float
+        self, matrices: _Iteration, force: FloatArray, prescribed: FloatArray | None, tolerance: float, accuracy: float
     ) -> None:
         self.matrices, self.space, self.contact = matrices, matrices.space, matrices.contact
         self.force, self.tolerance, self.accuracy = force, tolerance, accuracy

@@ -40,7 +40,7 @@ class ClosedCrack:
         self.fixed = held(space, (hull, [0, 1, 2]), (at(space, 1, 0.0), 1))
         self.radius = np.hypot(space.gap.points[..., 0], space.gap.points[..., 1])
 
-    def solve(self, stress, friction, *, aperture=0.0, method="auto", tolerance=1e-11, steps=1, filler=None):
+    def solve(self, stress, friction, *, aperture=0.0, method="auto", tolerance=1e-11, accuracy=1e-6, steps=1):
         """Solution and contact under a uniform remote stress (3, 3)."""
         space, youngs = self.space, uniform(self.space, self.E)
         strain = (1 + self.nu) / self.E * stress - self.nu / self.E * np.trace(stress) * np.eye(3)
@@ -50,7 +50,7 @@ class ClosedCrack:
         return solve_contact(
             space, stiffness(space, self.E, self.nu), self.fixed, contact, np.zeros_like(space.nodes),
             prescribed=self.remote, coarse=lambda: stiffness(self.coarse, self.E, self.nu),
-            method=method, tolerance=tolerance, steps=steps,
+            method=method, tolerance=tolerance, accuracy=accuracy, steps=steps,
         )  # fmt: skip
 
     def stresses(self, displacement):

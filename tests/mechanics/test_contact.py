@@ -36,7 +36,7 @@ def closing(space, aperture=0.0, friction=0.0, coverage=None, filler=0.0):
 def solve(space, force, contact, gap=None, fixed=None, **options):
     parts = {} if gap is None else {"gap": gap}
     coarse = Space(space.mesh, 1)
-    options = {"tolerance": 1e-11, "steps": 1} | options
+    options = {"tolerance": 1e-11, "accuracy": 1e-8, "steps": 1} | options
     return solve_contact(
         space, stiffness(space, E, NU, **parts), bottom(space) if fixed is None else fixed, contact, force,
         coarse=(lambda: stiffness(coarse, E, NU, **parts)) if space.order == 2 else None, **options,
@@ -71,16 +71,11 @@ def test_block_on_a_slope_sticks_up_to_the_angle_of_friction(slope):
     """
     space, friction, k_t = blocks(), 0.35, 3.0
     gap = gap_of(space, 0.0, k_t)
-    # Held upright: friction is a couple with the load.
-    fixed = bottom(space) | held(space, (at(space, 2, SIZE[2]), [1]))
-    everywhere = np.ones(space.n_nodes, bool)
-    fixed |= held(space, (everywhere, [1]))
+    fixed = bottom(space) | held(space, (np.ones(space.n_nodes, bool), [1]))
     force = top_force(space, np.array([-slope, 0.0, -1.0]))
-    rigid = at(space, 2, SIZE[2])
-    lever = (space.nodes[:, 0] - 3.0) * rigid
-    # A couple on the top that cancels the moment of the shear about the gap.
-    couple = force[:, 2].sum() * 0.0 + slope * AREA * (SIZE[2] - CUT) / (lever @ lever) * lever
-    force[:, 2] += couple * -1.0
+    # The shear on the top turns the block about the gap: a couple on the top takes that away.
+    arm = (space.nodes[:, 0] - SIZE[0] / 2) * at(space, 2, SIZE[2])
+    force[:, 2] -= slope * AREA * (SIZE[2] - CUT) * arm / (arm @ arm)
     found, contact = solve(space, force, closing(space, friction=friction), gap, fixed)
     jump, areas = space.jump(found.displacement), space.gap.areas
     pressed, rubbed = (contact.pressure * areas).sum(), (contact.friction[..., 0] * areas).sum()
@@ -138,12 +133,12 @@ def test_direct_and_multigrid_agree():
     space = blocks(2)
     force = top_force(space, np.array([0.3, 0.1, -1.0]))
     results = [
-        solve(space, force, closing(space, 0.002, 0.2, filler=1.0), gap_of(space, 1.0), method=method, steps=2)
+        solve(space, force, closing(space, 0.002, 0.2, filler=1.0), gap_of(space, 1.0), method=method, accuracy=1e-5)
         for method in ("direct", "multigrid")
     ]
     (one, first), (two, second) = results
     assert first.closed.any()
-    assert np.abs(one.displacement - two.displacement).max() < 1e-6 * np.abs(one.displacement).max()
+    assert np.abs(one.displacement - two.displacement).max() < 1e-4 * np.abs(one.displacement).max()
     assert first.closed_mm2 == pytest.approx(second.closed_mm2, abs=1.0)
 
 
@@ -158,7 +153,7 @@ def test_counts_add_up_at_every_step():
 
 def test_a_piece_that_is_pulled_off_is_named():
     space = blocks()
-    with pytest.raises(SolverError, match="drifts away.*pulls it off"):
+    with pytest.raises(SolverError, match=r"drifts away.*pulls it off"):
         solve(space, top_force(space, np.array([0.0, 0.0, 1.0])), closing(space, 0.0, 0.4))
 
 
@@ -175,8 +170,10 @@ def test_a_closed_set_that_cycles_is_named(monkeypatch):
 
     def flip(self, share, at, way, right, residual):
         turn[0] = -turn[0]
-        return turn[0] * np.where(space.nodes[:, 2:] > CUT, [0.0, 0.0, 0.1], 0.0)
+        upper = np.zeros((space.n_nodes, 1), bool)
+        upper[space.connectivity[space.mesh.centroids[:, 2] > CUT]] = True
+        return turn[0] * np.where(upper, [0.0, 0.0, 0.5], 0.0)
 
     monkeypatch.setattr(active_set._Loading, "_step", flip)
-    with pytest.raises(SolverError, match="still change between open, stick and slip.*contact cycles"):
+    with pytest.raises(SolverError, match=r"still change between open, stick and slip.*contact cycles"):
         solve(space, top_force(space, np.array([0.0, 0.0, -1.0])), closing(space, 0.02), gap_of(space, 1.0))

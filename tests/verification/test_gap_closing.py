@@ -34,6 +34,7 @@ def pushed(order, distance, method):
         coarse=lambda: stiffness(coarse, E, 0.0),
         method=method,
         tolerance=1e-12,
+        accuracy=1e-10,
         steps=1,
     )
     stress = space.stresses(solution.displacement, uniform(space, E), uniform(space, 0.0))
