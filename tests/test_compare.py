@@ -320,16 +320,18 @@ def test_contact_that_nothing_closes_is_the_bonded_answer(bilateral):
 
 def test_faces_that_close_stop_at_one_another():
     """A hair's breadth apart they meet, and overlap by far less than they are apart."""
-    case = tiny("sif-unilateral", fracture__closure="contact", fracture__aperture_mm=0.02, fracture__friction=0.0)
+    case = tiny(
+        "sif-unilateral", fracture__closure="contact", fracture__aperture_mm=0.02, fracture__friction=0.0
+    ).with_(fracture__filler_modulus_mpa=0.01)
     result = compare(case.with_(solver__tolerance=1e-10))
     assert result.closure.mattered
     for name in ("before", "after"):
         contact = result.states[name].contact
         assert contact.closed.any()
-        assert contact.penetration_mm < 1e-4 * 0.02
+        assert contact.penetration_mm < 0.01 * 0.02
         closing = -result.space.gap.normal_part(result.space.jump(result.states[name].displacement))
         bonded = result.closure.bonded[name]
-        assert closing[result.states[name].coverage < 0.5].max() < 0.02 * (1 + 1e-4)
+        assert closing[result.states[name].coverage < 0.5].max() < 0.02 * 1.01
         assert getattr(result, name)["strain_energy_nmm"] <= bonded["strain_energy_nmm"]
         assert getattr(result, name)["yield_load_n"] is None
     assert result.closure.shift["before"]["micromotion_mean_um"] is not None

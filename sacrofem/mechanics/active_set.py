@@ -32,7 +32,7 @@ from sacrofem.mechanics.contact import (
     tangents,
     tractions,
 )
-from sacrofem.mechanics.solver import LinearSystem, Method, Solution
+from sacrofem.mechanics.solver import LARGEST_RESIDUAL, LinearSystem, Method, Solution
 from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.stiffness import Assembler
 from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray
@@ -45,11 +45,11 @@ SOFT, HARDENING = 1e-2, 10.0
 # Part of the imbalance that is left when the limit of friction and the multipliers are renewed.
 BALANCE = 0.1
 # Relative residual of one correction: the next one starts from the true residual anyway.
-CORRECTION_TOLERANCE = 1e-8
-ACCURACY = 1e-5
+CORRECTION_TOLERANCE = LARGEST_RESIDUAL
+ACCURACY = 5e-5
 """Penetration, and slip of points that stick, over the largest displacement."""
 # How far friction may be from μ p, over all of it, in units of the accuracy.
-FRICTION = 100.0
+FRICTION = 20.0
 
 
 class _Iteration:
@@ -107,7 +107,12 @@ class _Loading:
     """The state of the iteration while the load grows."""
 
     def __init__(
-        self, matrices: _Iteration, force: FloatArray, prescribed: FloatArray | None, tolerance: float, accuracy: float
+        self,
+        matrices: _Iteration,
+        force: FloatArray,
+        prescribed: FloatArray | None,
+        tolerance: float,
+        accuracy: float,
     ) -> None:
         self.matrices, self.space, self.contact = matrices, matrices.space, matrices.contact
         self.force, self.tolerance, self.accuracy = force, tolerance, accuracy
@@ -184,9 +189,11 @@ class _Loading:
                 break
             if last is None:
                 wanted = BALANCE * residual
-            if residual <= max(wanted, self.tolerance):
+            # Rounding sets a floor, as in a linear solve.
+            floor = residual <= LARGEST_RESIDUAL and residual > 0.3 * before
+            if residual <= max(wanted, self.tolerance) or floor:
                 if self._settled(at):
-                    if residual <= self.tolerance:
+                    if residual <= self.tolerance or floor:
                         return self._record(share, iteration, augmentations)
                     wanted = 0.0
                 else:

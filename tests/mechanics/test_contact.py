@@ -133,12 +133,12 @@ def test_direct_and_multigrid_agree():
     space = blocks(2)
     force = top_force(space, np.array([0.3, 0.1, -1.0]))
     results = [
-        solve(space, force, closing(space, 0.002, 0.2, filler=1.0), gap_of(space, 1.0), method=method, accuracy=1e-5)
+        solve(space, force, closing(space, 0.002, 0.2, filler=1.0), gap_of(space, 1.0), method=method, accuracy=1e-4)
         for method in ("direct", "multigrid")
     ]
     (one, first), (two, second) = results
     assert first.closed.any()
-    assert np.abs(one.displacement - two.displacement).max() < 1e-4 * np.abs(one.displacement).max()
+    assert np.abs(one.displacement - two.displacement).max() < 1e-3 * np.abs(one.displacement).max()
     assert first.closed_mm2 == pytest.approx(second.closed_mm2, abs=1.0)
 
 
@@ -166,7 +166,7 @@ def test_what_does_not_settle_is_an_error_and_never_a_result(monkeypatch):
 
 def test_a_closed_set_that_cycles_is_named(monkeypatch):
     """With every correction turned round the points flip between open and closed for ever."""
-    space, turn = blocks(), [1.0]
+    space, turn = blocks(), [-1.0]
 
     def flip(self, share, at, way, right, residual):
         turn[0] = -turn[0]
