@@ -307,12 +307,12 @@ def _warnings(model: Model, measured: Mapping[str, Measures]) -> list[str]:
     closed = {name: values.closed_share for name, values in measured.items() if name != "intact"}
     if case.fracture.closure == "bonded" and any(share is not None for share in closed.values()):
         worst = max(share or 0.0 for share in closed.values())
-        if worst == 0.0:
+        if worst == 0.0 and not model.touches:
             notes.append(
                 f"no face of the gap closed by more than its aperture ({case.fracture.aperture_mm:g} mm): "
                 "the bonded result is the contact result"
             )
-        else:
+        elif worst > 0.0:
             notes.append(
                 f"{100 * worst:.2g} % of the fracture area closed by more than its aperture "
                 f"({case.fracture.aperture_mm:g} mm): there the bonded filler stands for contact"
