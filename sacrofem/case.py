@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from sacrofem.casefile import emit_toml, merged, nested, parse_toml
 from sacrofem.caseproblems import CaseError, case_problems, nearest
 from sacrofem.casesections import (
+    GAP_STATES,
     Anatomy,
     Cement,
     Fracture,
@@ -70,6 +71,9 @@ class Case(Section):
             raise refused("a spot needs a fracture", "leave [cement.spot] out or set fracture.zone", "cement.spot")
         if self.cement.spot is not None and self.cement.in_gap == "none":
             raise refused("a spot is cement in the gap", 'use in_gap = "bonded" with a spot', "cement.in_gap", "none")
+        touches = self.fracture.closure == "contact" or self.cement.in_gap == "contact"
+        if self.fracture.friction is not None and not touches:
+            raise refused("a bonded gap has no friction", "leave it out", "fracture.friction", self.fracture.friction)
         return self
 
     # ------------------------------------------------------------------ reading
@@ -137,6 +141,10 @@ class Case(Section):
             through ``**{"cement.volume_ml": 6}``.
         """
         update = nested({name.replace("__", "."): value for name, value in changes.items()})
+        fracture = update.get("fracture")
+        if isinstance(fracture, Mapping) and isinstance(fracture.get("state"), str):
+            # A complete case names what its old state says of the gap: that of the new one takes its place.
+            update["fracture"] = {**GAP_STATES.get(fracture["state"], {}), **fracture}
         try:
             return type(self).model_validate(merged(self.to_dict(), update))
         except ValidationError as error:

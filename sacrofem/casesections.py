@@ -12,6 +12,15 @@ from pydantic_core import PydanticCustomError
 
 FILLER_MODULUS_MPA = {"granulation": 1.0, "callus": 500.0}
 """Granulation: Geris model [T], range 0.2-10; callus: newly formed bone, Shefelbine & Carter [T]."""
+BONE_FRICTION = 0.4
+"""Cortical and cancellous bone in a fracture model (10.1186/1471-2474-14-217 [T]); 0.3 and 0.46 are used too [K]."""
+FRESH_APERTURE_MM = 0.1
+"""Largest aperture of a fresh gap."""
+GAP_STATES: Mapping[str, Mapping[str, Any]] = {
+    "subacute": {"aperture_mm": 1.0, "filler": "granulation", "closure": "bonded"},
+    "fresh": {"aperture_mm": 0.05, "filler": "open", "closure": "contact"},
+}
+"""What a state of the gap says about it where nothing else is given; fresh: the middle of 0 to 0.1 mm."""
 
 Side = Literal["left", "right"]
 Vector = Annotated[tuple[float, float, float], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)]
@@ -147,7 +156,8 @@ class Fracture(Section):
         default="superior", description="margin from which a partial fracture starts"
     )
     state: Literal["subacute", "fresh"] = Field(
-        default="subacute", description="granulation in the gap, or nothing in contact"
+        default="subacute",
+        description="granulation, 1 mm, bonded; or a fresh gap: 0.05 mm, nothing in it, contact",
     )
     aperture_mm: float = Field(
         default=1.0, ge=0.01, le=5, description="gap width of the law; hairline to 2 mm [K], C14 [A]"
@@ -163,24 +173,31 @@ class Fracture(Section):
     )
     filler_poisson: float = Field(default=0.17, ge=0, le=0.45, description="drained granulation tissue (Geris [T])")
     closure: Literal["bonded", "contact"] = Field(
-        default="bonded", description="linear gap law; contact is not available yet"
+        default="bonded", description="linear gap law, or contact: faces that close touch and rub"
     )
     friction: float | None = Field(
-        default=None, ge=0, le=2, description="of a gap in contact; 0.4 (bone, fracture FE [T])"
+        default=None, ge=0, le=2, description="of what touches in the gap; not given: 0.4 (bone, fracture FE [T])"
     )
     surfaces: tuple[FractureSurfaceCase, ...] = Field(
         default=(), description='own planes beside `zone` (or zone = "none")'
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_state(cls, data: Any) -> Any:
+        known = isinstance(data, Mapping) and isinstance(data.get("state"), str)
+        return {**GAP_STATES.get(data["state"], {}), **data} if known else data
+
     @model_validator(mode="after")
     def _consistent(self) -> Fracture:
-        if self.closure == "contact":
-            raise refused("contact in the gap is not available yet", 'use closure = "bonded"', "closure", "contact")
         if self.state == "fresh":
-            problem = "a fresh, empty gap needs contact, which is not available yet"
-            raise refused(problem, 'use state = "subacute"', "state", "fresh")
-        if self.friction is not None:
-            raise refused("a bonded gap has no friction", "leave it out", "friction", self.friction)
+            if self.filler != "open":
+                raise refused("a fresh gap is empty", 'use state = "subacute", or leave it out', "filler", self.filler)
+            if self.closure != "contact":
+                raise refused("nothing holds an empty gap but contact", "leave it out", "closure", self.closure)
+            if self.aperture_mm > FRESH_APERTURE_MM:
+                problem, mend = "too wide for a fresh gap", f"give at most {FRESH_APERTURE_MM:g}, or leave it out"
+                raise refused(problem, mend, "aperture_mm", self.aperture_mm)
         if self.joint_distance_mm < 10 and not self.allow_near_joint:
             raise refused(
                 "less than 10 mm from the joint, where supports disturb the gap",
@@ -194,6 +211,11 @@ class Fracture(Section):
         if len(set(names)) < len(names):
             raise refused("two surfaces bear one name", "name each differently", "surfaces", names)
         return self
+
+    @property
+    def friction_coefficient(self) -> float:
+        """Coulomb's μ of what touches in the gap: as given, or of bone."""
+        return BONE_FRICTION if self.friction is None else self.friction
 
     @property
     def modulus_mpa(self) -> float | None:
@@ -302,7 +324,10 @@ class Cement(Section):
     volume_ml: float = Field(
         default=4.1, ge=0, le=60, description="in all, split evenly; 3-9 a side in cadavers (C7 [A])"
     )
-    in_gap: Literal["bonded", "contact", "none"] = Field(default="bonded", description="cement that reaches the gap")
+    in_gap: Literal["bonded", "contact", "none"] = Field(
+        default="bonded",
+        description="cement that reaches the gap: bonded to both faces, only touching, or left out",
+    )
     injections: tuple[Injection, ...] = Field(default=(), description="own needles instead of `approach`")
     spot: Spot | None = Field(default=None, description="a cemented disc; with volume_ml = 0 there is no bolus")
 
@@ -318,10 +343,6 @@ class Cement(Section):
     def _consistent(self) -> Cement:
         if self.spread == "flow":
             raise refused("not available yet", 'use spread = "column" or "ellipsoid"', "spread", "flow")
-        if self.in_gap == "contact":
-            raise refused(
-                "contact in the gap is not available yet", 'use in_gap = "bonded" or "none"', "in_gap", "contact"
-            )
         if self.volume_ml == 0 and self.spot is None:
             raise refused("no cement is placed", "give a volume above 0, or a [cement.spot]", "volume_ml", 0.0)
         total = sum(injection.volume_ml for injection in self.injections)

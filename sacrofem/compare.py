@@ -13,6 +13,7 @@ from sacrofem.anatomy.solid import Landmarks
 from sacrofem.bone.lesion import border_distance
 from sacrofem.case import Case
 from sacrofem.cement.spread import CementRegion
+from sacrofem.closure import Closure, bonded_reason, closure, solve_closed
 from sacrofem.mechanics.catalogue import Changes, changes
 from sacrofem.mechanics.kernels import warm_up
 from sacrofem.mechanics.materials import floor_share
@@ -65,6 +66,8 @@ class Comparison:
         (see ``sacrofem.study.bands``).
     bands : mapping
         Where ``mesh_band`` and ``input_range`` come from.
+    closure : Closure or None
+        Contact in the gap and what it changed; None where all is bonded.
     """
 
     case: Case
@@ -81,6 +84,7 @@ class Comparison:
     mesh_band: Mapping[str, Any] | None = None
     input_range: Mapping[str, Any] | None = None
     bands: Mapping[str, Any] = field(default_factory=dict)
+    closure: Closure | None = None
 
     @property
     def mesh(self) -> TetMesh:
@@ -153,6 +157,7 @@ class Comparison:
             "mesh": dict(self.mesh_info),
             "solver": dict(self.solver),
             "checks": dict(self.checks),
+            "contact": None if self.closure is None else self.closure.to_json(),
             "safety": None,
             "reasons": dict(self.reasons),
             "left_out": dict(self.left_out),
@@ -213,17 +218,22 @@ def solve_model(
     if intact:
         say("solving intact")
         records["intact"] = statics.solve("intact", bone.youngs, bone.poisson, None)
-    say("solving before")
-    gap = model.gap(np.zeros_like(model.coverage), bone)
-    records["before"] = statics.solve("before", bone.youngs, bone.poisson, gap)
-    say("solving after")
-    gap = model.gap(model.coverage, treated)
-    records["after"] = statics.solve(
-        "after", treated.youngs, treated.poisson, gap, fraction=model.region.fraction, coverage=model.coverage
-    )
+    bonded: dict[str, Solved] = {}
+    if not model.touches or bonded_reason(model) is None:
+        say("solving before")
+        gap = model.gap(np.zeros_like(model.coverage), bone)
+        bonded["before"] = statics.solve("before", bone.youngs, bone.poisson, gap)
+        say("solving after")
+        gap = model.gap(model.coverage, treated)
+        bonded["after"] = statics.solve(
+            "after", treated.youngs, treated.poisson, gap, fraction=model.region.fraction, coverage=model.coverage
+        )
+    records |= solve_closed(model, statics, bonded, say) if model.touches else bonded
     say("measuring")
     zones = zones or zones_of(model)
-    return comparison_of(model, records, measure_states(model, records, zones), zones)
+    measured = measure_states(model, records, zones)
+    closed = closure(model, records, measured, measure_states(model, bonded, zones)) if model.touches else None
+    return comparison_of(model, records, measured, zones, closed)
 
 
 def statics_of(model: Model) -> Statics:
@@ -274,7 +284,11 @@ def measure_states(model: Model, records: Mapping[str, Solved], zones: Zones) ->
 
 
 def comparison_of(
-    model: Model, records: Mapping[str, Solved], measured: Mapping[str, Measures], zones: Zones
+    model: Model,
+    records: Mapping[str, Solved],
+    measured: Mapping[str, Measures],
+    zones: Zones,
+    closed: Closure | None = None,
 ) -> Comparison:
     """The comparison of solved and measured states by name: ``before``, ``after`` and, where asked for, ``intact``."""
     before, after = measured["before"], measured["after"]
@@ -298,7 +312,8 @@ def comparison_of(
         zones.left_out,
         model,
         records,
-        [*model.warnings, *_accuracy(model, records), *_warnings(model, measured)],
+        [*model.warnings, *_accuracy(model, records), *(closed.notes() if closed else []), *_warnings(model, measured)],
+        closure=closed,
     )
 
 
@@ -323,14 +338,14 @@ def _warnings(model: Model, measured: Mapping[str, Measures]) -> list[str]:
     case = model.case
     notes = []
     closed = {name: values.closed_share for name, values in measured.items() if name != "intact"}
-    if any(share is not None for share in closed.values()):
+    if case.fracture.closure == "bonded" and any(share is not None for share in closed.values()):
         worst = max(share or 0.0 for share in closed.values())
-        if worst == 0.0:
+        if worst == 0.0 and not model.touches:
             notes.append(
                 f"no face of the gap closed by more than its aperture ({case.fracture.aperture_mm:g} mm): "
                 "the bonded result is the contact result"
             )
-        else:
+        elif worst > 0.0:
             notes.append(
                 f"{100 * worst:.2g} % of the fracture area closed by more than its aperture "
                 f"({case.fracture.aperture_mm:g} mm): there the bonded filler stands for contact"

@@ -22,6 +22,7 @@ from sacrofem.cement.needle import Injection, Needle, long_axis_needles, short_a
 from sacrofem.cement.shapes import LONG_AXIS_COLUMN, SHORT_AXIS_COLUMN, Column, Ellipsoid, Spread
 from sacrofem.cement.spread import CementRegion, place_cement, spot_coverage
 from sacrofem.errors import InputError, SacrofemWarning
+from sacrofem.mechanics.contact import Contact, cement_contact, face_closure, joined
 from sacrofem.mechanics.fragments import check_held
 from sacrofem.mechanics.interface import Filler, constriction_compliance, gap_stiffness
 from sacrofem.mechanics.loads import (
@@ -155,15 +156,40 @@ class Model:
             "warnings": {str(number): text for number, text in enumerate(self.warnings, 1)},
         }
 
-    def gap(self, coverage: FloatArray, bone: Elasticity) -> tuple[FloatArray, FloatArray] | None:
+    def gap(
+        self, coverage: FloatArray, bone: Elasticity, *, cement_bonded: bool = True
+    ) -> tuple[FloatArray, FloatArray] | None:
         """Normal and tangential stiffness of the gap (p, q) where cement covers ``coverage`` of it.
 
-        None without a fracture. ``bone`` is what stands on either side.
+        None without a fracture. ``bone`` is what stands on either side. Without ``cement_bonded`` only what
+        cement leaves of the filler counts.
         """
         if not coverage.size:
             return None
+        if not cement_bonded:
+            normal, tangential = self.fillers[0].stiffness(self.case.fracture.aperture_mm)
+            return (1.0 - coverage) * normal, (1.0 - coverage) * tangential
         constriction = constriction_compliance(self.space, bone.youngs, coverage)
         return gap_stiffness(coverage, self.case.fracture.aperture_mm, *self.fillers, constriction)
+
+    @property
+    def touches(self) -> bool:
+        """Whether anything in the gap is in contact instead of bonded."""
+        case = self.case
+        return bool(self.coverage.size) and (case.fracture.closure == "contact" or case.cement.in_gap == "contact")
+
+    def contact(self, coverage: FloatArray, bone: Elasticity) -> Contact | None:
+        """What may touch in the gap: bone, where it closes, and cement that does not adhere; None if all is bonded."""
+        case, layers = self.case, []
+        aperture, friction = case.fracture.aperture_mm, case.fracture.friction_coefficient
+        loose = case.cement.in_gap == "contact"
+        if coverage.size and case.fracture.closure == "contact":
+            gap = self.gap(coverage, bone, cement_bonded=not loose)
+            assert gap is not None
+            layers.append(face_closure(self.space, bone.youngs, coverage, aperture, gap[0], friction))
+        if loose and coverage.any():
+            layers.append(cement_contact(self.space, bone.youngs, coverage, aperture, self.fillers[1], friction))
+        return joined(layers) if layers else None
 
 
 def prepare(
@@ -274,7 +300,7 @@ def prepare(
         case, mesh, landmarks, space, bone, density, pores, region, coverage, cement, cortical_membrane(mesh, shell),
         supports, kind, resultant, load_vector(space, faces, resultant), lesion, lesion_fraction, tuple(notes), inside,
     )  # fmt: skip
-    check_held(space, supports, model.gap(np.zeros_like(coverage), bone))
+    _check_held(model)
     return model
 
 
@@ -310,6 +336,15 @@ def cement_of(case: Case) -> CementMaterial:
             "poisson": material.poisson if case.cement.poisson is None else case.cement.poisson,
         }
     )
+
+
+def _check_held(model: Model) -> None:
+    """Refuse a piece that moves freely even where the gap, in contact, is closed and sticks."""
+    none = np.zeros_like(model.coverage)
+    gap, contact = model.gap(none, model.bone), model.contact(none, model.bone)
+    if gap is not None and contact is not None:
+        gap = gap[0] + contact.normal, gap[1] + contact.tangential * (contact.friction > 0.0)
+    check_held(model.space, model.supports, gap)
 
 
 def _case_mesh(case: Case, solid: ParametricSacrum, landmarks: Landmarks) -> tuple[TetMesh, list[str]]:

@@ -170,3 +170,23 @@ def test_dimensions_of_several_levels_come_from_a_file(tmp_path):
     from sacrofem.model import _parameters
 
     assert _parameters(case).body_depths_mm == (19.0, 15.0, 12.5, 10.5, 8.5)
+
+
+def test_a_fresh_gap_is_narrow_empty_and_in_contact():
+    fresh = Case.from_dict({"fracture": {"state": "fresh"}}).fracture
+    assert (fresh.aperture_mm, fresh.filler, fresh.closure, fresh.friction_coefficient) == (
+        0.05,
+        "open",
+        "contact",
+        0.4,
+    )
+    again = Case().with_(fracture__state="fresh", fracture__friction=0.3)
+    assert (again.fracture.filler, again.fracture.friction_coefficient) == ("open", 0.3)
+    assert Case.from_dict(tomllib.loads(again.to_toml())) == again
+    assert again.with_(fracture__state="subacute", fracture__closure="contact").fracture.aperture_mm == 1.0
+
+
+def test_friction_belongs_to_what_touches():
+    with pytest.raises(CaseError, match="a bonded gap has no friction"):
+        Case().with_(fracture__friction=0.3)
+    assert Case().with_(fracture__friction=0.3, cement__in_gap="contact").fracture.friction == 0.3

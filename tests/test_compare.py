@@ -321,3 +321,46 @@ def test_a_jump_beyond_the_linear_law_is_named(bilateral):
     stiff = compare(bilateral.case.with_(fracture__filler_modulus_mpa=20.0))
     assert stiff.before["gap_strain_p95"] < 0.3
     assert not any("linear gap law" in text for text in stiff.warnings)
+
+
+# ------------------------------------------------------------------ contact
+def test_contact_that_nothing_closes_is_the_bonded_answer(bilateral):
+    """With an aperture of 1 mm no faces meet: the same numbers, and the result says so."""
+    result = compare(tiny(fracture__closure="contact"))
+    close(bilateral.before, result.before, 1e-9)
+    close(bilateral.after, result.after, 1e-9)
+    assert not result.closure.mattered
+    assert any("nothing in the gap touches" in text for text in result.warnings)
+    content = json.loads(json.dumps(result.to_json(), allow_nan=False))["contact"]
+    assert content["before"]["steps"][-1]["open"] > 0 == content["before"]["closed_mm2"]
+    assert bilateral.to_json()["contact"] is None
+
+
+def test_faces_that_close_stop_at_one_another():
+    """A hair's breadth apart they meet, and overlap by far less than they are apart."""
+    case = tiny(
+        "sif-unilateral", fracture__closure="contact", fracture__aperture_mm=0.02, fracture__friction=0.0
+    ).with_(fracture__filler_modulus_mpa=0.01)
+    result = compare(case.with_(solver__tolerance=1e-10))
+    assert result.closure.mattered
+    for name in ("before", "after"):
+        contact = result.states[name].contact
+        assert contact.closed.any()
+        assert contact.penetration_mm < 0.01 * 0.02
+        closing = -result.space.gap.normal_part(result.space.jump(result.states[name].displacement))
+        bonded = result.closure.bonded[name]
+        assert closing[result.states[name].coverage < 0.5].max() < 0.02 * 1.01
+        assert getattr(result, name)["strain_energy_nmm"] <= bonded["strain_energy_nmm"]
+        assert getattr(result, name)["yield_load_n"] is None
+    assert result.closure.shift["before"]["micromotion_mean_um"] is not None
+    assert result.checks["energy"] < 1e-7
+    assert any("bone touches on" in text for text in result.warnings)
+
+
+def test_cement_that_only_touches_holds_less_than_bonded():
+    bonded, touching = (compare(tiny("sif-unilateral", cement__in_gap=how)) for how in ("bonded", "contact"))
+    assert touching.after["micromotion_mean_um"] > bonded.after["micromotion_mean_um"]
+    assert touching.closure.bonded["after"]["micromotion_mean_um"] == pytest.approx(
+        bonded.after["micromotion_mean_um"], rel=1e-9
+    )
+    close(bonded.before, touching.before, 1e-9)

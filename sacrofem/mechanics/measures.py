@@ -46,7 +46,7 @@ class Measures:
         The keys of ``FRACTURE_MEASURES`` for each fracture by name.
     closed_share : float or None
         Share of the fracture area that closed by more than its aperture: above 0 the bonded result
-        is not the contact result. None without a fracture.
+        is not the contact result. With contact, the share on which bone meets bone. None without a fracture.
     """
 
     values: Mapping[str, Value]
@@ -194,6 +194,8 @@ def _gap_measures(
     if aperture is None:
         return None, 0.0
     closing = -gap.normal_part(jump)
+    if state.contact is not None and state.contact.closed.any():
+        return state.contact.closed_mm2 / float(gap.areas.sum()), np.inf
     closed = closed_area_fraction(space, state.displacement, aperture)
     return closed, float((np.maximum(closing, 0.0) / np.maximum(aperture, 1e-12)[:, None]).max())
 
@@ -357,7 +359,8 @@ def _whole_measures(
     reactions: Reactions | None,
     collector: _Collector,
 ) -> None:
-    collector.put("strain_energy_nmm", 0.5 * float(np.sum(state.force * state.displacement)))
+    work = 0.5 * float(np.sum(state.force * state.displacement))
+    collector.put("strain_energy_nmm", work if state.contact is None else state.contact.stored_nmm)
     shares = ("reaction_share_left", "reaction_share_right", "reaction_share_ligaments")
     if resultant.magnitude == 0.0:
         collector.missing(("stiffness_n_per_mm", *shares), "the load is a moment only")

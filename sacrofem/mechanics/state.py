@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sacrofem.mechanics.contact import ContactState
 from sacrofem.mesh.tetmesh import FloatArray
 
 
@@ -27,6 +28,8 @@ class State:
         Cortex on each boundary face: MPa and mm, 0 where there is none.
     force : (N, 3)
         Applied nodal forces, N.
+    contact : ContactState or None
+        Of the gap; None where the law is linear.
     """
 
     name: str
@@ -38,3 +41,4 @@ class State:
     membrane_youngs: FloatArray
     membrane_thickness: FloatArray
     force: FloatArray
+    contact: ContactState | None = None

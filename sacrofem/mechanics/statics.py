@@ -9,8 +9,10 @@ from functools import cached_property
 import numpy as np
 
 from sacrofem.errors import SolverError
+from sacrofem.mechanics.active_set import LOAD_STEPS, solve_contact
 from sacrofem.mechanics.balance import fracture_forces
 from sacrofem.mechanics.blocks import BlockMatrix
+from sacrofem.mechanics.contact import Contact, ContactState, contact_force
 from sacrofem.mechanics.factors import Factorisation
 from sacrofem.mechanics.solver import LinearSystem, Method, Solution
 from sacrofem.mechanics.space import Space
@@ -37,7 +39,8 @@ class Solved:
         What joints and ligaments put on the sacrum.
     checks : mapping of str to float
         ``residual`` (true, relative), ``force`` and ``moment`` (unbalanced share of the load and
-        of load times height), ``energy`` (relative difference of strain energy and half the work),
+        of load times height), ``energy`` (relative difference of strain energy and half the work; with
+        contact, half of what pressure and friction take at the gap points is part of the former),
         ``fracture`` (what the forces of the bone on its two sides differ by, share of the load; None without one).
     """
 
@@ -69,7 +72,7 @@ class _Discrete:
 
 
 class Statics:
-    """Linear equilibrium on a split mesh, with the same loads and supports in every state.
+    """Equilibrium on a split mesh, with the same loads and supports in every state.
 
     Parameters
     ----------
@@ -133,6 +136,8 @@ class Statics:
         *,
         fraction: FloatArray | None = None,
         coverage: FloatArray | None = None,
+        contact: Contact | None = None,
+        start: Solved | None = None,
     ) -> Solved:
         """One state.
 
@@ -145,30 +150,45 @@ class Statics:
             Normal and tangential stiffness (p, q) of the gap, N/mm³; None ties twin faces together.
         fraction, coverage
             Where cement is in this state: kept with the result.
+        contact
+            What may touch in the gap, beside its stiffness; None: the law is linear.
+        start
+            The linear solution that contact is looked for from. Its iterations and seconds count too.
 
         Raises
         ------
         SolverError
-            The solve failed, or force, moment, energy or the two sides of the fracture do not balance.
+            The solve failed, contact cycles, or force, moment, energy or the two sides of the fracture do not balance.
         """
         tied = gap is None and bool(self.space.mesh.pair_side.any())  # type: ignore[union-attr]
         discrete, node = self._tied if tied else (self._split, np.arange(self.space.n_nodes))
         matrix = discrete.matrix(discrete.assembler, youngs, poisson, gap)
-        system = LinearSystem(
-            discrete.space,
-            matrix,
-            discrete.supports.fixed,
-            (lambda: discrete.matrix(discrete.coarse, youngs, poisson, gap)) if discrete.space.order == 2 else None,
-            method=self.method,
-            tolerance=self.tolerance,
-            factorisation=self.factorisation,
-            memory_gib=self.memory_gib,
-        )
-        solution = system.solve(discrete.force)
+        coarse = (lambda: discrete.matrix(discrete.coarse, youngs, poisson, gap)) if self.space.order == 2 else None
+        touching = None
+        if contact is None:
+            system = LinearSystem(
+                discrete.space,
+                matrix,
+                discrete.supports.fixed,
+                coarse,
+                method=self.method,
+                tolerance=self.tolerance,
+                factorisation=self.factorisation,
+                memory_gib=self.memory_gib,
+            )
+            solution = system.solve(discrete.force)
+        else:
+            solution, touching = solve_contact(
+                self.space, matrix, discrete.supports.fixed, contact, discrete.force,
+                start=None if start is None else start.state.displacement, coarse=coarse, method=self.method,
+                tolerance=self.tolerance, steps=LOAD_STEPS if contact.friction else 1,
+            )  # fmt: skip
+            solution = solution if start is None else _after(start.solution, solution)
         internal = matrix.dot(solution.displacement)
         return self._recorded(
-            discrete, node, name, solution, internal, youngs, poisson, fraction=fraction, coverage=coverage
-        )
+            discrete, node, name, solution, internal, youngs, poisson,
+            fraction=fraction, coverage=coverage, touching=touching,
+        )  # fmt: skip
 
     def recorded(
         self,
@@ -181,7 +201,7 @@ class Statics:
         fraction: FloatArray | None = None,
         coverage: FloatArray | None = None,
     ) -> Solved:
-        """A solution of the split mesh that was found elsewhere, checked and kept like one of `solve`.
+        """A linear solution of the split mesh that was found elsewhere, checked and kept like one of `solve`.
 
         ``internal`` (N, 3) are the nodal forces of all stiffness, N.
         """
@@ -202,10 +222,15 @@ class Statics:
         *,
         fraction: FloatArray | None,
         coverage: FloatArray | None,
+        touching: ContactState | None = None,
     ) -> Solved:
         u = solution.displacement
+        taken = float(np.sum(u * internal))
+        if touching is not None:
+            internal = internal - contact_force(self.space, touching.pressure, touching.friction)
+            taken += touching.taken_nmm
         held = reactions(discrete.space, discrete.supports, u, internal - discrete.force)
-        checks = self._balance(discrete, u, internal, held)
+        checks = self._balance(discrete, u, taken, held)
         checks["residual"] = solution.residual
         checks["fracture"] = self._fracture(u[node], youngs, poisson)
         for key in ("force", "moment", "energy", "fracture"):
@@ -220,23 +245,20 @@ class Statics:
             name, u[node], youngs, poisson,
             np.zeros(m) if fraction is None else fraction,
             np.zeros(self.space.gap.areas.shape) if coverage is None else coverage,
-            self.membrane.youngs, self.membrane.thickness, self.force,
+            self.membrane.youngs, self.membrane.thickness, self.force, touching,
         )  # fmt: skip
         return Solved(state, solution, held, checks)
 
-    def _balance(
-        self, discrete: _Discrete, u: FloatArray, internal: FloatArray, held: Reactions
-    ) -> dict[str, float | None]:
+    def _balance(self, discrete: _Discrete, u: FloatArray, taken: float, held: Reactions) -> dict[str, float | None]:
         force, nodes = discrete.force, discrete.space.nodes
         total, load = force.sum(axis=0), float(np.abs(force).sum(axis=0).max())
         height = float(np.ptp(nodes, axis=0).max())
         turning = np.cross(nodes, force).sum(axis=0)
-        work = 0.5 * float(np.sum(force * u))
-        energy = 0.5 * float(np.sum(u * internal))
+        work = float(np.sum(force * u))
         return {
             "force": float(np.linalg.norm(total + held.force)) / load,
             "moment": float(np.linalg.norm(turning + held.moment)) / (load * height),
-            "energy": abs(energy - work) / abs(work) if work else 0.0,
+            "energy": abs(taken - work) / abs(work) if work else 0.0,
         }
 
     def _fracture(self, u: FloatArray, youngs: FloatArray, poisson: FloatArray) -> float | None:
@@ -246,3 +268,12 @@ class Statics:
             self.space, u, youngs, poisson, membrane=self.membrane, supports=self.supports, force=self.force
         )
         return float(np.linalg.norm(sides[0] + sides[1]) / np.abs(self.force).sum(axis=0).max())
+
+
+def _after(first: Solution, second: Solution) -> Solution:
+    return replace(
+        second,
+        method=second.method or first.method,
+        iterations=first.iterations + second.iterations,
+        seconds=first.seconds + second.seconds,
+    )

@@ -43,9 +43,15 @@ CASES = {
         '[fracture]\nfiller = "open"\nfiller_modulus_mpa = 1',
         ["fracture.filler_modulus_mpa = 1", "an open gap has no modulus"],
     ),
-    "contact-later": ('[fracture]\nclosure = "contact"', ["fracture.closure = 'contact'", 'closure = "bonded"']),
-    "contact-of-cement-later": ('[cement]\nin_gap = "contact"', ["cement.in_gap = 'contact'", '"bonded" or "none"']),
-    "fresh-later": ('[fracture]\nstate = "fresh"', ["fracture.state = 'fresh'", 'state = "subacute"']),
+    "fresh-gap-filled": (
+        '[fracture]\nstate = "fresh"\nfiller = "callus"',
+        ["fracture.filler = 'callus'", "a fresh gap is empty"],
+    ),
+    "fresh-gap-bonded": (
+        '[fracture]\nstate = "fresh"\nclosure = "bonded"',
+        ["fracture.closure = 'bonded'", "leave it out"],
+    ),
+    "fresh-gap-wide": ('[fracture]\nstate = "fresh"\naperture_mm = 0.5', ["fracture.aperture_mm = 0.5", "at most 0.1"]),
     "flow-later": ('[cement]\nspread = "flow"', ["cement.spread = 'flow'", '"column" or "ellipsoid"']),
     "friction-of-bonded": ("[fracture]\nfriction = 0.4", ["fracture.friction = 0.4", "leave it out"]),
     "surface-later": ('[anatomy]\nkind = "surface"', ["anatomy.kind = 'surface'", 'kind = "mesh"']),

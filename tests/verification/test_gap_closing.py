@@ -1,0 +1,56 @@
+"""VP-07: two blocks of height H and nu = 0 with a gap g between them, the upper end pushed down by d.
+
+d <= g: no stress, remaining gap g - d. d > g: stress -E (d - g) / (2 H), gap 0, reaction stress times area.
+Both are exact in the finite element space; the upper block hangs on nothing but the pushed end while the gap is open.
+"""
+
+import numpy as np
+import pytest
+from blocks_of_tets import split_box
+from elasticity import at, held, stiffness, uniform
+
+from sacrofem.mechanics.active_set import solve_contact
+from sacrofem.mechanics.contact import face_closure
+from sacrofem.mechanics.space import Space
+
+SIZE, HEIGHT, AREA, E, GAP = (6.0, 5.0, 20.0), 10.0, 30.0, 300.0, 0.1
+
+
+def pushed(order, distance, method):
+    space = Space(split_box((2, 2, 4), SIZE, HEIGHT, 0.25), order)
+    coarse = Space(space.mesh, 1)
+    matrix = stiffness(space, E, 0.0)
+    ends = at(space, 2, 0.0) | at(space, 2, 2 * HEIGHT)
+    down = np.zeros_like(space.nodes)
+    down[at(space, 2, 2 * HEIGHT), 2] = -distance
+    empty = np.zeros(space.gap.areas.shape)
+    solution, contact = solve_contact(
+        space,
+        matrix,
+        held(space, (ends, [0, 1, 2])),
+        face_closure(space, uniform(space, E), empty, GAP, empty, 0.0),
+        np.zeros_like(down),
+        prescribed=down,
+        coarse=lambda: stiffness(coarse, E, 0.0),
+        method=method,
+        tolerance=1e-12,
+        accuracy=1e-10,
+        steps=1,
+    )
+    stress = space.stresses(solution.displacement, uniform(space, E), uniform(space, 0.0))
+    gap = GAP + space.gap.normal_part(space.jump(solution.displacement))
+    reaction = matrix.dot(solution.displacement)[at(space, 2, 2 * HEIGHT), 2].sum()
+    return stress, gap, reaction, contact
+
+
+@pytest.mark.parametrize(("order", "method"), [(1, "direct"), (2, "direct"), (2, "multigrid")])
+@pytest.mark.parametrize("distance", [0.05, 0.25])
+def test_gap_closes_exactly(order, method, distance):
+    stress, gap, reaction, contact = pushed(order, distance, method)
+    exact = -E * max(0.0, distance - GAP) / (2 * HEIGHT)
+    assert np.abs(stress[..., 2] - exact).max() < 1e-9 * E
+    assert np.abs(gap - max(0.0, GAP - distance)).max() < 1e-9 * GAP
+    assert reaction == pytest.approx(exact * AREA, rel=1e-9, abs=1e-9 * E)
+    assert contact.closed.all() if distance > GAP else not contact.closed.any()
+    if distance > GAP:
+        np.testing.assert_allclose((contact.pressure * contact.areas).sum(), -exact * AREA, rtol=1e-9)
