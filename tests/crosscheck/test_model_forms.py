@@ -13,13 +13,12 @@ from elasticity import at, faces_at, held, system, traction_force
 
 from sacrofem.mechanics.interface import Filler
 from sacrofem.mechanics.measures import (
-    principal_strains,
     principal_stresses,
-    principal_values,
     von_mises,
     weighted_mean,
     weighted_percentile,
 )
+from sacrofem.mechanics.principal import principal_strains, principal_values
 from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.stiffness import Membrane, membrane_stresses
 
