@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -11,20 +12,29 @@ from refusals import contents, refused
 
 import sacrofem.compare
 from sacrofem import cli, memory
+from sacrofem.case import Case
 from sacrofem.errors import SolverError
 from sacrofem.report import results
 
 compare_module = sys.modules["sacrofem.compare"]
 
 
+MEAN = {"micromotion_mean_um": 1.0}
+
+
+@dataclass
 class Result:
-    """Just what is printed."""
+    """Just what is printed, and what bands are attached to."""
 
-    intact = None
-    warnings = ()
-
-    def __init__(self):
-        self.before = self.after = self.change = {"micromotion_mean_um": 1.0}
+    case: Case
+    before: dict = field(default_factory=MEAN.copy)
+    after: dict = field(default_factory=MEAN.copy)
+    change: dict = field(default_factory=MEAN.copy)
+    mesh_band: dict | None = None
+    input_range: dict | None = None
+    bands: dict = field(default_factory=dict)
+    intact: dict | None = None
+    warnings: tuple = ()
 
     def to_json(self):
         return {"mesh": {"tets": 7, "dofs": 99}, "cement": {}}
@@ -42,7 +52,7 @@ def solved(monkeypatch):
             write_comparison.write(stage)
 
     write_comparison.write = write
-    monkeypatch.setattr(compare_module, "compare", lambda case, **_: Result())
+    monkeypatch.setattr(compare_module, "compare", lambda case, **_: Result(case))
     monkeypatch.setattr(results, "write_comparison", write_comparison)
     return write_comparison
 
