@@ -15,7 +15,9 @@ from blocks_of_tets import graded, opened, quarter_cylinder
 from closed_forms import DiscSource
 from elasticity import at, held, stiffness, uniform
 
+from sacrofem.mechanics.active_set import solve_contact
 from sacrofem.mechanics.balance import bone_forces
+from sacrofem.mechanics.contact import face_closure
 from sacrofem.mechanics.space import Space
 
 A, R, E, NU = 5.0, 500.0, 1000.0, 0.3
@@ -25,8 +27,6 @@ FORCE, APPROACH = 4.0 * MODULUS * A**3 / (3.0 * R), A**2 / R
 
 def pressed(n):
     """Space, displacement and contact at h/a = 1/n."""
-    active_set = pytest.importorskip("sacrofem.mechanics.active_set")
-    contact = pytest.importorskip("sacrofem.mechanics.contact")
     h = A / n
     radii, z = graded(h, np.ceil(1.25 * n) * h, END, 1.5), graded(h, h, END, 1.4)
     mesh = opened(quarter_cylinder(radii, np.concatenate([-z[:0:-1], z])), 0.0)
@@ -44,9 +44,9 @@ def pressed(n):
     moved[at(space, 0, 0.0), 0] = moved[at(space, 1, 0.0), 1] = 0.0
     none = np.zeros(space.gap.areas.shape)
     radius = np.hypot(space.gap.points[..., 0], space.gap.points[..., 1])
-    law = contact.face_closure(space, uniform(space, E), none, 0.0, none, 0.0)
+    law = face_closure(space, uniform(space, E), none, 0.0, none, 0.0)
     law = replace(law, clearance=radius**2 / (2 * R) - APPROACH)
-    solution, state = active_set.solve_contact(
+    solution, state = solve_contact(
         space, stiffness(space, E, NU), fixed, law, np.zeros_like(moved),
         prescribed=moved, coarse=lambda: stiffness(coarse, E, NU), tolerance=1e-11, steps=1,
     )  # fmt: skip
