@@ -136,7 +136,11 @@ def _whole() -> Iterator[Measure]:
         "applied force over the mean displacement of the endplate along it",
         "stiffness_n_per_mm",
     )
-    yield Measure("strain_energy_nmm", "N·mm", "strain energy", "half of force times displacement", "strain_energy_nmm")
+    text = (
+        "energy stored in bone, cortex, cement, supports and gap; half of force times displacement where nothing is in "
+        "contact"
+    )
+    yield Measure("strain_energy_nmm", "N·mm", "strain energy", text, "strain_energy_nmm")
     key = "contralateral_max_principal_p95_mpa"
     text = "95th percentile over Denis zone 1, S1-S3, of the side without cement"
     yield Measure(key, "MPa", "max principal on the other side, 95th percentile", text, key)
