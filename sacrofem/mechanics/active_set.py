@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -32,6 +33,7 @@ from sacrofem.mechanics.contact import (
     tangents,
     tractions,
 )
+from sacrofem.mechanics.factors import Factorisation
 from sacrofem.mechanics.solver import LARGEST_RESIDUAL, LinearSystem, Method, Solution
 from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.stiffness import Assembler
@@ -62,9 +64,9 @@ class _Iteration:
         fixed: BoolArray,
         contact: Contact,
         coarse: Callable[[], BlockMatrix] | None,
-        method: Method,
+        system: Callable[..., LinearSystem],
     ) -> None:
-        self.space, self.matrix, self.fixed, self.contact, self.method = space, matrix, fixed, contact, method
+        self.space, self.matrix, self.fixed, self.contact, self._new_system = space, matrix, fixed, contact, system
         self._coarse_base = coarse
         self._vertices: tuple[BlockMatrix, Space, IntArray] | None = None
         self._pairs = Assembler(space).pair_nodes
@@ -80,13 +82,11 @@ class _Iteration:
     def linearise(self, tensors: FloatArray) -> None:
         """A new matrix with these tensors (p, s, 3, 3) at the contact points."""
         tensors = tensors + self.contact.damping[..., None, None] * np.eye(3)
-        self._system = LinearSystem(
+        self._system = self._new_system(
             self.space,
             self._with(self.matrix, self.space, self._pairs, tensors),
             self.fixed,
             None if self._coarse_base is None else lambda: self._coarse(tensors),
-            method=self.method,
-            tolerance=CORRECTION_TOLERANCE,
         )
 
     def _coarse(self, tensors: FloatArray) -> BlockMatrix:
@@ -337,6 +337,8 @@ def solve_contact(
     tolerance: float = 1e-10,
     accuracy: float = ACCURACY,
     steps: int = LOAD_STEPS,
+    factorisation: Factorisation = "multifrontal",
+    memory_gib: float | None = None,
 ) -> tuple[Solution, ContactState]:
     """Equilibrium with contact in the gap.
 
@@ -357,8 +359,8 @@ def solve_contact(
         Displacement under the whole load that the first step starts from, such as the bonded one.
     coarse : callable, optional
         Gives the P1 matrix of the same model without contact, for multigrid on P2.
-    method, tolerance
-        Of the solver; tolerance is the relative residual.
+    method, tolerance, factorisation, memory_gib
+        Of the solver, see `LinearSystem`; tolerance is the relative residual.
     accuracy
         Penetration, and slip of points that stick, over the largest displacement.
     steps
@@ -374,10 +376,15 @@ def solve_contact(
     ------
     SolverError
         Contact cycles, or a piece of bone drifts away.
+    EnvironmentFailure
+        A correction does not fit into the memory.
     """
     began = perf_counter()
     contact = stiffened(space, matrix, contact)
-    matrices = _Iteration(space, matrix, fixed, contact, coarse, method)
+    system = partial(
+        LinearSystem, method=method, tolerance=CORRECTION_TOLERANCE, factorisation=factorisation, memory_gib=memory_gib
+    )
+    matrices = _Iteration(space, matrix, fixed, contact, coarse, system)
     loading = _Loading(matrices, force, prescribed, tolerance, accuracy)
     record: list[ContactStep] = []
     nodal, rubbed, external, dissipated = np.zeros_like(force), np.zeros(1), 0.0, 0.0

@@ -182,6 +182,7 @@ class Statics:
                 self.space, matrix, discrete.supports.fixed, contact, discrete.force,
                 start=None if start is None else start.state.displacement, coarse=coarse, method=self.method,
                 tolerance=self.tolerance, steps=LOAD_STEPS if contact.friction else 1,
+                factorisation=self.factorisation, memory_gib=self.memory_gib,
             )  # fmt: skip
             solution = solution if start is None else _after(start.solution, solution)
         internal = matrix.dot(solution.displacement)

@@ -5,7 +5,7 @@ import pytest
 from blocks_of_tets import split_box
 from elasticity import at, faces_at, gap_of, held, stiffness, system, traction_force, uniform
 
-from sacrofem.errors import SolverError
+from sacrofem.errors import EnvironmentFailure, SolverError
 from sacrofem.mechanics import active_set
 from sacrofem.mechanics.active_set import solve_contact
 from sacrofem.mechanics.contact import cement_contact, face_closure, joined
@@ -140,6 +140,14 @@ def test_direct_and_multigrid_agree():
     assert first.closed.any()
     assert np.abs(one.displacement - two.displacement).max() < 1e-3 * np.abs(one.displacement).max()
     assert first.closed_mm2 == pytest.approx(second.closed_mm2, abs=1.0)
+
+
+def test_the_solver_of_the_case_solves_contact_too():
+    space = blocks(2)
+    force, law = top_force(space, np.array([0.0, 0.0, -1.0])), closing(space)
+    assert solve(space, force, law, factorisation="superlu", method="direct")[0].method == "SuperLU"
+    with pytest.raises(EnvironmentFailure, match="memory"):
+        solve(space, force, law, method="multigrid", memory_gib=0.01)
 
 
 def test_counts_add_up_at_every_step():
