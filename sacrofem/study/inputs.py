@@ -2,7 +2,7 @@
 
 What is varied is that of DESIGN 5: filler 0.2-10 MPa (Lacroix & Prendergast to Geris and above, literature 4.4),
 aperture 0.5-2 mm (hairline to the 2 mm of a cadaver model, section 6), modulus floor 5-20 MPa, cement in the
-gap bonded or not, joint elastic or fixed (literature P18). Each is taken to both of its ends alone; how two of
+gap bonded or in contact, joint elastic or fixed (literature P18). Each is taken to both of its ends alone; how two of
 them act together is not part of the range.
 """
 
@@ -14,7 +14,6 @@ from typing import Any
 
 from sacrofem.case import Case
 from sacrofem.compare import prepare, solve_model, zones_of
-from sacrofem.errors import InputError
 from sacrofem.mechanics.catalogue import MEASURES
 from sacrofem.mechanics.zones import Zones
 from sacrofem.model import Model, Progress
@@ -115,22 +114,22 @@ def _wanted(case: Case) -> Iterator[tuple[str, dict[str, Any]]]:
     for floor in FLOOR_MPA:
         yield f"modulus floor {floor:g} MPa", {"materials.floor_mpa": floor}
     if broken and case.cement.spot is None:
-        in_gap = _weaker_cement(case) if case.cement.in_gap == "bonded" else "bonded"
-        yield f"cement in the gap: {in_gap}", {"cement.in_gap": in_gap}
+        in_gap, changes = _other_cement(case)
+        yield f"cement in the gap: {in_gap}", changes
     joint = "fixed" if case.supports.kind == "elastic" else "elastic"
     yield f"joint {joint}", {"supports.kind": joint}
 
 
-def _weaker_cement(case: Case) -> str:
-    """The other end of `bonded`: contact where it can be solved, else none.
+def _other_cement(case: Case) -> tuple[str, dict[str, Any]]:
+    """The other of `bonded` and `contact`.
 
-    Cement in contact takes pressure only: what it does lies between bonded and none, so none encloses it.
+    No cement in the gap is no end of the range: where cement only touches, no filler holds the gap either, and it can
+    move more than with filler in place of that cement.
     """
-    try:
-        case.with_(**{"cement.in_gap": "contact"})
-    except InputError:
-        return "none"
-    return "contact"
+    if case.cement.in_gap == "bonded":
+        return "contact", {"cement.in_gap": "contact"}
+    rubs = case.fracture.closure == "contact"
+    return "bonded", {"cement.in_gap": "bonded"} | ({} if rubs else {"fracture.friction": None})
 
 
 def input_range(case: Case, *, progress: Progress | None = None) -> InputRange:

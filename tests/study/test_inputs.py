@@ -43,7 +43,16 @@ def test_the_other_end_of_two_choices_is_the_other_choice():
     case = Case().with_(**{"supports.kind": "fixed", "cement.in_gap": "none"})
     changed = dict(variations(case))
     assert changed["joint elastic"] == {"supports.kind": "elastic"}
-    assert changed["cement in the gap: bonded"] == {"cement.in_gap": "bonded"}
+    assert changed["cement in the gap: bonded"]["cement.in_gap"] == "bonded"
+
+
+def test_cement_in_the_gap_goes_from_bonded_to_contact_and_back():
+    assert dict(variations(Case()))["cement in the gap: contact"] == {"cement.in_gap": "contact"}
+    loose = Case().with_(**{"cement.in_gap": "contact", "fracture.friction": 0.2})
+    bonded = loose.with_(**dict(variations(loose))["cement in the gap: bonded"])
+    assert (bonded.cement.in_gap, bonded.fracture.friction) == ("bonded", None)
+    rubbing = loose.with_(fracture__closure="contact")
+    assert rubbing.with_(**dict(variations(rubbing))["cement in the gap: bonded"]).fracture.friction == 0.2
 
 
 def test_a_range_is_the_lowest_and_the_highest_with_the_cases_own_value_in_it():
