@@ -234,14 +234,25 @@ class CandidateZone:
         P2.
     tets : (m,) bool
     pairs : (p,) bool
+    position : (N,) int, optional
+        Another number for each node of the space, used throughout; default: its own.
+
+    Attributes
+    ----------
+    vertices : (v,)
+        Mesh points of the zone, in the mesh's numbers.
     """
 
-    def __init__(self, space: Space, tets: BoolArray, pairs: BoolArray) -> None:
+    def __init__(self, space: Space, tets: BoolArray, pairs: BoolArray, position: IntArray | None = None) -> None:
         self.space = space
+        mesh = space.mesh
+        position = np.arange(space.n_nodes) if position is None else position
         self.tets, self.pairs = np.flatnonzero(tets), np.flatnonzero(pairs)
-        self.nodes = space.connectivity[self.tets]
-        plus, minus = space.mesh.paired
-        self.pair_nodes = np.column_stack([space.face_nodes[plus[self.pairs]], space.face_nodes[minus[self.pairs]]])
+        self.nodes = position[space.connectivity[self.tets]]
+        plus, minus = (side[self.pairs] for side in mesh.paired)
+        self.pair_nodes = position[np.column_stack([space.face_nodes[plus], space.face_nodes[minus]])]
+        self.vertices = np.unique(np.concatenate([mesh.tets[self.tets].ravel(), mesh.faces[plus].ravel(),
+                                                  mesh.faces[minus].ravel()]))  # fmt: skip
         every = np.concatenate([self.nodes.ravel(), self.pair_nodes.ravel()])
         self.own = np.unique(every)
         self.of_node = np.full(space.n_nodes, -1, dtype=np.int32)

@@ -14,11 +14,45 @@ from numba import prange
 from numpy.typing import NDArray
 
 from sacrofem.mechanics.kernels import kernel
+from sacrofem.mesh.tetmesh import FloatArray, IntArray
 
-LANES = 16
+LANES = 32
 LaneArray = NDArray[np.floating[Any]]
 # Rows are dealt out in this many pieces, so that a thread allocates its scratch once a piece.
 PIECES = 128
+_CURVE_BITS = 10
+
+
+@kernel(fastmath=True, inline="always")
+def _subtract_row(indptr, indices, data, x, n, acc):  # type: ignore[no-untyped-def]
+    """Subtract row n of A x, two blocks at a time: each sum waits for the one before."""
+    k, stop = indptr[n], indptr[n + 1]
+    while k + 1 < stop:
+        j, m = indices[k], indices[k + 1]
+        a00, a01, a02 = data[k, 0, 0], data[k, 0, 1], data[k, 0, 2]
+        a10, a11, a12 = data[k, 1, 0], data[k, 1, 1], data[k, 1, 2]
+        a20, a21, a22 = data[k, 2, 0], data[k, 2, 1], data[k, 2, 2]
+        k += 1
+        b00, b01, b02 = data[k, 0, 0], data[k, 0, 1], data[k, 0, 2]
+        b10, b11, b12 = data[k, 1, 0], data[k, 1, 1], data[k, 1, 2]
+        b20, b21, b22 = data[k, 2, 0], data[k, 2, 1], data[k, 2, 2]
+        k += 1
+        for lane in range(LANES):
+            x0, x1, x2 = x[j, 0, lane], x[j, 1, lane], x[j, 2, lane]
+            y0, y1, y2 = x[m, 0, lane], x[m, 1, lane], x[m, 2, lane]
+            acc[0, lane] -= (a00 * x0 + a01 * x1 + a02 * x2) + (b00 * y0 + b01 * y1 + b02 * y2)
+            acc[1, lane] -= (a10 * x0 + a11 * x1 + a12 * x2) + (b10 * y0 + b11 * y1 + b12 * y2)
+            acc[2, lane] -= (a20 * x0 + a21 * x1 + a22 * x2) + (b20 * y0 + b21 * y1 + b22 * y2)
+    if k < stop:
+        j = indices[k]
+        a00, a01, a02 = data[k, 0, 0], data[k, 0, 1], data[k, 0, 2]
+        a10, a11, a12 = data[k, 1, 0], data[k, 1, 1], data[k, 1, 2]
+        a20, a21, a22 = data[k, 2, 0], data[k, 2, 1], data[k, 2, 2]
+        for lane in range(LANES):
+            x0, x1, x2 = x[j, 0, lane], x[j, 1, lane], x[j, 2, lane]
+            acc[0, lane] -= a00 * x0 + a01 * x1 + a02 * x2
+            acc[1, lane] -= a10 * x0 + a11 * x1 + a12 * x2
+            acc[2, lane] -= a20 * x0 + a21 * x1 + a22 * x2
 
 
 @kernel(parallel=True, fastmath=True)
@@ -31,16 +65,7 @@ def lane_residual(indptr, indices, data, x, f, zone_of, pointer, slots, buffer, 
             for i in range(3):
                 for lane in range(LANES):
                     acc[i, lane] = f[n, i, lane]
-            for k in range(indptr[n], indptr[n + 1]):
-                j = indices[k]
-                a00, a01, a02 = data[k, 0, 0], data[k, 0, 1], data[k, 0, 2]
-                a10, a11, a12 = data[k, 1, 0], data[k, 1, 1], data[k, 1, 2]
-                a20, a21, a22 = data[k, 2, 0], data[k, 2, 1], data[k, 2, 2]
-                for lane in range(LANES):
-                    x0, x1, x2 = x[j, 0, lane], x[j, 1, lane], x[j, 2, lane]
-                    acc[0, lane] -= a00 * x0 + a01 * x1 + a02 * x2
-                    acc[1, lane] -= a10 * x0 + a11 * x1 + a12 * x2
-                    acc[2, lane] -= a20 * x0 + a21 * x1 + a22 * x2
+            _subtract_row(indptr, indices, data, x, n, acc)
             z = zone_of[n]
             if z >= 0:
                 for k in range(pointer[z], pointer[z + 1]):
@@ -89,16 +114,7 @@ def lane_smooth(  # type: ignore[no-untyped-def]
                     for lane in range(LANES):
                         acc[i, lane] = f[n, i, lane]
                 if not from_zero:
-                    for k in range(indptr[n], indptr[n + 1]):
-                        j = indices[k]
-                        a00, a01, a02 = data[k, 0, 0], data[k, 0, 1], data[k, 0, 2]
-                        a10, a11, a12 = data[k, 1, 0], data[k, 1, 1], data[k, 1, 2]
-                        a20, a21, a22 = data[k, 2, 0], data[k, 2, 1], data[k, 2, 2]
-                        for lane in range(LANES):
-                            x0, x1, x2 = x[j, 0, lane], x[j, 1, lane], x[j, 2, lane]
-                            acc[0, lane] -= a00 * x0 + a01 * x1 + a02 * x2
-                            acc[1, lane] -= a10 * x0 + a11 * x1 + a12 * x2
-                            acc[2, lane] -= a20 * x0 + a21 * x1 + a22 * x2
+                    _subtract_row(indptr, indices, data, x, n, acc)
                     z = zone_of[n]
                     if z >= 0:
                         for k in range(pointer[z], pointer[z + 1]):
@@ -150,26 +166,17 @@ def lane_product(indptr, indices, data, p, zone_of, pointer, slots, buffer, free
             for i in range(3):
                 for lane in range(LANES):
                     acc[i, lane] = 0
-            for k in range(indptr[n], indptr[n + 1]):
-                j = indices[k]
-                a00, a01, a02 = data[k, 0, 0], data[k, 0, 1], data[k, 0, 2]
-                a10, a11, a12 = data[k, 1, 0], data[k, 1, 1], data[k, 1, 2]
-                a20, a21, a22 = data[k, 2, 0], data[k, 2, 1], data[k, 2, 2]
-                for lane in range(LANES):
-                    x0, x1, x2 = p[j, 0, lane], p[j, 1, lane], p[j, 2, lane]
-                    acc[0, lane] += a00 * x0 + a01 * x1 + a02 * x2
-                    acc[1, lane] += a10 * x0 + a11 * x1 + a12 * x2
-                    acc[2, lane] += a20 * x0 + a21 * x1 + a22 * x2
+            _subtract_row(indptr, indices, data, p, n, acc)
             z = zone_of[n]
             if z >= 0:
                 for k in range(pointer[z], pointer[z + 1]):
                     s = slots[k]
                     for i in range(3):
                         for lane in range(LANES):
-                            acc[i, lane] += buffer[s, i, lane]
+                            acc[i, lane] -= buffer[s, i, lane]
             for i in range(3):
                 for lane in range(LANES):
-                    value = acc[i, lane] * free[n, i]
+                    value = -acc[i, lane] * free[n, i]
                     q[n, i, lane] = value
                     total[lane] += p[n, i, lane] * value
         for lane in range(LANES):
@@ -219,6 +226,17 @@ def lane_turn(beta, factor, z, p):  # type: ignore[no-untyped-def]
             for i in range(3):
                 for lane in range(LANES):
                     p[n, i, lane] = factor[lane] * z[n, i, lane] + beta[lane] * p[n, i, lane]
+
+
+def z_order(points: FloatArray) -> IntArray:
+    """(n,) order of points (n, 3) along a Morton curve: what is near in space is mostly near in memory."""
+    size = float(np.ptp(points, axis=0).max()) or 1.0
+    cells = ((points - points.min(axis=0)) / size * (2**_CURVE_BITS - 1)).astype(np.int64)
+    key = np.zeros(len(points), dtype=np.int64)
+    for bit in range(_CURVE_BITS):
+        for axis in range(3):
+            key |= ((cells[:, axis] >> bit) & 1) << (3 * bit + axis)
+    return np.argsort(key, kind="stable")
 
 
 def lane_sums(a: LaneArray, b: LaneArray, c: LaneArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

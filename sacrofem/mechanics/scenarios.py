@@ -1,6 +1,6 @@
 """Hundreds of cement scenarios on one mesh, under one load, with the same supports.
 
-Scenarios differ from a baseline only inside a candidate zone. Sixteen of them are solved side by
+Scenarios differ from a baseline only inside a candidate zone. A batch of them is solved side by
 side by conjugate gradients with p-multigrid, so that the stiffness of everything else is read from
 memory once for all; nothing is approximated, and every solution is judged by its own true residual.
 """
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sacrofem.errors import InputError, SolverError
 from sacrofem.mechanics.blocks import BlockMatrix
-from sacrofem.mechanics.candidates import CandidateZone, LaneZone
+from sacrofem.mechanics.candidates import LaneZone
 from sacrofem.mechanics.lanegrid import Gap, LaneLevels, LaneMultigrid
 from sacrofem.mechanics.lanes import (
     LANES,
@@ -157,7 +157,7 @@ class ScenarioEngine:
                 assembler.matrix(youngs, baseline.poisson, membrane=membrane, gap=gap, supports=supports)
                 for assembler in (self._fine, self._coarse)
             )
-            self._levels = LaneLevels(rest, coarse, CandidateZone(space, tets, pairs), supports.fixed)
+            self._levels = LaneLevels(rest, coarse, space, tets, pairs, supports.fixed)
             self.method = METHOD
         self._guess: NDArray[np.float32] | None = None
         self._start = start
@@ -245,13 +245,14 @@ class ScenarioEngine:
         filled = LaneZone(levels.zone, [s.youngs for s in batch], [s.poisson for s in batch], gaps)
         cycle = LaneMultigrid(levels, filled, gaps, self._guess)
         self._guess = cycle.guess
-        force = np.repeat(self.force[..., None], LANES, axis=2)
-        x = np.zeros_like(force) if self._start is None else np.repeat(self._start[..., None], LANES, axis=2)
+        force = np.repeat(self.force[levels.order, :, None], LANES, axis=2)
+        start = np.zeros_like(self.force) if self._start is None else self._start
+        x = np.repeat(start[levels.order, :, None], LANES, axis=2)
         x *= levels.free[..., None]
         iterations = np.zeros(LANES, dtype=int)
         everything = np.ones_like(levels.free)
         r = np.empty_like(force)
-        scale = float(np.linalg.norm(self.force * levels.free))
+        scale = float(np.linalg.norm(force[..., 0] * levels.free))
         relative = np.zeros(LANES)
         for _ in range(3):
             _residual(levels, filled, x, force, levels.free, r)
@@ -271,13 +272,11 @@ class ScenarioEngine:
             )
         seconds = (perf_counter() - began) / len(batch)
         if self._start is None:
-            self._start = np.ascontiguousarray(x[..., 0])
+            self._start = x[levels.position, :, 0]
         return [
             ScenarioSolution(
-                Solution(
-                    np.ascontiguousarray(x[..., lane]), METHOD, int(iterations[lane]), float(relative[lane]), seconds
-                ),
-                np.ascontiguousarray(internal[..., lane]),
+                Solution(x[levels.position, :, lane], METHOD, int(iterations[lane]), float(relative[lane]), seconds),
+                internal[levels.position, :, lane],
             )
             for lane in range(len(batch))
         ]

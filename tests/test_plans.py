@@ -1,0 +1,83 @@
+"""Many plans on one model against comparing them one by one."""
+
+import numpy as np
+import pytest
+
+from sacrofem.case import Case
+from sacrofem.compare import compare
+from sacrofem.errors import InputError
+from sacrofem.plans import Plans, compare_plans
+from sacrofem.threads import threads
+
+
+def tiny(**changes):
+    return Case.preset("sif-unilateral").with_(mesh__reference="tiny", **changes)
+
+
+@pytest.fixture(scope="module")
+def three():
+    cases = [tiny(cement__volume_ml=volume) for volume in (0.5, 4.1)] + [tiny(cement__approach="long-axis")]
+    return cases, list(compare_plans(cases, audit=0.5, seed=1))
+
+
+def test_a_plan_among_others_is_the_plan_alone(three):
+    """Motion and stiffness have no zone that depends on the plan: they equal a comparison of its own."""
+    cases, found = three
+    alone = compare(cases[1])
+    for state in ("before", "after", "change"):
+        for key in ("micromotion_mean_um", "micromotion_p95_um", "stiffness_n_per_mm", "strain_energy_nmm"):
+            assert getattr(found[1], state)[key] == pytest.approx(getattr(alone, state)[key], rel=1e-7)
+    assert found[1].cement == pytest.approx(alone.cement)
+    assert found[1].checks["force"] < 1e-8
+
+
+def test_plans_keep_their_order_and_differ(three):
+    cases, found = three
+    assert [c.case for c in found] == cases
+    assert found[0].after["micromotion_mean_um"] > found[1].after["micromotion_mean_um"]
+    assert all(c.before == found[0].before for c in found)
+    assert len({c.solver["method"] for c in found}) == 1
+
+
+def test_all_plans_are_measured_in_the_same_zones(three):
+    _, found = three
+    assert all(c.left_out == found[0].left_out for c in found)
+    assert found[0].before["fracture_von_mises_mean_mpa"] == found[2].before["fracture_von_mises_mean_mpa"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"load__slope_deg": 20.0}, "load"),
+        ({"mesh__order": 1}, "mesh"),
+        ({"cement__in_gap": "contact"}, "cement.in_gap"),
+    ],
+)
+def test_plans_that_differ_in_more_than_cement_are_refused(changes, field):
+    with pytest.raises(InputError) as refused:
+        next(compare_plans([tiny(), tiny(**changes)]))
+    assert refused.value.field == field
+
+
+def test_no_plan_is_refused():
+    with pytest.raises(InputError, match="no plan"):
+        next(compare_plans([]))
+
+
+@pytest.mark.slow
+def test_memory_stays_flat_over_many_plans():
+    """Two hundred plans in one process: what is held after the first forty is what is held at the end."""
+    import gc
+
+    from sacrofem.memory import resident_bytes
+
+    volumes = np.linspace(0.5, 4.0, 200)
+    held = []
+    with threads(2):
+        plans = Plans([tiny(cement__volume_ml=float(volume)) for volume in volumes])
+        for number, result in enumerate(plans.solve(audit=0.01)):
+            assert result.checks["residual"] < 1e-8
+            if number in (40, 199):
+                gc.collect()
+                held.append(resident_bytes())
+    assert held[1] < held[0] * 1.1
