@@ -17,7 +17,7 @@ VERIFICATION, MECHANICS, CEMENT = "tests/verification", "tests/mechanics", "test
 
 CAUGHT_BY = {
     "sign_of_a_gap_normal": f"{MECHANICS}/test_measures.py::test_known_jump_gives_known_micromotion",
-    "swapped_mid_side_nodes": f"{VERIFICATION}/test_patch.py::test_quadratic_patch[False-bending]",
+    "swapped_mid_side_nodes": f"{VERIFICATION}/test_quadratic_patch.py::test_quadratic_patch[False-bending]",
     "factor_2_in_the_shear_modulus": f"{VERIFICATION}/test_patch.py::test_patch[1]",
     "transposed_jacobian": f"{VERIFICATION}/test_patch.py::test_patch[2]",
     "wrong_face_area": "tests/regression/test_block_gap.py::test_shipped_block_in_series[1]",
