@@ -232,7 +232,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder of the table and the plot")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--scenarios", type=int, default=10, help="cement plans in a series")
+    parser.add_argument("--scenarios", type=int, default=200, help="cement plans in a series")
     parser.add_argument("--peers", help="only these programs beside sacrofem, separated by commas")
     parser.add_argument("--python-peers", default=sys.executable, help="interpreter that has the Python peers")
     parser.add_argument("--all-sizes", action="store_true", help="run every program at every size")
