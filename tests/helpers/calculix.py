@@ -14,6 +14,7 @@ import pytest
 
 from sacrofem.mechanics.decks import triad, write_calculix
 from sacrofem.mechanics.measures import measure
+from sacrofem.mechanics.principal import principal_values
 from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.state import State
 from sacrofem.mechanics.stiffness import membrane_strains
@@ -119,7 +120,10 @@ def measured(model, name, answer: Answer, zones):
         model.coverage if name == "after" else np.zeros_like(model.coverage),
         model.membrane.youngs, model.membrane.thickness, model.force,
     )  # fmt: skip
-    with patch("sacrofem.mechanics.measures.membrane_stresses", partial(_cortex_stresses, model.membrane, answer)):
+    with (
+        patch("sacrofem.mechanics.measures.membrane_stresses", partial(_cortex_stresses, model.membrane, answer)),
+        patch("sacrofem.mechanics.measures.principal_strains", lambda space, _: space.printed_principal_strains()),
+    ):
         values = measure(
             _Printed(model.space, answer, bone),
             state,
@@ -149,13 +153,12 @@ class _Printed(Space):
         self.__dict__.update(vars(space))
         self._answer, self._bone = answer, bone
 
-    def strains(self, displacement):
+    def printed_principal_strains(self):
         stress = self._answer.stress
         youngs, poisson = self._bone.youngs[:, None, None], self._bone.poisson[:, None, None]
         strain = (1 + poisson) / youngs * stress
         strain[..., :3] -= poisson / youngs * stress[..., :3].sum(axis=2, keepdims=True)
-        strain[..., 3:] *= 2.0
-        return strain
+        return principal_values(strain.reshape(-1, 6))
 
     def jump(self, displacement):
         if "gap" not in self._answer.springs:
