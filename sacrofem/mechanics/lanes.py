@@ -24,8 +24,8 @@ _CURVE_BITS = 10
 
 
 @kernel(fastmath=True, inline="always")
-def _subtract_row(indptr, indices, data, x, n, acc):  # type: ignore[no-untyped-def]
-    """Subtract row n of A x, two blocks at a time: each sum waits for the one before."""
+def _subtract_row(indptr, indices, data, x, n, zone_of, pointer, slots, buffer, acc):  # type: ignore[no-untyped-def]
+    """Subtract row n of A x and what the zone adds; two blocks at a time, as each sum waits for the one before."""
     k, stop = indptr[n], indptr[n + 1]
     while k + 1 < stop:
         j, m = indices[k], indices[k + 1]
@@ -53,6 +53,13 @@ def _subtract_row(indptr, indices, data, x, n, acc):  # type: ignore[no-untyped-
             acc[0, lane] -= a00 * x0 + a01 * x1 + a02 * x2
             acc[1, lane] -= a10 * x0 + a11 * x1 + a12 * x2
             acc[2, lane] -= a20 * x0 + a21 * x1 + a22 * x2
+    z = zone_of[n]
+    if z >= 0:
+        for slot in range(pointer[z], pointer[z + 1]):
+            s = slots[slot]
+            for i in range(3):
+                for lane in range(LANES):
+                    acc[i, lane] -= buffer[s, i, lane]
 
 
 @kernel(parallel=True, fastmath=True)
@@ -65,14 +72,7 @@ def lane_residual(indptr, indices, data, x, f, zone_of, pointer, slots, buffer, 
             for i in range(3):
                 for lane in range(LANES):
                     acc[i, lane] = f[n, i, lane]
-            _subtract_row(indptr, indices, data, x, n, acc)
-            z = zone_of[n]
-            if z >= 0:
-                for k in range(pointer[z], pointer[z + 1]):
-                    s = slots[k]
-                    for i in range(3):
-                        for lane in range(LANES):
-                            acc[i, lane] -= buffer[s, i, lane]
+            _subtract_row(indptr, indices, data, x, n, zone_of, pointer, slots, buffer, acc)
             for i in range(3):
                 for lane in range(LANES):
                     r[n, i, lane] = acc[i, lane] * free[n, i]
@@ -114,14 +114,7 @@ def lane_smooth(  # type: ignore[no-untyped-def]
                     for lane in range(LANES):
                         acc[i, lane] = f[n, i, lane]
                 if not from_zero:
-                    _subtract_row(indptr, indices, data, x, n, acc)
-                    z = zone_of[n]
-                    if z >= 0:
-                        for k in range(pointer[z], pointer[z + 1]):
-                            s = slots[k]
-                            for i in range(3):
-                                for lane in range(LANES):
-                                    acc[i, lane] -= buffer[s, i, lane]
+                    _subtract_row(indptr, indices, data, x, n, zone_of, pointer, slots, buffer, acc)
                 for i in range(3):
                     for lane in range(LANES):
                         defect[3 * a + i, lane] = acc[i, lane] * free[n, i]
@@ -166,14 +159,7 @@ def lane_product(indptr, indices, data, p, zone_of, pointer, slots, buffer, free
             for i in range(3):
                 for lane in range(LANES):
                     acc[i, lane] = 0
-            _subtract_row(indptr, indices, data, p, n, acc)
-            z = zone_of[n]
-            if z >= 0:
-                for k in range(pointer[z], pointer[z + 1]):
-                    s = slots[k]
-                    for i in range(3):
-                        for lane in range(LANES):
-                            acc[i, lane] -= buffer[s, i, lane]
+            _subtract_row(indptr, indices, data, p, n, zone_of, pointer, slots, buffer, acc)
             for i in range(3):
                 for lane in range(LANES):
                     value = -acc[i, lane] * free[n, i]
