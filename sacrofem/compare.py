@@ -25,7 +25,8 @@ from sacrofem.mechanics.zones import NEAR_MM, ReferencePlan, Zones, build_zones
 from sacrofem.memory import GIB, peak_bytes
 from sacrofem.mesh.quality import element_quality
 from sacrofem.mesh.tetmesh import TetMesh
-from sacrofem.model import Model, Progress, prepare, volumes_ml
+from sacrofem.model import Model, Progress, prepare
+from sacrofem.placement import volumes_ml
 from sacrofem.threads import threads
 
 __all__ = ["Comparison", "compare", "prepare", "solve_model"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -17,10 +17,8 @@ from sacrofem.bone.laws import bone_volume_fraction
 from sacrofem.bone.lesion import Lesion, lesion_bone_volume_fraction, lesion_density, lesion_share
 from sacrofem.case import Case
 from sacrofem.caseunused import unused_keys
-from sacrofem.cement.mixture import CementMaterial, cement_material
-from sacrofem.cement.needle import Injection, Needle, long_axis_needles, short_axis_needles
-from sacrofem.cement.shapes import LONG_AXIS_COLUMN, SHORT_AXIS_COLUMN, Column, Ellipsoid, Spread
-from sacrofem.cement.spread import CementRegion, place_cement, spot_coverage
+from sacrofem.cement.mixture import CementMaterial
+from sacrofem.cement.spread import CementRegion
 from sacrofem.errors import InputError, SacrofemWarning
 from sacrofem.mechanics.contact import Contact, cement_contact, face_closure, joined
 from sacrofem.mechanics.fragments import check_held
@@ -43,12 +41,12 @@ from sacrofem.memory import check_unknowns
 from sacrofem.mesh.quality import check_mesh, element_quality
 from sacrofem.mesh.sources import case_mesh
 from sacrofem.mesh.tetmesh import FloatArray, TetMesh
+from sacrofem.placement import Distance, cement_of, place, volumes_ml
 
 RESOLVED = 20
 """Least number of tets, filled to half or more, in which a bolus has a shape."""
 
 Progress = Callable[[str], None]
-Distance = Callable[[FloatArray], FloatArray]
 
 
 def _silent(stage: str) -> None:
@@ -262,7 +260,7 @@ def prepare(
 
     progress("cement")
     pores = 1.0 - bone_fraction
-    region, coverage = _place(case, mesh, space, landmarks, inside, pores, lesion_fraction)
+    region, coverage = place(case, mesh, space, landmarks, inside, pores, lesion_fraction)
     if 0 < (filled := int(np.count_nonzero(region.fraction >= 0.5))) < RESOLVED or (region.injections and not filled):
         notes.append(
             f"cement fills half or more of {filled} tets only: its volume is exact, its shape is not resolved; "
@@ -316,7 +314,7 @@ def with_cement(model: Model, case: Case) -> Model:
         raise InputError(
             "differs between the plans", field=other, mend="plans of one model may differ in `cement` only"
         )
-    region, coverage = _place(
+    region, coverage = place(
         case, model.mesh, model.space, model.landmarks, model.inside, model.pore_fraction, model.lesion_fraction
     )
     return replace(model, case=case, region=region, coverage=coverage, cement=cement_of(case))
@@ -324,18 +322,6 @@ def with_cement(model: Model, case: Case) -> Model:
 
 def _fixed(case: Case, name: str) -> Any:
     return None if name in ("cement", "name", "preset", "solver") else getattr(case, name)
-
-
-def cement_of(case: Case) -> CementMaterial:
-    """The cement of a case: a named material with the case's own constants, where given."""
-    material = cement_material(case.cement.material)
-    return CementMaterial(
-        **{
-            **vars(material),
-            "modulus_mpa": case.cement.modulus_mpa or material.modulus_mpa,
-            "poisson": material.poisson if case.cement.poisson is None else case.cement.poisson,
-        }
-    )
 
 
 def _check_held(model: Model) -> None:
@@ -413,93 +399,3 @@ def _swing_side(case: Case, kind: Load) -> Side | None:
     if not kind.one_legged or case.anatomy.half != "none":
         return None
     return "left" if case.fracture.zone in ("zone1", "zone2") and case.fracture.side == "right" else "right"
-
-
-def needle_plan(case: Case, landmarks: Landmarks, inside: Distance | None) -> tuple[Injection, ...]:
-    """The injections of a case: its own, or those of the named approach on every treated side."""
-    cement = case.cement
-    if cement.injections:
-        return tuple(
-            Injection(Needle(i.entry_mm, i.target_mm, i.gauge), i.volume_ml, _spread(case)) for i in cement.injections
-        )
-    if cement.volume_ml == 0:
-        return ()
-    planner = short_axis_needles if cement.approach == "short-axis" else long_axis_needles
-    needles = [
-        needle
-        for side in case.treated_sides
-        for needle in planner(
-            landmarks,
-            side,
-            cement.needles,
-            joint_distance_mm=case.fracture.joint_distance_mm,
-            signed_distance=inside,
-        )
-    ]
-    if case.lesion.kind != "none" and case.fracture.zone == "none" and cement.needles == 1:
-        # Without a fracture the needle is for the lesion: same direction, tip in its centre.
-        needles = [_moved(needle, case.lesion.centre_mm) for needle in needles]
-    return tuple(Injection(needle, cement.volume_ml / len(needles), _spread(case)) for needle in needles)
-
-
-def _moved(needle: Needle, tip: tuple[float, float, float]) -> Needle:
-    back = needle.length_mm * needle.direction
-    x, y, z = (float(t - b) for t, b in zip(tip, back, strict=True))
-    return Needle((x, y, z), tip, needle.gauge)
-
-
-def _spread(case: Case) -> Spread:
-    if case.cement.spread == "ellipsoid":
-        return Ellipsoid(case.cement.ellipsoid_aspect)
-    if case.cement.column_length_mm is not None:
-        return Column(case.cement.column_length_mm)
-    return SHORT_AXIS_COLUMN if case.cement.approach == "short-axis" or case.cement.injections else LONG_AXIS_COLUMN
-
-
-def _place(
-    case: Case,
-    mesh: TetMesh,
-    space: Space,
-    landmarks: Landmarks,
-    inside: Distance | None,
-    pores: FloatArray,
-    lesion_fraction: FloatArray,
-) -> tuple[CementRegion, FloatArray]:
-    gap = space.gap if len(space.gap.areas) else None
-    in_gap = case.cement.in_gap != "none"
-    injections = needle_plan(case, landmarks, inside)
-    region = place_cement(
-        injections, mesh, pores, gap, case.fracture.aperture_mm, in_gap=in_gap, lesion_fraction=lesion_fraction
-    )
-    coverage = region.coverage
-    if case.cement.spot is not None:
-        if gap is None:
-            raise InputError("a spot needs a fracture", field="cement.spot", mend="set fracture.zone")
-        centre = case.cement.spot.centre
-        middle = np.average(gap.points.reshape(-1, 3), axis=0, weights=gap.areas.ravel())
-        if centre is None:
-            # The centroid of a curved fracture need not lie on it.
-            nearest = int(np.argmin(np.linalg.norm(gap.points.reshape(-1, 3) - middle, axis=1)))
-            middle = gap.points.reshape(-1, 3)[nearest]
-        spot = spot_coverage(gap, middle if centre is None else np.asarray(centre), case.cement.spot.radius_mm)
-        coverage = np.maximum(coverage, spot)
-    return region, coverage
-
-
-def volumes_ml(model: Model) -> Mapping[str, float]:
-    """Cement volumes of a model in ml under the keys of ``comparison.json``."""
-    region, gap = model.region, model.space.gap
-    in_gap = region.in_gap_ml
-    spot = 0.0
-    if model.case.cement.spot is not None:
-        covered = float((gap.areas * model.coverage).sum() * model.case.fracture.aperture_mm / 1e3)
-        spot = covered - in_gap
-    placed = region.in_bone_ml + in_gap + region.in_lesion_ml + spot
-    return {
-        "requested_ml": region.requested_ml + spot,
-        "placed_ml": placed,
-        "in_bone_ml": region.in_bone_ml,
-        "in_gap_ml": in_gap + spot,
-        "in_lesion_ml": region.in_lesion_ml,
-        "withheld_ml": 0.0,
-    }

@@ -20,7 +20,8 @@ from sacrofem.mechanics.scenarios import Scenario, ScenarioEngine, touched
 from sacrofem.mechanics.statics import Solved
 from sacrofem.mechanics.zones import Zones
 from sacrofem.mesh.tetmesh import FloatArray, IntArray
-from sacrofem.model import Model, Progress, cement_of, prepare, with_cement
+from sacrofem.model import Model, Progress, prepare, with_cement
+from sacrofem.placement import cement_of
 from sacrofem.threads import threads
 
 __all__ = ["Plans", "compare_plans"]

@@ -1,0 +1,67 @@
+"""The application that commands register with, and the options that every case takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Group, Parameter
+
+from sacrofem import __version__
+
+if TYPE_CHECKING:
+    from sacrofem.case import Case
+
+CLAIM = "Research use, not a medical device."
+
+app = App(
+    name="sacrofem",
+    version=__version__,
+    help=f"What does cement do to a fractured sacrum? Finite-element comparison before and after. {CLAIM}",
+    default_parameter=Parameter(negative=()),
+    suppress_keyboard_interrupt=False,
+)
+_of_case = Group("Case", sort_key=1)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class CaseOptions:
+    """Options that override the case file, which overrides the preset."""
+
+    preset: Annotated[str | None, Parameter(group=_of_case)] = None
+    """Named case; `sacrofem info` lists them."""
+    side: Annotated[Literal["left", "right"] | None, Parameter(group=_of_case)] = None
+    """Fractured and treated side of a unilateral case."""
+    volume_ml: Annotated[float | None, Parameter(group=_of_case)] = None
+    """Cement in all, ml, split evenly over the needles."""
+    size: Annotated[float | None, Parameter(group=_of_case)] = None
+    """Edge length of the mesh, mm; without it presets use the shipped medium mesh."""
+    order: Annotated[int | None, Parameter(group=_of_case)] = None
+    """2: quadratic displacement; 1: a preview, far too stiff."""
+    threads: Annotated[int | None, Parameter(group=_of_case)] = None
+    """Threads of the solver; without it the cores available."""
+    memory_gib: Annotated[float | None, Parameter(group=_of_case)] = None
+    """Memory that may be used, GiB; without it 80 % of what is available."""
+
+    def case(self, file: Path | None) -> Case:
+        """The case of a file (or of the preset alone) with these options laid over it."""
+        from sacrofem.case import Case
+        from sacrofem.presets import DEFAULT_PRESET
+
+        if file is not None:
+            case = Case.from_toml(file, preset=self.preset)
+        else:
+            case = Case.preset(self.preset or DEFAULT_PRESET)
+        if self.side is not None:
+            case = case.on_side(self.side)
+        given = {
+            "cement.volume_ml": self.volume_ml,
+            "mesh.size_mm": self.size,
+            "mesh.order": self.order,
+            "solver.threads": self.threads,
+            "solver.memory_gib": self.memory_gib,
+        }
+        changes = {name: value for name, value in given.items() if value is not None}
+        return case.with_(**changes) if changes else case

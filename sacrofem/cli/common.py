@@ -1,0 +1,73 @@
+"""What commands share: the files that a run reads, and how results are printed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sacrofem.errors import InputError
+
+if TYPE_CHECKING:
+    from sacrofem.case import Case
+
+
+@contextmanager
+def read_from(file: Path | None) -> Iterator[None]:
+    """Name the case file in refusals that come from building what it asks for."""
+    try:
+        yield
+    except InputError as error:
+        if file is None or error.file is not None or error.field is None or error.field.startswith("--"):
+            raise
+        raise InputError(error.problem, file=file, field=error.field, value=error.value, mend=error.mend) from error
+
+
+def files_of(file: Path | None, case: Case) -> list[Path]:
+    """What a run reads: the case file and a mesh of one's own."""
+    mesh = None if case.anatomy.path is None else Path(case.anatomy.path)
+    return [path for path in (file, mesh) if path is not None and path.is_file()]
+
+
+def hashes(files: list[Path]) -> dict[str, str]:
+    """Hash of each file by name."""
+    from sacrofem.report.results import sha256
+
+    return {path.name: sha256(path) for path in files}
+
+
+def elements(case: Case) -> str:
+    """The elements of a case, in words."""
+    return "P2" if case.mesh.order == 2 else "P1 (a preview, too stiff)"
+
+
+def placed(content: dict[str, Any]) -> str:
+    """The cement of a ``comparison.json``, in words."""
+    cement = content.get("cement") or {}
+    if not cement.get("placed_ml"):
+        return "no bolus"
+    where = ", ".join(
+        f"{cement[key]:.2f} in {key[3:-3]}" for key in ("in_bone_ml", "in_gap_ml", "in_lesion_ml") if cement.get(key)
+    )
+    return f"{cement['placed_ml']:.2f} ml cement ({where})"
+
+
+def show(*parts: Any) -> None:
+    """Print texts and tables, in colour on a terminal only."""
+    from rich.console import Console
+    from rich.text import Text
+
+    # Piped text must not be cut at an assumed width of 80. Rich would end the program on a closed pipe: we print.
+    console = Console(width=None if sys.stdout.isatty() else 120, emoji=False)
+    with console.capture() as page:
+        for part in parts:
+            console.print(Text(part) if isinstance(part, str) else part)
+    print(page.get(), end="")
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """One JSON object to standard output."""
+    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))

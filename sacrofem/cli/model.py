@@ -1,0 +1,99 @@
+"""`check` and `mesh`: everything short of solving."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sacrofem.cli.app import CaseOptions, app
+from sacrofem.cli.common import print_json, read_from
+from sacrofem.errors import InputError
+
+
+@app.command
+def check(case: Path | None = None, /, *, options: CaseOptions | None = None, json: bool = False) -> int:
+    """Do everything short of solving: mesh, fracture, cement, load and supports.
+
+    Parameters
+    ----------
+    case
+        Case file (TOML).
+    json
+        One JSON object to standard output.
+    """
+    from sacrofem.progress import Stages
+
+    resolved = (options or CaseOptions()).case(case)
+    with read_from(case), Stages() as stages:
+        from sacrofem.compare import prepare
+        from sacrofem.threads import threads
+
+        with threads(resolved.solver.threads):
+            model = prepare(resolved, progress=stages)
+    summary: dict[str, Any] = model.summary()
+    if json:
+        print_json(summary)
+        return 0
+    for section, values in summary.items():
+        for key, value in values.items():
+            text = f"{value:.4g}" if isinstance(value, float) else str(value)
+            print(f"{section}.{key}: {text}")
+    print(f"{resolved.name}: ready to solve")
+    return 0
+
+
+@app.command
+def mesh(
+    case: Path | None = None,
+    /,
+    *,
+    out: Path,
+    options: CaseOptions | None = None,
+    overwrite: bool = False,
+    json: bool = False,
+) -> int:
+    """Write the fractured mesh of a case with its named sets and paired faces.
+
+    Parameters
+    ----------
+    case
+        Case file (TOML).
+    out
+        Mesh file; .vtu keeps all names.
+    overwrite
+        Replace an existing file.
+    json
+        One JSON object to standard output.
+    """
+    from sacrofem.progress import Stages
+    from sacrofem.report.results import check_writable
+
+    resolved = (options or CaseOptions()).case(case)
+    if out.is_dir() or (out.exists() and not overwrite):
+        mend = "name a file" if out.is_dir() else "name another or give --overwrite"
+        raise InputError("exists already", field="--out", value=str(out), mend=mend)
+    if not out.parent.is_dir():
+        raise InputError("its folder does not exist", field="--out", value=str(out), mend="make the folder first")
+    check_writable(out.parent, "--out")
+    with read_from(case), Stages() as stages:
+        from sacrofem.compare import prepare
+        from sacrofem.mesh.files import write_mesh
+        from sacrofem.threads import threads
+
+        with threads(resolved.solver.threads):
+            made = prepare(resolved, progress=stages).mesh
+        write_mesh(out, made)
+    facts = {
+        "file": str(out),
+        "points": len(made.points),
+        "tets": len(made.tets),
+        "faces": len(made.faces),
+        "pairs": len(made.paired[0]),
+        "volume_ml": float(made.volumes.sum()) / 1000,
+    }
+    if json:
+        print_json(facts)
+    else:
+        text = "{file}: {points} points, {tets} tets, {pairs} paired fracture faces, {volume_ml:.1f} ml"
+        print(text.format(**facts))
+    return 0
