@@ -12,7 +12,14 @@ import sacrofem
 PACKAGE = Path(sacrofem.__file__).parent
 ROOMS = ("anatomy", "mesh", "bone", "cement", "mechanics", "compare", "study", "report", "cli")
 # Modules outside the folders, by the room that they belong to; the rest may be imported anywhere.
-HOMES = {"model": "compare", "closure": "compare", "plans": "compare", "regression": "report", "__main__": "cli"}
+HOMES = {
+    "model": "compare",
+    "closure": "compare",
+    "plans": "compare",
+    "placement": "compare",
+    "regression": "report",
+    "__main__": "cli",
+}
 ANYWHERE = {
     *("case", "casefile", "caseproblems", "casesections", "caseunused", "presets"),
     *("errors", "memory", "signals", "threads", "progress", "__init__"),
