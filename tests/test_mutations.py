@@ -39,7 +39,21 @@ CAUGHT_BY = {
 
 
 def run(tests, fault=""):
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "faults", "-p", "no:cacheprovider", "-m", "", *tests]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "0",
+        "-p",
+        "faults",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "",
+        *tests,
+    ]
     path = os.pathsep.join(filter(None, [str(ROOT / "tests" / "helpers"), str(ROOT), os.environ.get("PYTHONPATH")]))
     # Wide enough for the reason behind the name of a failed test.
     environment = {**os.environ, "SACROFEM_FAULT": fault, "PYTHONPATH": path, "COLUMNS": "1000"}

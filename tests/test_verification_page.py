@@ -57,7 +57,7 @@ def titles():
 def test_the_page_has_what_the_tests_record(tmp_path):
     numbers = tmp_path / "numbers.json"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/verification", "-q", "--verification-json", str(numbers)],
+        [sys.executable, "-m", "pytest", "tests/verification", "-q", "-n", "0", "--verification-json", str(numbers)],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:]

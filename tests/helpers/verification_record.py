@@ -42,10 +42,18 @@ def pytest_configure(config):
     config.stash[_RECORDS] = []
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    """Take over the numbers of a worker that is done."""
+    node.config.stash[_RECORDS] += getattr(node, "workeroutput", {}).get("verification", [])
+
+
 def pytest_sessionfinish(session):
-    path = session.config.getoption("--verification-json")
-    if path:
-        content = [asdict(entry) for entry in session.config.stash[_RECORDS]]
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["verification"] = [asdict(entry) for entry in config.stash[_RECORDS]]
+    elif path := config.getoption("--verification-json"):
+        content = [entry if isinstance(entry, dict) else asdict(entry) for entry in config.stash[_RECORDS]]
         Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
