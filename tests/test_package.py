@@ -17,6 +17,7 @@ HOMES = {
     "closure": "compare",
     "plans": "compare",
     "placement": "compare",
+    "casebone": "compare",
     "plandeck": "compare",
     "regression": "report",
     "__main__": "cli",
