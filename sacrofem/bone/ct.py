@@ -26,7 +26,7 @@ CalibrationKind = Literal["generic", "phantom", "two-tissue"]
 HU_RANGE = (-1024.0, 3071.0)
 #: Below this is air or bowel gas and never bone or marrow (fat reads about -100 HU) [K].
 AIR_HU = -300.0
-#: Share of the volume with values out of range, or of air, above which the CT is refused.
+#: Share of the volume with values out of range, of air, or of densities below 0, above which the CT is refused.
 MOST_BAD_SHARE = 0.5
 #: Sub-tets are at most this share of the smallest voxel edge long, up to `_MOST_DIVISIONS`.
 _STEP = 0.5
@@ -225,7 +225,7 @@ def element_density(
     Raises
     ------
     InputError
-        NaN in the bone, an element outside the CT, most of it out of range or air, an unknown rim.
+        NaN in the bone, an element outside the CT, most of it out of range, air or below 0 g/cm³, an unknown rim.
     """
     if rim not in ("membrane", "ct"):
         raise InputError("no such rim", field="materials.rim", value=rim, mend="use membrane or ct")
@@ -279,7 +279,13 @@ def element_density(
         hu[~has] = hu[has][nearest]
     density = calibration(hu)
     if negative := int(np.count_nonzero(density < 0.0)):
-        notes.append(f"{negative} elements read below 0 g/cm³ (fat) and count as 0")
+        below = float(volumes[density < 0.0].sum())
+        text = f"{negative} of {m} elements ({100 * below:.3g} % of the bone) read below 0 g/cm³, as fat does"
+        if below > MOST_BAD_SHARE:
+            raise InputError(
+                text, file=volume.file, field="materials.calibration", mend="check the calibration and the frame"
+            )
+        notes.append(f"{text}, and count as 0")
     rim_elements = int(np.count_nonzero(~has))
     return CTDensity(
         hu, np.maximum(density, 0.0), negative, shares[0], shares[1], shares[2], rim_elements, rim == "membrane",

@@ -204,9 +204,12 @@ def test_what_is_out_of_range_is_clipped_counted_and_warned_of(mesh):
 def test_air_fat_and_a_short_ct_are_counted_or_refused(mesh):
     with pytest.raises(InputError, match="100 % of the bone's volume reads below -300 HU, which is air"):
         element_density(mesh, phantom(mesh, constant(-900.0)))
-    fat = element_density(mesh, phantom(mesh, constant(-90.0)))
-    assert fat.negative == len(mesh.tets)
-    assert (fat.density == 0.0).all()
+    with pytest.raises(InputError, match=r"162 of 162 elements \(100 % of the bone\) read below 0 g/cm³"):
+        element_density(mesh, phantom(mesh, constant(-90.0)))
+    middle = mesh.points[:, 0].mean()
+    fat = element_density(mesh, phantom(mesh, lambda x: np.where(x[..., 0] < middle - 2.0, -90.0, 100.0)), rim="ct")
+    assert 0 < fat.negative < 81
+    assert (fat.density == 0.0).sum() == fat.negative
     assert "below 0 g/cm³" in fat.warnings[0]
     short = element_density(mesh, phantom(mesh, linear, (0.5, 0.5, 0.5), margin=-1.0), rim="ct")
     assert 0.1 < short.outside_share < 0.6
