@@ -26,11 +26,11 @@ def folder(tmp_path_factory):
     sets = {names[name]: members for name, members in mesh.face_sets.items() if name in names}
     write_mesh(folder / "bone.vtu", TetMesh(mesh.points, mesh.tets, mesh.faces, {}, sets))
     sitk = import_module("SimpleITK")
-    low, high = mesh.points.min(axis=0) - 4.0, mesh.points.max(axis=0) + 4.0
-    n = np.ceil((high - low) / 2.0).astype(int) + 1
-    points = low + 2.0 * np.stack(np.meshgrid(*map(np.arange, n), indexing="ij"), axis=-1)
+    low, high = mesh.points.min(axis=0) - 6.0, mesh.points.max(axis=0) + 6.0
+    n = np.ceil((high - low) / 5.0).astype(int) + 1
+    points = low + 5.0 * np.stack(np.meshgrid(*map(np.arange, n), indexing="ij"), axis=-1)
     image = sitk.GetImageFromArray(hu(points).transpose(2, 1, 0).astype(np.float32))
-    image.SetSpacing((2.0, 2.0, 2.0))
+    image.SetSpacing((5.0, 5.0, 5.0))
     # The scanner's origin lies elsewhere: ct_transform leads back.
     image.SetOrigin(tuple((low + np.array([100.0, -50.0, 900.0])).tolist()))
     sitk.WriteImage(image, str(folder / "ct.nrrd"))

@@ -18,7 +18,7 @@ SIZE = (6.0, 5.0, 8.0)
 
 
 def model(order, mesh=None, *, elastic=True):
-    space = Space(split_box((3, 3, 4), SIZE, 4.0, 0.2) if mesh is None else mesh, order)
+    space = Space(split_box((2, 2, 4), SIZE, 4.0, 0.2) if mesh is None else mesh, order)
     supports = Supports.none(space)
     if elastic:
         base = faces_at(space.mesh, 2, 0.0)
