@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dtrtri
 
+from sacrofem.compiled import kernel
 from sacrofem.errors import SolverError
 from sacrofem.mechanics.blocks import BlockMatrix
-from sacrofem.mechanics.kernels import kernel
 from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray
 
 LEAF_NODES = 96

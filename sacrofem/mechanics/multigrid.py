@@ -16,9 +16,9 @@ from numba import prange
 from numpy.typing import NDArray
 from scipy.linalg import eigvalsh_tridiagonal
 
+from sacrofem.compiled import kernel
 from sacrofem.mechanics.blocks import BlockMatrix, multiply, residual
 from sacrofem.mechanics.factors import Factor
-from sacrofem.mechanics.kernels import kernel
 from sacrofem.mechanics.space import Space
 from sacrofem.mesh.quality import element_quality
 from sacrofem.mesh.tetmesh import TET_EDGES, BoolArray, FloatArray, IntArray
