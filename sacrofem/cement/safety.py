@@ -15,7 +15,7 @@ from sacrofem.cement.front import Front, ShapeFront
 from sacrofem.cement.locate import Locator
 from sacrofem.cement.needle import Needle
 from sacrofem.cement.spread import CementRegion, PlacedInjection
-from sacrofem.mesh.tetmesh import BoolArray, FloatArray, TetMesh
+from sacrofem.mesh.tetmesh import FloatArray, TetMesh
 
 # Spacing of the points at which regions, corridors and needles are looked at, mm.
 _REGION_STEP_MM = 0.6
@@ -275,23 +275,25 @@ def needle_path(needle: Needle, structures: Structures, *, own_joint: bool = Fal
 def cement_clearance(front: Front, radius: float, structures: Structures) -> dict[str, float]:
     """mm from the region {size < radius} to each structure; negative by as much as it reaches inside.
 
-    Each point of the region that is in bone is the middle of a ball that lies in the region; the least distance of
-    these balls is the distance of the region.
+    Each point of a shape's region that is in bone is the middle of a ball that lies in the region; the least distance
+    of these balls is the distance of the region. A flow is known at the nodes of its lattice, to half a step.
     """
     points = _region_points(front, radius)
-    size = front.size(points)
-    ball = np.maximum(radius - size, 0.0) / front.slope(points)
-    return {
-        name: float((values - ball).min()) if name in structures.corridors else float(max((values - ball).min(), 0.0))
-        for name, values in _in_bone(points, structures, ball).items()
-    }
-
-
-def _in_bone(points: FloatArray, structures: Structures, ball: FloatArray) -> dict[str, FloatArray]:
-    inside: BoolArray = structures.locate(points) >= 0
-    found = structures.distances(points)
-    # What a shape has outside the bone is not there.
-    return {name: np.where(inside, values, np.inf) for name, values in found.items()}
+    inside = structures.locate(points) >= 0
+    shape = isinstance(front, ShapeFront)
+    if isinstance(front, ShapeFront):
+        ball = np.maximum(radius - front.size(points), 0.0)
+    else:
+        ball = np.where(inside, 0.5 * front.lattice.step, 0.0)
+    found = {}
+    for name, distance in structures.distances(points).items():
+        if shape:
+            # What a shape has outside the bone is not there.
+            value = float(np.where(inside, distance - ball, np.inf).min(initial=np.inf))
+        else:
+            value = float(np.where(inside, np.maximum(distance - ball, 0.0), distance).min(initial=np.inf))
+        found[name] = value if name in structures.corridors else max(value, 0.0)
+    return found
 
 
 def _region_points(front: Front, radius: float) -> FloatArray:

@@ -64,10 +64,8 @@ class CaseOptions:
             case = Case.preset(self.preset or DEFAULT_PRESET)
         if self.side is not None:
             bilateral = case.fracture.zone in ("zone1", "zone2") and case.fracture.side == "both"
-            if bilateral or self.side == "both":
-                case = case.with_(cement__side=self.side)
-            else:
-                case = case.on_side(self.side)
+            treated = bilateral or self.side == "both"
+            case = case.with_(cement__side=self.side) if treated else case.on_side(self.side)  # type: ignore[arg-type]
         given = {
             "cement.volume_ml": self.volume_ml,
             "cement.approach": self.approach,
