@@ -71,7 +71,9 @@ def scene(
         "bone": (mesh.points, mesh.faces[mesh.pair_side == 0]),
         "fracture": (mesh.points, mesh.faces[plus]),
         "cement": cement_surface(mesh, fraction),
-        "needles": _joined([_tube(np.array([n.entry_mm, n.target_mm]), np.full(2, n.radius_mm)) for n in needles]),
+        "needles": _joined(
+            [_tube(np.array([n.entry_mm, n.target_mm]), np.full(2, n.diameter_mm / 2)) for n in needles]
+        ),
         "corridors": _joined([_tube(c.points, c.radii) for c in (corridors or {}).values()]),
     }
     low, high = mesh.points.min(axis=0), mesh.points.max(axis=0)
