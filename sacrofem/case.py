@@ -106,7 +106,7 @@ class Case(Section):
         Parameters
         ----------
         path
-            The file; a relative ``anatomy.path`` is taken from its folder.
+            The file; relative ``anatomy.path``, ``anatomy.ct`` and ``materials.moduli`` are taken from its folder.
         preset
             Takes the place of the file's own ``preset``.
 
@@ -120,9 +120,11 @@ class Case(Section):
         if preset is not None:
             data["preset"] = preset
         case = cls.from_dict(data, file=path)
-        if case.anatomy.path is not None and not Path(case.anatomy.path).is_absolute():
-            # Absolute, so that the complete case that a result leaves in its own folder finds it too.
-            case = case.with_(anatomy__path=str((path.parent / case.anatomy.path).resolve()))
+        for section, key in (("anatomy", "path"), ("anatomy", "ct"), ("materials", "moduli")):
+            given = getattr(getattr(case, section), key)
+            if given is not None and not Path(given).is_absolute():
+                # Absolute, so that the complete case that a result leaves in its own folder finds it too.
+                case = case.with_(**{f"{section}__{key}": str((path.parent / given).resolve())})
         return case
 
     @classmethod

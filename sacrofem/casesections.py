@@ -53,7 +53,10 @@ class Anatomy(Section):
     )
     sex: Literal["female", "male"] = Field(default="female", description="preset dimensions (literature, section 5)")
     path: str | None = Field(default=None, description="file of an own mesh, relative to the case file")
-    ct: str | None = Field(default=None, description="CT that belongs to a label map (not available yet)")
+    ct: str | None = Field(default=None, description="CT of an own mesh: a file or a folder of DICOM")
+    ct_transform: tuple[float, ...] = Field(
+        default=(), description="4 x 4, row by row, from the CT's LPS mm to the mesh; not given: they share a frame"
+    )
     labels: tuple[int | str, ...] = Field(
         default=(), description="labels of the sacrum in a label map (not available yet)"
     )
@@ -65,6 +68,10 @@ class Anatomy(Section):
         default_factory=dict, description="dimensions that differ from the preset's"
     )
     landmarks: dict[str, Vector] = Field(default_factory=dict, description="landmarks of an own mesh, mm")
+    sets: dict[Literal["endplate", "auricular_left", "auricular_right", "outer"], str] = Field(
+        default_factory=dict,
+        description='what an own mesh calls its faces; "by-geometry": found from the landmarks',
+    )
 
     @field_validator("parameters", mode="before")
     @classmethod
@@ -85,9 +92,15 @@ class Anatomy(Section):
             raise refused("the built-in sacrum takes none", 'set kind = "mesh" or leave it out', at, value)
         if self.kind == "mesh" and self.parameters:
             raise refused("an own mesh has no parameters", "leave them out", "parameters", sorted(self.parameters))
-        if self.ct is not None or self.labels:
-            at, found = ("ct", self.ct) if self.ct is not None else ("labels", str(list(self.labels)))
-            raise refused("only a label map takes it, and these are not available yet", "leave it out", at, found)
+        if self.kind != "mesh" and (self.ct is not None or self.sets):
+            at, found = ("ct", self.ct) if self.ct is not None else ("sets", str(dict(self.sets)))
+            raise refused("only an own mesh takes it", 'set kind = "mesh", or leave it out', at, found)
+        if self.labels:
+            problem = "only a label map takes it, and these are not available yet"
+            raise refused(problem, "leave it out", "labels", str(list(self.labels)))
+        if self.ct_transform and (self.ct is None or len(self.ct_transform) != 16):
+            problem = "needs anatomy.ct" if self.ct is None else "is no 4 x 4 matrix"
+            raise refused(problem, "give 16 numbers, row by row, with a CT", "ct_transform", str(self.ct_transform))
         return self
 
 
@@ -259,6 +272,17 @@ class Materials(Section):
     density_factor: float = Field(default=1.0, gt=0, le=10, description="multiplies the density everywhere")
     floor_mpa: float = Field(
         default=10.0, ge=0.1, le=5000, description="least modulus of bone; 5-10 in the alar void [D]"
+    )
+    calibration: Literal["generic", "phantom", "two-tissue"] = Field(
+        default="generic", description="HU to density: 0.810 HU + 0.84 mg/cm³ (L11 [D] from [T]), or the line of a scan"
+    )
+    calibration_hu: tuple[float, ...] = Field(default=(), description="HU of the rods of a phantom, or of two tissues")
+    calibration_density_g_cm3: tuple[float, ...] = Field(default=(), description="their densities, g/cm³")
+    rim: Literal["membrane", "ct"] = Field(
+        default="membrane", description="with a CT: membrane, and no voxels of the rim; or the CT, and no membrane"
+    )
+    moduli: str | None = Field(
+        default=None, description="CSV `element,youngs_mpa` for the fractured mesh, instead of density and law"
     )
     poisson: float = Field(default=0.3, ge=0, le=0.45, description="of bone; 0.2 is common too [T]")
     cortex_thickness_mm: float | None = Field(

@@ -12,10 +12,10 @@ import numpy as np
 
 from sacrofem.anatomy.sacrum import ParametricSacrum, SacrumParameters
 from sacrofem.anatomy.solid import Landmarks, Side
-from sacrofem.bone.density import generic_density
 from sacrofem.bone.laws import bone_volume_fraction
 from sacrofem.bone.lesion import Lesion, lesion_bone_volume_fraction, lesion_density, lesion_share
 from sacrofem.case import Case
+from sacrofem.casebone import bone_field, own_moduli
 from sacrofem.caseunused import unused_keys
 from sacrofem.cement.mixture import CementMaterial
 from sacrofem.cement.spread import CementRegion
@@ -237,7 +237,9 @@ def prepare(
         notes.append("P1 is a preview: too stiff, and micromotion can come out far too small; use --order 2")
 
     progress("bone")
-    density = generic_density(mesh.centroids, landmarks, case.materials.bone) * case.materials.density_factor
+    field_of_bone = bone_field(case, mesh, landmarks)
+    density = field_of_bone.density
+    notes += field_of_bone.notes
     lesion, lesion_fraction = None, np.zeros(len(mesh.tets))
     bone_fraction = bone_volume_fraction(density)
     if case.lesion.kind != "none":
@@ -252,6 +254,7 @@ def prepare(
     bone = bone_elasticity(
         density, law=case.materials.density_law, floor_mpa=case.materials.floor_mpa, poisson=case.materials.poisson
     )
+    bone = own_moduli(case, bone)
     shell = cortex(
         case.materials.bone,
         thickness_mm=case.materials.cortex_thickness_mm,
@@ -293,9 +296,12 @@ def prepare(
         if case.supports.kind == "fixed"
         else elastic_supports(space, landmarks, with_ligaments=case.supports.ligaments, free_side=free)
     )
+    membrane = cortical_membrane(mesh, shell)
+    if not field_of_bone.membrane:
+        membrane = Membrane(np.zeros(len(mesh.faces)), np.zeros(len(mesh.faces)), shell.poisson)
     cement = cement_of(case)
     model = Model(
-        case, mesh, landmarks, space, bone, density, pores, region, coverage, cement, cortical_membrane(mesh, shell),
+        case, mesh, landmarks, space, bone, density, pores, region, coverage, cement, membrane,
         supports, kind, resultant, load_vector(space, faces, resultant), lesion, lesion_fraction, tuple(notes), inside,
     )  # fmt: skip
     _check_held(model)

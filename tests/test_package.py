@@ -17,6 +17,8 @@ HOMES = {
     "closure": "compare",
     "plans": "compare",
     "placement": "compare",
+    "casebone": "compare",
+    "plandeck": "compare",
     "regression": "report",
     "__main__": "cli",
 }

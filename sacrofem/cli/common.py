@@ -27,9 +27,9 @@ def read_from(file: Path | None) -> Iterator[None]:
 
 
 def files_of(file: Path | None, case: Case) -> list[Path]:
-    """What a run reads: the case file and a mesh of one's own."""
-    mesh = None if case.anatomy.path is None else Path(case.anatomy.path)
-    return [path for path in (file, mesh) if path is not None and path.is_file()]
+    """What a run reads: the case file, and mesh, CT and moduli of one's own."""
+    own = (case.anatomy.path, case.anatomy.ct, case.materials.moduli)
+    return [path for path in (file, *(Path(name) for name in own if name is not None)) if path and path.is_file()]
 
 
 def hashes(files: list[Path]) -> dict[str, str]:

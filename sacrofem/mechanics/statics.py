@@ -10,7 +10,7 @@ import numpy as np
 
 from sacrofem.errors import SolverError
 from sacrofem.mechanics.active_set import LOAD_STEPS, solve_contact
-from sacrofem.mechanics.balance import fracture_forces
+from sacrofem.mechanics.balance import FractureSides
 from sacrofem.mechanics.blocks import BlockMatrix
 from sacrofem.mechanics.contact import Contact, ContactState, contact_force
 from sacrofem.mechanics.factors import Factorisation
@@ -103,6 +103,10 @@ class Statics:
         self.method, self.tolerance = method, tolerance
         self.factorisation, self.memory_gib = factorisation, memory_gib
         self._split = _Discrete(space, membrane, supports, force)
+
+    @cached_property
+    def _sides(self) -> FractureSides:
+        return FractureSides(self.space, self.membrane, self.supports)
 
     @cached_property
     def _tied(self) -> tuple[_Discrete, IntArray]:
@@ -265,9 +269,7 @@ class Statics:
     def _fracture(self, u: FloatArray, youngs: FloatArray, poisson: FloatArray) -> float | None:
         if not self.space.mesh.pair_side.any():  # type: ignore[union-attr]
             return None
-        sides = fracture_forces(
-            self.space, u, youngs, poisson, membrane=self.membrane, supports=self.supports, force=self.force
-        )
+        sides = self._sides.forces(u, youngs, poisson, self.force)
         return float(np.linalg.norm(sides[0] + sides[1]) / np.abs(self.force).sum(axis=0).max())
 
 

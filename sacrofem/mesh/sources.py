@@ -31,6 +31,7 @@ FRACTURE_SIZE_SHARE = 0.6
 DEFAULT_SIZE_MM = 4.0
 # Quality of an own tet below which a reader of the result must know of it.
 LEAST_QUALITY = 0.05
+BY_GEOMETRY = "by-geometry"
 _UNIT_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 
 
@@ -167,6 +168,7 @@ def _own(case: Case, landmarks: Landmarks, notes: list[str]) -> TetMesh:
             mesh.points * scale, mesh.tets, mesh.faces, mesh.tet_sets, mesh.face_sets, mesh.pair, mesh.pair_side
         )
     check_mesh(mesh, path, sacrum_units=True)
+    mesh = _renamed(mesh, path, case, landmarks, notes)
     _check_named_faces(mesh, path, ("left", "right") if case.anatomy.half == "none" else (case.anatomy.half,))
     quality = element_quality(mesh.points, mesh.tets)
     if poor := int(np.count_nonzero(quality < LEAST_QUALITY)):
@@ -186,6 +188,30 @@ def _own(case: Case, landmarks: Landmarks, notes: list[str]) -> TetMesh:
     if not surfaces:
         return mesh
     return cut(mesh, surfaces, size_mm=case.mesh.fracture_size_mm)
+
+
+def _renamed(mesh: TetMesh, path: str, case: Case, landmarks: Landmarks, notes: list[str]) -> TetMesh:
+    """The mesh with the sets that the case names: those of its own under our names, and those found from landmarks."""
+    found = dict(mesh.face_sets)
+    by_geometry = None
+    for name, theirs in case.anatomy.sets.items():
+        if theirs == BY_GEOMETRY:
+            if by_geometry is None:
+                by_geometry = label_faces(mesh, landmarks).face_sets
+            found[name] = by_geometry[name]
+            area = float(mesh.face_areas[found[name]].sum())
+            notes.append(f"{name} of {path} was found from the landmarks: {area:.0f} mm²")
+        elif theirs in mesh.face_sets:
+            found[name] = mesh.face_sets[theirs]
+        else:
+            raise InputError(
+                f"the mesh has no faces of that name; it has {', '.join(sorted(mesh.face_sets)) or 'no names'}",
+                file=path,
+                field=f"anatomy.sets.{name}",
+                value=theirs,
+                mend=f'name one of them, or "{BY_GEOMETRY}"',
+            )
+    return mesh.with_sets(face_sets=found) if case.anatomy.sets else mesh
 
 
 def _check_named_faces(mesh: TetMesh, path: str, sides: Sequence[Side]) -> None:

@@ -8,7 +8,7 @@ from blocks_of_tets import split_box
 from elasticity import at, faces_at, gap_of, held, traction_force
 
 from sacrofem.errors import SolverError
-from sacrofem.mechanics.balance import fracture_forces
+from sacrofem.mechanics.balance import FractureSides
 from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.statics import Statics
 from sacrofem.mechanics.stiffness import Membrane
@@ -36,10 +36,8 @@ def test_bone_on_either_side_carries_the_load(order, name):
     """Also where twin faces are tied, and no gap law is there to ask."""
     statics, youngs, poisson = block(order)
     solved = statics.solve(name, youngs, poisson, gap_of(statics.space, 7.0, 3.0) if name == "before" else None)
-    sides = fracture_forces(
-        statics.space, solved.state.displacement, youngs, poisson,
-        membrane=statics.membrane, supports=statics.supports, force=statics.force,
-    )  # fmt: skip
+    both = FractureSides(statics.space, statics.membrane, statics.supports)
+    sides = both.forces(solved.state.displacement, youngs, poisson, statics.force)
     load = PULL * SIZE[0] * SIZE[1]
     np.testing.assert_allclose(sides[0], load, rtol=1e-8, atol=1e-8)
     np.testing.assert_allclose(sides[1], -load, rtol=1e-8, atol=1e-8)

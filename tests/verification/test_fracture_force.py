@@ -12,7 +12,7 @@ from elasticity import at, held, system
 from patches import ELEMENT
 from whole_block import CUT, SIZE, Model
 
-from sacrofem.mechanics.balance import fracture_forces
+from sacrofem.mechanics.balance import FractureSides
 from sacrofem.mechanics.interface import fracture_force
 from sacrofem.mechanics.stiffness import Membrane
 from sacrofem.mechanics.supports import Supports
@@ -30,10 +30,8 @@ def test_force_through_the_fracture_is_the_applied_force(order, record):
     through = fracture_force(space, u, *model.gap).sum(axis=0)
     record(quantity="tractions of the gap law", computed=through, exact=total, tolerance=1e-9, mesh=ELEMENT[order])
     none = np.zeros(len(mesh.faces))
-    sides = fracture_forces(
-        space, u, model.youngs, model.poisson,
-        membrane=Membrane(none, none), supports=Supports.none(space), force=force,
-    )  # fmt: skip
+    both = FractureSides(space, Membrane(none, none), Supports.none(space))
+    sides = both.forces(u, model.youngs, model.poisson, force)
     for name, side, sign in (("above", sides[0], 1.0), ("below", sides[1], -1.0)):
         record(
             quantity=f"nodal forces of the bone {name}", computed=side, exact=sign * total, tolerance=1e-9,

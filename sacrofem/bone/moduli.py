@@ -1,0 +1,72 @@
+"""Moduli of elements in a file of one's own: a table of element numbers and Young's moduli."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from sacrofem.errors import EnvironmentFailure, InputError
+from sacrofem.mesh.files import replace_file
+from sacrofem.mesh.tetmesh import FloatArray
+
+HEADER = "element,youngs_mpa"
+
+
+def write_moduli(path: str | os.PathLike[str], youngs: FloatArray) -> None:
+    """Write moduli (m,) in MPa as CSV, all or nothing; elements count from 0 as in the mesh, 17 digits.
+
+    Raises
+    ------
+    EnvironmentFailure
+        The file cannot be written.
+    """
+    rows = "".join(f"{number},{value!r}\n" for number, value in enumerate(np.asarray(youngs, dtype=float).tolist()))
+    replace_file(Path(path), lambda temporary: temporary.write_text(f"{HEADER}\n{rows}", encoding="utf-8"))
+
+
+def read_moduli(path: str | os.PathLike[str], elements: int) -> FloatArray:
+    """Moduli (m,) in MPa of every element, whatever the order of the rows.
+
+    Raises
+    ------
+    InputError
+        Missing, of another header, an element missing, twice or unknown, or a modulus that is not positive.
+    EnvironmentFailure
+        The file cannot be read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        problem = "is a folder" if path.is_dir() else "no such file"
+        raise InputError(problem, file=path, field="materials.moduli", mend="give a table of moduli")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError("is no text", file=path, field="materials.moduli", mend=f"write {HEADER}") from error
+    except OSError as error:
+        raise EnvironmentFailure(f"{path}: cannot be read ({error.strerror})") from error
+    if not lines or lines[0].replace(" ", "") != HEADER:
+        raise InputError("has another header", file=path, field="materials.moduli", mend=f"begin with {HEADER}")
+    youngs = np.full(elements, np.nan)
+    for row, line in enumerate(lines[1:], 2):
+        if not line.strip():
+            continue
+        try:
+            first, second = line.split(",")
+            number, value = int(first), float(second)
+        except ValueError:
+            number, value = -1, np.nan
+        if not (0 <= number < elements and np.isfinite(value) and value > 0.0):
+            problem = f"line {row} is no element below {elements} with a modulus above 0"
+            raise InputError(problem, file=path, value=line[:60], mend="elements count from 0, as in the mesh")
+        if not np.isnan(youngs[number]):
+            raise InputError(f"line {row} gives an element twice", file=path, value=number, mend="keep one of them")
+        youngs[number] = value
+    if missing := int(np.count_nonzero(np.isnan(youngs))):
+        raise InputError(
+            f"{missing} of {elements} elements have no modulus, the first is {int(np.argmax(np.isnan(youngs)))}",
+            file=path,
+            mend="give every element of the fractured mesh one",
+        )
+    return youngs

@@ -1,0 +1,70 @@
+"""`deck`: a state of a case as an input file of another solver."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from sacrofem.cli.app import CaseOptions, app
+from sacrofem.cli.common import print_json, read_from
+from sacrofem.errors import InputError
+
+SUFFIX = {"calculix": ".inp", "febio": ".feb"}
+
+
+@app.command
+def deck(
+    case: Path | None = None,
+    /,
+    *,
+    out: Path,
+    format: Literal["calculix", "febio"] = "calculix",
+    state: Literal["before", "after"] = "before",
+    options: CaseOptions | None = None,
+    overwrite: bool = False,
+    json: bool = False,
+) -> int:
+    """Write the fractured sacrum before or after cement as a deck that another solver runs as it is.
+
+    Parameters
+    ----------
+    case
+        Case file (TOML).
+    out
+        The deck: .inp for CalculiX and Abaqus, .feb for FEBio.
+    format
+        calculix is exact, with springs on tied nodes; febio has thin wedges and shells instead.
+    state
+        Before or after cement.
+    overwrite
+        Replace an existing file.
+    json
+        One JSON object to standard output.
+    """
+    from sacrofem.progress import Stages
+    from sacrofem.report.results import check_writable
+
+    resolved = (options or CaseOptions()).case(case)
+    if out.suffix.lower() != SUFFIX[format]:
+        mend = f"name it *{SUFFIX[format]}"
+        raise InputError(f"is no name of a deck of {format}", field="--out", value=str(out), mend=mend)
+    if out.is_dir() or (out.exists() and not overwrite):
+        mend = "name a file" if out.is_dir() else "name another or give --overwrite"
+        raise InputError("exists already", field="--out", value=str(out), mend=mend)
+    if not out.parent.is_dir():
+        raise InputError("its folder does not exist", field="--out", value=str(out), mend="make the folder first")
+    check_writable(out.parent, "--out")
+    with read_from(case), Stages() as stages:
+        from sacrofem.compare import prepare
+        from sacrofem.plandeck import write_deck
+        from sacrofem.threads import threads
+
+        with threads(resolved.solver.threads):
+            model = prepare(resolved, progress=stages)
+            write_deck(out, model, state, format)
+    facts = {"file": str(out), "format": format, "state": state, "nodes": model.space.n_nodes}
+    if json:
+        print_json(facts)
+    else:
+        print("{file}: {state}, for {format}, {nodes} nodes of bone".format(**facts))
+    return 0

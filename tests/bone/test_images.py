@@ -1,0 +1,133 @@
+"""CT files of every kind come to LPS mm; files without place, cut short or of another kind are refused."""
+
+import builtins
+import gzip
+import struct
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from sacrofem.bone import images
+from sacrofem.bone.images import read_ct
+from sacrofem.errors import EnvironmentFailure, InputError
+
+sitk = import_module("SimpleITK")
+
+
+def image(flip=False):
+    """An asymmetric image, turned, with three spacings; flipped: the same one stored from left to right."""
+    values = np.arange(5 * 6 * 7, dtype=np.int16).reshape(7, 6, 5)
+    made = sitk.GetImageFromArray(values)
+    made.SetSpacing((0.5, 0.75, 2.0))
+    made.SetOrigin((10.0, -20.0, 30.0))
+    made.SetDirection((0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0))
+    return sitk.Flip(made, (True, False, False)) if flip else made
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha"])
+def test_every_format_and_storage_order_gives_the_same_points(tmp_path, suffix, flip):
+    sitk.WriteImage(image(flip), str(tmp_path / f"ct{suffix}"))
+    volume = read_ct(tmp_path / f"ct{suffix}")
+    original = image()
+    for index in [(0, 0, 0), (4, 1, 2), (2, 5, 6)]:
+        point = np.array([original.TransformIndexToPhysicalPoint(index)])
+        value, inside = volume.at(point)
+        assert inside.all()
+        assert value[0] == pytest.approx(original[index], abs=1e-3)
+    np.testing.assert_allclose(volume.spacing, [0.5, 0.75, 2.0], rtol=1e-6)
+
+
+def dicom(folder, slices, series="1.2.3"):
+    folder.mkdir(exist_ok=True)
+    writer = sitk.ImageFileWriter()
+    writer.KeepOriginalImageUIDOn()
+    for k in slices:
+        one = sitk.GetImageFromArray(np.full((4, 5), 10 * k, dtype=np.int16))
+        for key, value in {
+            "0008|0060": "CT",
+            "0020|000e": series,
+            "0020|000d": "1.2",
+            "0008|0018": f"{series}.{k + 1}",
+            "0020|0032": f"0\\0\\{2.5 * k}",
+            "0020|0037": "1\\0\\0\\0\\1\\0",
+            "0020|0013": str(k),
+        }.items():
+            one.SetMetaData(key, value)
+        writer.SetFileName(str(folder / f"{series}-{k}.dcm"))
+        writer.Execute(one)
+
+
+def test_a_series_of_dicom_is_one_volume(tmp_path):
+    dicom(tmp_path / "ct", range(4))
+    volume = read_ct(tmp_path / "ct")
+    assert volume.hu.shape == (5, 4, 4)
+    np.testing.assert_allclose(volume.spacing[2], 2.5)
+    assert volume.at(np.array([[1.0, 1.0, 5.0]]))[0] == pytest.approx(20.0)
+
+
+def test_missing_slices_mixed_series_and_empty_folders_are_refused(tmp_path):
+    dicom(tmp_path / "gap", (0, 1, 3, 4))
+    with pytest.raises(InputError, match="some are missing"):
+        read_ct(tmp_path / "gap")
+    dicom(tmp_path / "two", range(2))
+    dicom(tmp_path / "two", range(2), series="1.2.9")
+    with pytest.raises(InputError, match="holds 2 DICOM series"):
+        read_ct(tmp_path / "two")
+    (tmp_path / "none").mkdir()
+    with pytest.raises(InputError, match="holds no DICOM series"):
+        read_ct(tmp_path / "none")
+
+
+def test_nifti_without_orientation_is_refused(tmp_path):
+    path = tmp_path / "ct.nii"
+    sitk.WriteImage(image(), str(path))
+    raw = bytearray(path.read_bytes())
+    raw[252:256] = struct.pack("<hh", 0, 0)  # qform_code and sform_code
+    path.write_bytes(raw)
+    with pytest.raises(InputError, match="without sform and qform"):
+        read_ct(path)
+
+
+def test_what_is_no_ct_is_refused_in_one_line(tmp_path):
+    sitk.WriteImage(image(), str(tmp_path / "whole.nii.gz"))
+    content = (tmp_path / "whole.nii.gz").read_bytes()
+    (tmp_path / "short.nii.gz").write_bytes(gzip.compress(gzip.decompress(content)[:500]))
+    (tmp_path / "broken.nii.gz").write_bytes(content[: len(content) // 2])
+    (tmp_path / "text.nrrd").write_text("no image")
+    sitk.WriteImage(sitk.Compose(image(), image()), str(tmp_path / "two.mha"))
+    sitk.WriteImage(sitk.JoinSeries(image(), image()), str(tmp_path / "four.nrrd"))
+    for name, message in {
+        "absent.nii": "no such file",
+        "short.nii.gz": "not a readable image",
+        "broken.nii.gz": "not a readable image",
+        "text.nrrd": "not a readable image",
+        "two.mha": "2 values a voxel",
+        "four.nrrd": "4 dimensions",
+    }.items():
+        with pytest.raises(InputError, match=message) as refused:
+            read_ct(tmp_path / name)
+        assert "\n" not in str(refused.value)
+    (tmp_path / "a.stl").write_text("solid")
+    with pytest.raises(InputError, match="no image that can be read"):
+        read_ct(tmp_path / "a.stl")
+
+
+def test_a_header_that_declares_too_much_is_refused(tmp_path):
+    (tmp_path / "huge.mhd").write_text(
+        "ObjectType = Image\nNDims = 3\nDimSize = 100000 100000 100000\nElementType = MET_SHORT\n"
+        "ElementDataFile = huge.raw\n"
+    )
+    (tmp_path / "huge.raw").write_bytes(b"\0" * 64)
+    with pytest.raises(InputError, match="declares 1000000000000000 voxels"):
+        read_ct(tmp_path / "huge.mhd")
+
+
+def test_without_the_reader_the_mend_is_named(tmp_path, monkeypatch):
+    def missing(name):
+        raise builtins.ImportError(name)
+
+    monkeypatch.setattr(images, "import_module", missing)
+    with pytest.raises(EnvironmentFailure, match=r"sacrofem\[ct\]"):
+        read_ct(tmp_path)
