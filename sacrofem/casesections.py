@@ -315,6 +315,17 @@ class Spot(Section):
     radius_mm: float = Field(default=5.0, gt=0, le=60, description="radius of the disc")
 
 
+class FlowSection(Section):
+    """[cement.flow]: how easily cement moves, over osteoporotic cancellous bone."""
+
+    permeability: Literal["kozeny-carman", "cube", "uniform"] = Field(
+        default="kozeny-carman", description="law from the pore fraction; uniform: density does not count"
+    )
+    gap: float = Field(default=3.0, ge=1e-3, le=100, description="in the fracture gap, which cement prefers [D]")
+    cortex: float = Field(default=0.02, ge=1e-3, le=1, description="through the cortex, so that it can leak [D]")
+    tissue: float = Field(default=0.5, ge=1e-3, le=10, description="outside the bone [D]")
+
+
 class Cement(Section):
     """[cement]: which, how much, and through which needles."""
 
@@ -328,18 +339,25 @@ class Cement(Section):
     mixture: Literal["hashin-shtrikman", "hill", "reuss", "voigt"] = Field(
         default="hashin-shtrikman", description="bone and cement to one modulus; the default is the lower bound"
     )
-    spread: Literal["column", "ellipsoid", "flow"] = Field(default="column", description="shape of a bolus")
+    spread: Literal["column", "ellipsoid", "flow"] = Field(
+        default="column", description="shape of a bolus; flow: along the easiest paths, leaks included"
+    )
+    flow: FlowSection = Field(default_factory=FlowSection)
     column_length_mm: float | None = Field(
         default=None,
         ge=0,
         le=80,
-        description="of the axis of a column, back from the tip; not given: 15 short axis, 40 long axis",
+        description="of a column's axis or a flow's line, back from the tip; not given: 15 (flow 0), long axis 40",
     )
     ellipsoid_aspect: float = Field(
         default=1.5, ge=1, le=5, description="long over short axis; the long one lies on the needle"
     )
-    approach: Literal["short-axis", "long-axis"] = Field(
-        default="short-axis", description="preset needles (Whitlow 2007, Smith & Gilula 2006 [A])"
+    approach: Literal["short-axis", "long-axis", "transiliac"] = Field(
+        default="short-axis", description="planned needles (Whitlow 2007, Smith & Gilula 2006 [A]; transiliac [K])"
+    )
+    gauge: Literal[10, 11, 13] = Field(default=11, description="of planned needles: 3.40, 3.05 or 2.41 mm [K]")
+    stop_at_encroachment: bool = Field(
+        default=False, description="end an injection where its cement reaches canal or foramen; the rest is withheld"
     )
     side: Literal["left", "right", "both"] | None = Field(
         default=None, description="treated side; not given: the broken one"
@@ -365,8 +383,6 @@ class Cement(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Cement:
-        if self.spread == "flow":
-            raise refused("not available yet", 'use spread = "column" or "ellipsoid"', "spread", "flow")
         if self.volume_ml == 0 and self.spot is None:
             raise refused("no cement is placed", "give a volume above 0, or a [cement.spot]", "volume_ml", 0.0)
         total = sum(injection.volume_ml for injection in self.injections)
@@ -426,7 +442,17 @@ class Solver(Section):
 
 
 class Safety(Section):
-    """[safety]: limits of cement and needles; none is available yet."""
+    """[safety]: limits besides canal and foramina, which nothing may enter; beyond a limit a run ends with status 3."""
+
+    needle_clearance_mm: float | None = Field(
+        default=None, ge=0, le=50, description="least distance of a needle's wall to any structure; not given: none"
+    )
+    cement_clearance_mm: float | None = Field(
+        default=None, ge=0, le=50, description="least distance of cement to any structure; not given: none"
+    )
+    leaked_ml: float | None = Field(
+        default=None, ge=0, le=60, description="most cement outside the bone; not given: none"
+    )
 
 
 def _dimension(name: str, value: object) -> object:

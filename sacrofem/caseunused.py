@@ -93,11 +93,12 @@ def _of_fracture(case: Case) -> tuple[_Rule, ...]:
 
 def _of_cement(case: Case) -> tuple[_Rule, ...]:
     cement = case.cement
-    plan = ("cement.approach", "cement.side", "cement.needles")
+    plan = ("cement.approach", "cement.side", "cement.needles", "cement.gauge")
     shape = ("cement.spread", "cement.column_length_mm", "cement.ellipsoid_aspect")
     bolus = cement.volume_ml > 0
     return (
-        (bolus and cement.spread != "ellipsoid", "cement.spread is column", ("cement.ellipsoid_aspect",)),
+        (bolus and cement.spread != "ellipsoid", f"cement.spread is {cement.spread}", ("cement.ellipsoid_aspect",)),
+        (bolus and cement.spread != "flow", f"cement.spread is {cement.spread}", ("cement.flow",)),
         (bolus and cement.spread == "ellipsoid", "cement.spread is ellipsoid", ("cement.column_length_mm",)),
         (bool(cement.injections), "[[cement.injections]] stand in its place", plan),
         (not bolus, "there is no bolus", (*plan, *shape, "cement.mixture")),

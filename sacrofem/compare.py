@@ -12,6 +12,7 @@ import numpy as np
 from sacrofem.anatomy.solid import Landmarks
 from sacrofem.bone.lesion import border_distance
 from sacrofem.case import Case
+from sacrofem.cement.safety import Safety
 from sacrofem.cement.spread import CementRegion
 from sacrofem.closure import Closure, bonded_reason, closure, solve_closed
 from sacrofem.mechanics.catalogue import Changes, changes
@@ -109,8 +110,18 @@ class Comparison:
 
     @property
     def cement(self) -> Mapping[str, Any]:
-        """Cement volumes in ml; leak and clearance are not computed yet."""
-        return {**volumes_ml(self.model), "leaked_ml": {}, "clearance_mm": {}}
+        """Cement volumes in ml, what leaked where, and clearances in mm."""
+        safety = self.model.safety
+        return {
+            **volumes_ml(self.model),
+            "leaked_ml": dict(safety.leaked_ml),
+            "clearance_mm": dict(safety.clearance_mm),
+        }
+
+    @property
+    def safety(self) -> Safety:
+        """What needles and cement come near to."""
+        return self.model.safety
 
     @property
     def mesh_info(self) -> Mapping[str, float]:
@@ -159,7 +170,7 @@ class Comparison:
             "solver": dict(self.solver),
             "checks": dict(self.checks),
             "contact": None if self.closure is None else self.closure.to_json(),
-            "safety": None,
+            "safety": self.safety.to_json(),
             "reasons": dict(self.reasons),
             "left_out": dict(self.left_out),
             "warnings": list(self.warnings),

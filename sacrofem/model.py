@@ -18,6 +18,7 @@ from sacrofem.case import Case
 from sacrofem.casebone import bone_field, own_moduli
 from sacrofem.caseunused import unused_keys
 from sacrofem.cement.mixture import CementMaterial
+from sacrofem.cement.safety import Safety
 from sacrofem.cement.spread import CementRegion
 from sacrofem.errors import InputError, SacrofemWarning
 from sacrofem.mechanics.contact import Contact, cement_contact, face_closure, joined
@@ -41,7 +42,7 @@ from sacrofem.memory import check_unknowns
 from sacrofem.mesh.quality import check_mesh, element_quality
 from sacrofem.mesh.sources import case_mesh
 from sacrofem.mesh.tetmesh import FloatArray, TetMesh
-from sacrofem.placement import Distance, cement_of, place, volumes_ml
+from sacrofem.placement import Distance, Site, cement_of, place, volumes_ml
 
 RESOLVED = 20
 """Least number of tets, filled to half or more, in which a bolus has a shape."""
@@ -85,8 +86,10 @@ class Model:
     lesion_fraction : (m,)
         Share of each tet inside the lesion.
     warnings : tuple of str
-    inside : callable or None
-        Signed distance of the built-in solid, where the mesh is one of it: the needle planners ask it.
+    site : Site
+        What every plan of cement is placed into.
+    safety : Safety
+        What needles and cement come near to.
     """
 
     case: Case
@@ -106,8 +109,9 @@ class Model:
     force: FloatArray
     lesion: Lesion | None
     lesion_fraction: FloatArray
-    warnings: tuple[str, ...] = field(default=())
-    inside: Distance | None = field(default=None, repr=False)
+    warnings: tuple[str, ...]
+    site: Site = field(repr=False)
+    safety: Safety
 
     @cached_property
     def treated(self) -> Elasticity:
@@ -140,7 +144,13 @@ class Model:
                 "median_modulus_mpa": float(np.median(self.bone.youngs)),
                 "on_floor_share": float(self.mesh.volumes[self.bone.on_floor].sum() / self.mesh.volumes.sum()),
             },
-            "cement": {**volumes_ml(self), "needles": len(self.region.injections)},
+            "cement": {
+                **volumes_ml(self),
+                "needles": len(self.region.injections),
+                "leaked_ml": dict(self.safety.leaked_ml),
+                "clearance_mm": dict(self.safety.clearance_mm),
+            },
+            "safety": self.safety.to_json(),
             "load": {
                 "kind": self.load.kind,
                 "force_n": [float(x) for x in self.resultant.force],
@@ -263,7 +273,9 @@ def prepare(
 
     progress("cement")
     pores = 1.0 - bone_fraction
-    region, coverage = place(case, mesh, space, landmarks, inside, pores, lesion_fraction)
+    site = Site(mesh, space, landmarks, inside, pores, lesion_fraction)
+    region, coverage, safety = place(case, site)
+    notes += safety.sentences()
     if 0 < (filled := int(np.count_nonzero(region.fraction >= 0.5))) < RESOLVED or (region.injections and not filled):
         notes.append(
             f"cement fills half or more of {filled} tets only: its volume is exact, its shape is not resolved; "
@@ -302,7 +314,8 @@ def prepare(
     cement = cement_of(case)
     model = Model(
         case, mesh, landmarks, space, bone, density, pores, region, coverage, cement, membrane,
-        supports, kind, resultant, load_vector(space, faces, resultant), lesion, lesion_fraction, tuple(notes), inside,
+        supports, kind, resultant, load_vector(space, faces, resultant), lesion, lesion_fraction, tuple(notes), site,
+        safety,
     )  # fmt: skip
     _check_held(model)
     return model
@@ -320,10 +333,12 @@ def with_cement(model: Model, case: Case) -> Model:
         raise InputError(
             "differs between the plans", field=other, mend="plans of one model may differ in `cement` only"
         )
-    region, coverage = place(
-        case, model.mesh, model.space, model.landmarks, model.inside, model.pore_fraction, model.lesion_fraction
-    )
-    return replace(model, case=case, region=region, coverage=coverage, cement=cement_of(case))
+    region, coverage, safety = place(case, model.site)
+    kept = tuple(text for text in model.warnings if text not in model.safety.sentences())
+    return replace(
+        model, case=case, region=region, coverage=coverage, cement=cement_of(case), safety=safety,
+        warnings=(*kept, *safety.sentences()),
+    )  # fmt: skip
 
 
 def _fixed(case: Case, name: str) -> Any:

@@ -1,16 +1,21 @@
-"""The cement of a case on a mesh: which needles, which shape, and where it went."""
+"""The cement of a case on a mesh: which needles, which spread, where it went and what it comes near to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sacrofem.anatomy.solid import Landmarks
 from sacrofem.case import Case
+from sacrofem.cement.flow import Flow, FlowLaw, Medium
 from sacrofem.cement.mixture import CementMaterial, cement_material
-from sacrofem.cement.needle import Injection, Needle, long_axis_needles, short_axis_needles
+from sacrofem.cement.needle import Injection, Needle
+from sacrofem.cement.planners import plan_needles
+from sacrofem.cement.safety import Limits, Safety, Structures, plan_safety
 from sacrofem.cement.shapes import LONG_AXIS_COLUMN, SHORT_AXIS_COLUMN, Column, Ellipsoid, Spread
 from sacrofem.cement.spread import CementRegion, place_cement, spot_coverage
 from sacrofem.errors import InputError
@@ -21,6 +26,43 @@ if TYPE_CHECKING:
     from sacrofem.model import Model
 
 Distance = Callable[[FloatArray], FloatArray]
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """What cement is placed into: the same for every plan on one mesh.
+
+    Attributes
+    ----------
+    mesh : TetMesh
+    space : Space
+    landmarks : Landmarks
+    inside : callable or None
+        Signed distance of the bone, where it is known: the planners ask it.
+    pores : (m,)
+        1 - BV/TV.
+    lesion_fraction : (m,)
+        Share of each tet inside the lesion.
+    """
+
+    mesh: TetMesh
+    space: Space
+    landmarks: Landmarks
+    inside: Distance | None
+    pores: FloatArray
+    lesion_fraction: FloatArray
+    _media: dict[FlowLaw, Medium] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def structures(self) -> Structures:
+        """What needles and cement have to keep clear of."""
+        return Structures(self.mesh, self.landmarks)
+
+    def medium(self, law: FlowLaw) -> Medium:
+        """What a flow runs through; one for every law, as it keeps its arrival times."""
+        if law not in self._media:
+            self._media[law] = Medium(self.mesh, self.pores, self.space.gap.points.reshape(-1, 3), law)
+        return self._media[law]
 
 
 def cement_of(case: Case) -> CementMaterial:
@@ -35,31 +77,34 @@ def cement_of(case: Case) -> CementMaterial:
     )
 
 
-def needle_plan(case: Case, landmarks: Landmarks, inside: Distance | None) -> tuple[Injection, ...]:
+def needle_plan(case: Case, site: Site) -> tuple[Injection, ...]:
     """The injections of a case: its own, or those of the named approach on every treated side."""
     cement = case.cement
+    spread = _spread(case, site)
     if cement.injections:
         return tuple(
-            Injection(Needle(i.entry_mm, i.target_mm, i.gauge), i.volume_ml, _spread(case)) for i in cement.injections
+            Injection(Needle(i.entry_mm, i.target_mm, i.gauge), i.volume_ml, spread) for i in cement.injections
         )
     if cement.volume_ml == 0:
         return ()
-    planner = short_axis_needles if cement.approach == "short-axis" else long_axis_needles
     needles = [
         needle
         for side in case.treated_sides
-        for needle in planner(
-            landmarks,
+        for needle in plan_needles(
+            cement.approach,
+            site.landmarks,
             side,
             cement.needles,
+            site.structures,
             joint_distance_mm=case.fracture.joint_distance_mm,
-            signed_distance=inside,
+            signed_distance=site.inside,
+            gauge=cement.gauge,
         )
     ]
     if case.lesion.kind != "none" and case.fracture.zone == "none" and cement.needles == 1:
         # Without a fracture the needle is for the lesion: same direction, tip in its centre.
         needles = [_moved(needle, case.lesion.centre_mm) for needle in needles]
-    return tuple(Injection(needle, cement.volume_ml / len(needles), _spread(case)) for needle in needles)
+    return tuple(Injection(needle, cement.volume_ml / len(needles), spread) for needle in needles)
 
 
 def _moved(needle: Needle, tip: tuple[float, float, float]) -> Needle:
@@ -68,30 +113,40 @@ def _moved(needle: Needle, tip: tuple[float, float, float]) -> Needle:
     return Needle((x, y, z), tip, needle.gauge)
 
 
-def _spread(case: Case) -> Spread:
-    if case.cement.spread == "ellipsoid":
-        return Ellipsoid(case.cement.ellipsoid_aspect)
-    if case.cement.column_length_mm is not None:
-        return Column(case.cement.column_length_mm)
-    return SHORT_AXIS_COLUMN if case.cement.approach == "short-axis" or case.cement.injections else LONG_AXIS_COLUMN
+def _spread(case: Case, site: Site) -> Spread | Flow:
+    cement = case.cement
+    if cement.spread == "ellipsoid":
+        return Ellipsoid(cement.ellipsoid_aspect)
+    withdrawn = cement.approach == "long-axis" and not cement.injections
+    if cement.spread == "flow":
+        line = cement.column_length_mm
+        law = FlowLaw(cement.flow.permeability, cement.flow.gap, cement.flow.cortex, cement.flow.tissue)
+        return Flow(site.medium(law), (LONG_AXIS_COLUMN.length_mm if withdrawn else 0.0) if line is None else line)
+    if cement.column_length_mm is not None:
+        return Column(cement.column_length_mm)
+    return LONG_AXIS_COLUMN if withdrawn else SHORT_AXIS_COLUMN
 
 
-def place(
-    case: Case,
-    mesh: TetMesh,
-    space: Space,
-    landmarks: Landmarks,
-    inside: Distance | None,
-    pores: FloatArray,
-    lesion_fraction: FloatArray,
-) -> tuple[CementRegion, FloatArray]:
-    """What the needles of a case placed, and the share of the gap (p, q) that is cement, a spot included."""
-    gap = space.gap if len(space.gap.areas) else None
+def place(case: Case, site: Site) -> tuple[CementRegion, FloatArray, Safety]:
+    """What the needles of a case placed, the share of the gap (p, q) that is cement, a spot included, and how near."""
+    gap = site.space.gap if len(site.space.gap.areas) else None
     in_gap = case.cement.in_gap != "none"
-    injections = needle_plan(case, landmarks, inside)
     region = place_cement(
-        injections, mesh, pores, gap, case.fracture.aperture_mm, in_gap=in_gap, lesion_fraction=lesion_fraction
+        needle_plan(case, site),
+        site.mesh,
+        site.pores,
+        gap,
+        case.fracture.aperture_mm,
+        in_gap=in_gap,
+        lesion_fraction=site.lesion_fraction,
+        keep_clear=site.structures.keep_clear,
+        stop=case.cement.stop_at_encroachment,
     )
+    limits = Limits(case.safety.needle_clearance_mm, case.safety.cement_clearance_mm, case.safety.leaked_ml)
+    own_joint = case.cement.approach == "transiliac" and not case.cement.injections
+    safety = plan_safety(region, site.structures, limits, own_joint=own_joint)
+    # Fronts are large, and what they were needed for is done.
+    region = replace(region, injections=tuple(replace(placed, front=None) for placed in region.injections))
     coverage = region.coverage
     if case.cement.spot is not None:
         if gap is None:
@@ -104,7 +159,7 @@ def place(
             middle = gap.points.reshape(-1, 3)[nearest]
         spot = spot_coverage(gap, middle if centre is None else np.asarray(centre), case.cement.spot.radius_mm)
         coverage = np.maximum(coverage, spot)
-    return region, coverage
+    return region, coverage, safety
 
 
 def volumes_ml(model: Model) -> Mapping[str, float]:
@@ -122,5 +177,5 @@ def volumes_ml(model: Model) -> Mapping[str, float]:
         "in_bone_ml": region.in_bone_ml,
         "in_gap_ml": in_gap + spot,
         "in_lesion_ml": region.in_lesion_ml,
-        "withheld_ml": 0.0,
+        "withheld_ml": region.withheld_ml,
     }

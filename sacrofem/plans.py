@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sacrofem.case import Case
+from sacrofem.cement.safety import Safety
 from sacrofem.cement.spread import CementRegion
 from sacrofem.compare import Comparison, comparison_of, measure_states, statics_of, zones_of
 from sacrofem.errors import InputError
@@ -37,6 +38,8 @@ class _Placed:
     points: IntArray
     coverage: FloatArray
     region: CementRegion
+    safety: Safety
+    warnings: tuple[str, ...]
 
     @classmethod
     def of(cls, model: Model) -> _Placed:
@@ -44,7 +47,7 @@ class _Placed:
         empty = np.zeros(0)
         return cls(
             model.case, tets, model.region.fraction[tets], points, model.coverage.ravel()[points],
-            replace(model.region, fraction=empty, coverage=empty),
+            replace(model.region, fraction=empty, coverage=empty), model.safety, model.warnings,
         )  # fmt: skip
 
     def on(self, model: Model) -> Model:
@@ -54,7 +57,10 @@ class _Placed:
         coverage = np.zeros(model.coverage.shape)
         coverage.ravel()[self.points] = self.coverage
         region = replace(self.region, fraction=fraction, coverage=coverage)
-        return replace(model, case=self.case, region=region, coverage=coverage, cement=cement_of(self.case))
+        return replace(
+            model, case=self.case, region=region, coverage=coverage, cement=cement_of(self.case), safety=self.safety,
+            warnings=self.warnings,
+        )  # fmt: skip
 
 
 class Plans:

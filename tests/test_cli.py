@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
+import sacrofem
 from sacrofem import cli
 from sacrofem.case import Case
 from sacrofem.errors import EnvironmentFailure, SolverError
@@ -368,4 +369,4 @@ def test_function_compare_is_not_hidden_by_its_module():
 def test_module_entry_point_and_version():
     done = subprocess.run([sys.executable, "-m", "sacrofem", "--version"], capture_output=True, text=True, check=False)
     assert done.returncode == 0
-    assert tomllib.loads(f'v = "{done.stdout.strip()}"')["v"] == cli.__version__
+    assert tomllib.loads(f'v = "{done.stdout.strip()}"')["v"] == sacrofem.__version__

@@ -24,7 +24,7 @@ HOMES = {
 }
 ANYWHERE = {
     *("case", "casefile", "caseproblems", "casesections", "caseunused", "presets"),
-    *("errors", "memory", "signals", "threads", "progress", "__init__"),
+    *("compiled", "errors", "memory", "signals", "threads", "progress", "__init__"),
 }
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.optimize import brentq
 
 from sacrofem.bone.overlap import ElementLattice, Field, below_zero, element_reach
+from sacrofem.cement.flow import LARGEST_REACH_MM, REACH_MM, Flow
+from sacrofem.cement.front import Front, ShapeFront
 from sacrofem.cement.needle import Injection, Needle
 from sacrofem.errors import InputError
 from sacrofem.mesh.gap import GapPoints
@@ -23,25 +25,45 @@ _MM3_PER_ML = 1000.0
 
 
 @dataclass(frozen=True)
+class Encroachment:
+    """The first structure to keep clear that the growing cement reaches, and the volume injected by then."""
+
+    structure: str
+    volume_ml: float
+
+
+@dataclass(frozen=True)
 class PlacedInjection:
     """What became of one injection.
 
-    ``radius_mm`` is the radius of the column or the short semi-axis of the ellipsoid, ``elements`` the number of tets
-    that this injection reached; placed = in_bone + in_gap + in_lesion.
+    ``radius_mm`` is the radius of the column, the short semi-axis of the ellipsoid or the arrival time of the flow,
+    ``elements`` the number of tets that this injection reached; placed = in_bone + in_gap + in_lesion, and
+    requested = placed + leaked + withheld. ``front`` is None where it is not
+    kept. What leaked lies at ``outside_points`` (k, 3) with ``outside_ml`` (k,).
     """
 
     injection: Injection
+    front: Front | None = field(repr=False, compare=False)
     radius_mm: float
     elements: int
     requested_ml: float
     in_bone_ml: float
     in_gap_ml: float
     in_lesion_ml: float
+    outside_points: FloatArray = field(default_factory=lambda: np.empty((0, 3)), repr=False, compare=False)
+    outside_ml: FloatArray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
+    withheld_ml: float = 0.0
+    encroachment: Encroachment | None = None
 
     @property
     def placed_ml(self) -> float:
         """Volume that this injection added."""
         return self.in_bone_ml + self.in_gap_ml + self.in_lesion_ml
+
+    @property
+    def leaked_ml(self) -> float:
+        """Volume that left the bone."""
+        return float(self.outside_ml.sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +91,18 @@ class CementRegion:
 
     @property
     def placed_ml(self) -> float:
-        """Sum over the injections; equals the request to 1e-9."""
+        """Sum over the injections; with what leaked and was withheld it equals the request to 1e-9."""
         return sum((placed.placed_ml for placed in self.injections), 0.0)
+
+    @property
+    def leaked_ml(self) -> float:
+        """Cement outside the bone."""
+        return sum((placed.leaked_ml for placed in self.injections), 0.0)
+
+    @property
+    def withheld_ml(self) -> float:
+        """Cement that was not injected, because it would have reached a structure to keep clear."""
+        return sum((placed.withheld_ml for placed in self.injections), 0.0)
 
     @property
     def in_bone_ml(self) -> float:
@@ -97,12 +129,15 @@ def place_cement(
     *,
     in_gap: bool = True,
     lesion_fraction: FloatArray | None = None,
+    keep_clear: Mapping[str, FloatArray] | None = None,
+    stop: bool = False,
 ) -> CementRegion:
     """Grow each injection's region until it has added exactly its volume to what is already placed.
 
     V = Σ f V_e (1 − BV/TV) + Σ c A w. The share f of an element is the share of its volume inside the region, cut
-    exactly from a lattice of about 1 mm, so V grows continuously. Only tets and gap take cement: what reaches over
-    the bone's surface does not count, and the region grows in bone instead (there is no leakage).
+    exactly from a lattice of about 1 mm, so V grows continuously. A column or an ellipsoid keeps to tets and gap: what
+    reaches over the bone's surface does not count, and the region grows in bone instead. A flow leaks, and what
+    leaked is part of the volume.
 
     Parameters
     ----------
@@ -119,6 +154,10 @@ def place_cement(
         False leaves the gap free of cement.
     lesion_fraction : (m,), optional
         Share of each tet that is lesion; splits the volumes, nothing else.
+    keep_clear : mapping of name to (n, 3), optional
+        Points of structures that cement must not reach.
+    stop
+        Whether an injection ends where its region, as a shape, reaches one of them; the rest is withheld.
 
     Returns
     -------
@@ -134,17 +173,27 @@ def place_cement(
     placed = []
     for number, injection in enumerate(injections):
         before, covered = bed.fraction, bed.coverage
-        radius = bed.inject(injection, f"cement.injections[{number}]")
+        front, radius, met = bed.inject(injection, f"cement.injections[{number}]", keep_clear or {}, stop)
         added = (bed.fraction - before) * bed.capacity / _MM3_PER_ML
+        in_gap_ml = float(np.sum((bed.coverage - covered) * bed.gap_capacity)) / _MM3_PER_ML
+        outside = front.outside_volumes(radius) / _MM3_PER_ML
+        filled = outside > 0.0
+        stopped = stop and met is not None
+        withheld = injection.volume_ml - float(added.sum()) - in_gap_ml - float(outside.sum()) if stopped else 0.0
         placed.append(
             PlacedInjection(
                 injection,
+                front,
                 radius,
                 int(np.count_nonzero(added > 0.0)),
                 injection.volume_ml,
                 float(added @ (1.0 - lesion)),
-                float(np.sum((bed.coverage - covered) * bed.gap_capacity)) / _MM3_PER_ML,
+                in_gap_ml,
                 float(added @ lesion),
+                front.outside_points[filled],
+                outside[filled],
+                max(withheld, 0.0),
+                met,
             )
         )
     shape = (0, 0) if gap is None else gap.areas.shape
@@ -212,51 +261,86 @@ class _Bed:
             level = np.minimum(level, size(points) - radius)
         return level
 
-    def inject(self, injection: Injection, field: str) -> float:
-        """Fill up with one injection and return its radius."""
-        needle, spread = injection.needle, injection.spread
-        _check_tip(self.mesh, self.centroids, self.reach, needle, field)
-        tip, direction, depth = np.asarray(needle.target_mm), needle.direction, needle.length_mm
-
-        def size(points: FloatArray) -> FloatArray:
-            return spread.size(points, tip, direction, depth)
-
+    def inject(
+        self, injection: Injection, field: str, keep_clear: Mapping[str, FloatArray], stop: bool
+    ) -> tuple[Front, float, Encroachment | None]:
+        """Fill up with one injection; its front, its radius, and what it meets on the way."""
+        _check_tip(self.mesh, self.centroids, self.reach, injection.needle, field)
         wanted = injection.volume_ml * _MM3_PER_ML
-        growth = _Growth(self, size)
-        grown = growth.to_volume(wanted, spread.max_radius_mm)
-        if isinstance(grown, float):
-            room = grown / _MM3_PER_ML
-            raise InputError(
-                f"volume larger than the zone: {injection.volume_ml:g} ml wanted, but within "
-                f"{spread.max_radius_mm:g} mm of the needle there is room for {room:.2f} ml",
-                field=f"{field}.volume_ml", value=injection.volume_ml, mend="inject less, or through more needles",
-            )  # fmt: skip
-        radius, self.fraction, self.coverage = grown
-        self._regions.append((size, radius))
-        return radius
+        reach = REACH_MM
+        while True:
+            front = self._front(injection, reach)
+            growth = _Growth(self, front)
+            grown = growth.to_volume(wanted, front.largest)
+            if not isinstance(grown, float):
+                break
+            if isinstance(front, ShapeFront) or reach >= LARGEST_REACH_MM:
+                room = grown / _MM3_PER_ML
+                raise InputError(
+                    f"volume larger than the zone: {injection.volume_ml:g} ml wanted, but within "
+                    f"{front.largest:g} mm of the needle there is room for {room:.2f} ml",
+                    field=f"{field}.volume_ml", value=injection.volume_ml, mend="inject less, or through more needles",
+                )  # fmt: skip
+            reach = min(1.5 * reach, LARGEST_REACH_MM)
+        radius, fraction, coverage = grown
+        met = None
+        least, structure = min(
+            ((float(front.size(points).min()), name) for name, points in keep_clear.items() if len(points)),
+            default=(np.inf, ""),
+        )
+        if least < radius:
+            volume, clear_fraction, clear_coverage = growth.at(max(least, 0.0))
+            met = Encroachment(structure, volume / _MM3_PER_ML)
+            if stop:
+                radius, fraction, coverage = max(least, 0.0), clear_fraction, clear_coverage
+        self.fraction, self.coverage = fraction, coverage
+        self._regions.append((front.size, radius))
+        return front, radius, met
+
+    def _front(self, injection: Injection, reach_mm: float) -> Front:
+        spread = injection.spread
+        if isinstance(spread, Flow):
+            return spread.front(injection.needle, self._level if self._regions else None, reach_mm)
+        return ShapeFront(spread, injection.needle)
 
 
 class _Growth:
     """The volume that one region adds to a bed, as a function of its radius."""
 
-    def __init__(self, bed: _Bed, size: Field) -> None:
-        self.bed, self.size = bed, size
-        self.centre = size(bed.centroids)
-        self.gap_size = size(bed.gap_points.reshape(-1, 3)).reshape(bed.coverage.shape)
+    def __init__(self, bed: _Bed, front: Front) -> None:
+        self.bed, self.front, self.size = bed, front, front.size
+        self.centre = front.size(bed.centroids)
+        self.least, self.most = front.bounds(bed.centroids, bed.reach)
+        points = bed.gap_points.reshape(-1, 3)
+        self.spread = bed.reach * front.slope(bed.centroids)
+        self.gap_size = front.size(points).reshape(bed.coverage.shape)
+        self.gap_slope = front.slope(points).reshape(bed.coverage.shape)
 
     def coverage(self, radius: float) -> FloatArray:
-        return np.maximum(self.bed.coverage, gap_step(radius - self.gap_size))
+        return np.maximum(self.bed.coverage, gap_step((radius - self.gap_size) / self.gap_slope))
+
+    def at(self, radius: float) -> tuple[float, FloatArray, FloatArray]:
+        """Volume added in mm³, fractions and coverage at a radius."""
+        window = _Window(self, radius, radius)
+        return window.added(radius), window.fraction(radius), self.coverage(radius)
 
     def _rough(self, radius: float) -> float:
         """Volume as if each element filled up evenly over its own size; good to a few per cent."""
         bed = self.bed
-        filled = np.maximum(np.clip(0.5 + (radius - self.centre) / bed.reach, 0.0, 1.0), bed.fraction)
-        gap = np.sum((self.coverage(radius) - bed.coverage) * bed.gap_capacity)
-        return float((filled - bed.fraction) @ bed.capacity + gap)
+        if (in_pores := self.front.in_pores(radius)) is not None:
+            return in_pores + self.beside_bone(radius)
+        filled = np.maximum(np.clip(0.5 + (radius - self.centre) / self.spread, 0.0, 1.0), bed.fraction)
+        return float((filled - bed.fraction) @ bed.capacity) + self.beside_bone(radius)
+
+    def beside_bone(self, radius: float) -> float:
+        """Volume in mm³ added in the gap and outside the bone."""
+        bed = self.bed
+        gap = float(np.sum((self.coverage(radius) - bed.coverage) * bed.gap_capacity))
+        return gap + float(self.front.outside_volumes(radius).sum())
 
     def to_volume(self, wanted: float, largest: float) -> tuple[float, FloatArray, FloatArray] | float:
         """Radius, fractions and coverage where ``wanted`` mm³ are added; all the room if that is less."""
-        low, high = -GAP_RAMP_MM, largest
+        low, high = -GAP_RAMP_MM * max(1.0, float(self.gap_slope.max(initial=0.0))), largest
         guess = (
             float(brentq(lambda r: self._rough(r) - wanted, low, high, xtol=1e-3))
             if self._rough(high) > wanted and self._rough(low) < wanted
@@ -288,9 +372,9 @@ class _Window:
 
     def __init__(self, growth: _Growth, low: float, high: float) -> None:
         self.growth, bed = growth, growth.bed
-        centre, reach, before = growth.centre, bed.reach, bed.fraction
-        self.start = np.where(centre + reach <= low, 1.0, before)
-        crossed = np.flatnonzero((centre + reach > low) & (centre - reach < high) & (before < 1.0))
+        before = bed.fraction
+        self.start = np.where(growth.most <= low, 1.0, before)
+        crossed = np.flatnonzero((growth.most > low) & (growth.least < high) & (before < 1.0))
         lattice = ElementLattice.of(bed.mesh, crossed)
         size, placed = growth.size(lattice.points), bed._level(lattice.points)
         corner_size, corner_placed = size[lattice.cells], placed[lattice.cells]
@@ -316,9 +400,8 @@ class _Window:
 
     def added(self, radius: float) -> float:
         """Volume in mm³ added at a radius in the window."""
-        growth, bed = self.growth, self.growth.bed
-        gap = np.sum((growth.coverage(radius) - bed.coverage) * bed.gap_capacity)
-        return self.start_volume + float(self.cell_capacity @ self._cells(radius)) + float(gap)
+        in_bone = self.start_volume + float(self.cell_capacity @ self._cells(radius))
+        return in_bone + self.growth.beside_bone(radius)
 
 
 def _check_tip(mesh: TetMesh, centroids: FloatArray, reach: FloatArray, needle: Needle, field: str) -> None:

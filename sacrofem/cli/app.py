@@ -32,10 +32,18 @@ class CaseOptions:
 
     preset: Annotated[str | None, Parameter(group=_of_case)] = None
     """Named case; `sacrofem info` lists them."""
-    side: Annotated[Literal["left", "right"] | None, Parameter(group=_of_case)] = None
-    """Fractured and treated side of a unilateral case."""
+    side: Annotated[Literal["left", "right", "both"] | None, Parameter(group=_of_case)] = None
+    """Fractured and treated side of a unilateral case; of a bilateral one the side that is treated."""
     volume_ml: Annotated[float | None, Parameter(group=_of_case)] = None
     """Cement in all, ml, split evenly over the needles."""
+    approach: Annotated[Literal["short-axis", "long-axis", "transiliac"] | None, Parameter(group=_of_case)] = None
+    """How the needles go in."""
+    spread: Annotated[Literal["column", "ellipsoid", "flow"] | None, Parameter(group=_of_case)] = None
+    """How the cement spreads."""
+    needles: Annotated[int | None, Parameter(group=_of_case)] = None
+    """Needles a treated side."""
+    stop_at_encroachment: Annotated[bool, Parameter(group=_of_case)] = False
+    """End an injection where its cement reaches canal or foramen, and say how much that was."""
     size: Annotated[float | None, Parameter(group=_of_case)] = None
     """Edge length of the mesh, mm; without it presets use the shipped medium mesh."""
     order: Annotated[int | None, Parameter(group=_of_case)] = None
@@ -55,9 +63,15 @@ class CaseOptions:
         else:
             case = Case.preset(self.preset or DEFAULT_PRESET)
         if self.side is not None:
-            case = case.on_side(self.side)
+            bilateral = case.fracture.zone in ("zone1", "zone2") and case.fracture.side == "both"
+            treated = bilateral or self.side == "both"
+            case = case.with_(cement__side=self.side) if treated else case.on_side(self.side)  # type: ignore[arg-type]
         given = {
             "cement.volume_ml": self.volume_ml,
+            "cement.approach": self.approach,
+            "cement.spread": self.spread,
+            "cement.needles": self.needles,
+            "cement.stop_at_encroachment": self.stop_at_encroachment or None,
             "mesh.size_mm": self.size,
             "mesh.order": self.order,
             "solver.threads": self.threads,

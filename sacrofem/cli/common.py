@@ -55,6 +55,28 @@ def placed(content: dict[str, Any]) -> str:
     return f"{cement['placed_ml']:.2f} ml cement ({where})"
 
 
+def near(content: dict[str, Any]) -> list[str]:
+    """What the cement of a ``comparison.json`` comes near to and what leaked, in words; nothing without a bolus."""
+    cement = content.get("cement") or {}
+    clearance = sorted((cement.get("clearance_mm") or {}).items(), key=lambda entry: entry[1])[:4]
+    leaked = {name: volume for name, volume in (cement.get("leaked_ml") or {}).items() if volume >= 0.005}
+    lines = []
+    if clearance:
+        lines.append("clearance of cement, mm: " + ", ".join(f"{name} {value:.1f}" for name, value in clearance))
+    if leaked:
+        lines.append("leaked, ml: " + ", ".join(f"{name} {volume:.2f}" for name, volume in leaked.items()))
+    if cement.get("withheld_ml"):
+        lines.append(f"withheld at encroachment: {cement['withheld_ml']:.2f} of {cement['requested_ml']:.2f} ml")
+    return lines
+
+
+def safety_status(content: dict[str, Any]) -> int:
+    """Exit status of a complete result: 3 where cement or needle violates a safety limit."""
+    from sacrofem.errors import SafetyError
+
+    return SafetyError.exit_status if (content.get("safety") or {}).get("violated") else 0
+
+
 def show(*parts: Any) -> None:
     """Print texts and tables, in colour on a terminal only."""
     from rich.console import Console

@@ -6,7 +6,17 @@ import time
 from pathlib import Path
 
 from sacrofem.cli.app import CLAIM, CaseOptions, app
-from sacrofem.cli.common import elements, files_of, hashes, placed, print_json, read_from, show
+from sacrofem.cli.common import (
+    elements,
+    files_of,
+    hashes,
+    near,
+    placed,
+    print_json,
+    read_from,
+    safety_status,
+    show,
+)
 
 
 @app.command
@@ -65,9 +75,10 @@ def compare(
             stages(f"writing {out}")
             write_comparison(out, result, seconds=seconds, inputs=files)
     content = result.to_json()
+    status = safety_status(content)
     if json:
         print_json(content)
-        return 0
+        return status
     from sacrofem.report.bands import sentences
     from sacrofem.report.table import left_out, rows, terminal_table
 
@@ -78,6 +89,7 @@ def compare(
     written = [] if out is None else [f"written: {out}"]
     show(
         f"{resolved.name}: {placed(content)}",
+        *near(content),
         terminal_table(lines, intact=result.intact is not None),
         *(f"note: {text}" for text in result.warnings),
         *([f"not converged under refinement, and left out: {'; '.join(unsettled)}"] if unsettled else []),
@@ -85,7 +97,7 @@ def compare(
         f"{info['tets']} tets, {info['dofs']} unknowns, {elements(resolved)}; {seconds:.1f} s. {CLAIM}",
         *written,
     )
-    return 0
+    return status
 
 
 @app.command

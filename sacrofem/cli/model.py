@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sacrofem.cli.app import CaseOptions, app
-from sacrofem.cli.common import print_json, read_from
+from sacrofem.cli.common import print_json, read_from, safety_status
 from sacrofem.errors import InputError
 
 
@@ -31,15 +32,28 @@ def check(case: Path | None = None, /, *, options: CaseOptions | None = None, js
         with threads(resolved.solver.threads):
             model = prepare(resolved, progress=stages)
     summary: dict[str, Any] = model.summary()
+    status = safety_status(summary)
     if json:
         print_json(summary)
-        return 0
-    for section, values in summary.items():
-        for key, value in values.items():
-            text = f"{value:.4g}" if isinstance(value, float) else str(value)
-            print(f"{section}.{key}: {text}")
-    print(f"{resolved.name}: ready to solve")
-    return 0
+        return status
+    for name, value in _flat(summary):
+        print(f"{name}: {f'{value:.4g}' if isinstance(value, float) else value}")
+    print(f"{resolved.name}: {'not safe, see above' if status else 'ready to solve'}")
+    return status
+
+
+def _flat(content: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every number and text of nested data with its dotted name."""
+    entries: Any = None
+    if isinstance(content, dict):
+        entries = content.items()
+    elif isinstance(content, list) and any(isinstance(entry, dict) for entry in content):
+        entries = enumerate(content, 1)
+    if entries is None:
+        yield name, content
+        return
+    for key, value in entries:
+        yield from _flat(value, f"{name}.{key}" if name else str(key))
 
 
 @app.command

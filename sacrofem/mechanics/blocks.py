@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numba import prange
 from numpy.typing import NDArray
 
-from sacrofem.mechanics.kernels import kernel
+from sacrofem.compiled import kernel
 from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray
 
 

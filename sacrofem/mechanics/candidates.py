@@ -13,8 +13,8 @@ from functools import cached_property
 import numpy as np
 from numba import prange
 
+from sacrofem.compiled import kernel
 from sacrofem.mechanics.blocks import BlockMatrix
-from sacrofem.mechanics.kernels import kernel
 from sacrofem.mechanics.lanes import LANES, LaneArray
 from sacrofem.mechanics.space import Space, lame, tet_gradients
 from sacrofem.mesh.tetmesh import TET_EDGES, BoolArray, FloatArray, IntArray

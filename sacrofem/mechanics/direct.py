@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dtrtri
 
+from sacrofem.compiled import kernel
 from sacrofem.errors import SolverError
 from sacrofem.mechanics.blocks import BlockMatrix
-from sacrofem.mechanics.kernels import kernel
 from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray
 
 LEAF_NODES = 96
@@ -53,8 +53,8 @@ class Symbolic:
         for start, stop, border, children in self.fronts:
             own, below = 3 * (stop - start), 3 * len(border)
             front = 8 * (own + below) ** 2
-            # The front, then its inverse block, its border rows, their product and the update made of it.
-            work = front + 8 * (2 * own * own + 2 * own * below + 2 * below * below)
+            # The front, then its inverse block, its border rows and the update made of them.
+            work = front + 8 * (2 * own * own + 2 * own * below + below * below)
             peak = max(peak, factor + sum(waiting) + work)
             del waiting[len(waiting) - children :]
             waiting.append(8 * below * below)
@@ -243,8 +243,10 @@ class MultifrontalCholesky:
                 _load(front, local, own, indptr, indices, matrix.data)
             if final and added is not None:
                 front += added
-            for child_border, update in [stack.pop() for _ in range(n_children)]:
-                _extend_add(front, update, local[self.order[child_border]])
+            for _ in range(n_children):
+                # Let go at once: the updates of the last fronts are the largest arrays there are.
+                _extend_add(front, stack[-1][1], local[self.order[stack[-1][0]]])
+                stack.pop()
             local[members] = -1
             if final and partial:
                 self.remainder = front
@@ -261,13 +263,15 @@ class MultifrontalCholesky:
         except np.linalg.LinAlgError:
             raise SolverError(NOT_DEFINITE) from None
         inverse = dtrtri(lower, lower=1)[0]
+        del lower
         below = front[s:, :s] @ inverse.T
         self.fronts.append(
             Front(
                 start, stop, border, np.ascontiguousarray(inverse, self.dtype), np.ascontiguousarray(below, self.dtype)
             )
         )
-        return np.asarray(front[s:, s:] - below @ below.T)
+        update = below @ below.T
+        return np.asarray(np.subtract(front[s:, s:], update, out=update))
 
     @property
     def nbytes(self) -> int:

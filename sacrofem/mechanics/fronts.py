@@ -10,8 +10,8 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from sacrofem.compiled import kernel
 from sacrofem.mechanics.direct import MultifrontalCholesky, Symbolic
-from sacrofem.mechanics.kernels import kernel
 from sacrofem.mechanics.lanes import LANES
 from sacrofem.mesh.tetmesh import FloatArray, IntArray
 

@@ -11,11 +11,11 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from sacrofem.compiled import kernel
 from sacrofem.mechanics.blocks import BlockMatrix, node_pattern, scatter
 from sacrofem.mechanics.candidates import CandidateZone, LaneZone
 from sacrofem.mechanics.direct import MultifrontalCholesky, analyse
 from sacrofem.mechanics.fronts import Fronts, LaneFactor, LaneFactors
-from sacrofem.mechanics.kernels import kernel
 from sacrofem.mechanics.lanes import LANES, LaneArray, lane_norms, lane_residual, lane_smooth, z_order
 from sacrofem.mechanics.multigrid import (
     SMOOTHING_DEGREE,

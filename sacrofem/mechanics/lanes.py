@@ -13,7 +13,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from sacrofem.mechanics.kernels import kernel
+from sacrofem.compiled import kernel
 from sacrofem.mesh.tetmesh import FloatArray, IntArray
 
 LANES = 32

@@ -16,10 +16,9 @@ from numba import prange
 from numpy.typing import NDArray
 from scipy.linalg import eigvalsh_tridiagonal
 
+from sacrofem.compiled import kernel
 from sacrofem.mechanics.blocks import BlockMatrix, multiply, residual
-from sacrofem.mechanics.direct import MultifrontalCholesky, Symbolic
-from sacrofem.mechanics.factors import Factor, Factorisation, factorise
-from sacrofem.mechanics.kernels import kernel
+from sacrofem.mechanics.factors import Factor
 from sacrofem.mechanics.space import Space
 from sacrofem.mesh.quality import element_quality
 from sacrofem.mesh.tetmesh import TET_EDGES, BoolArray, FloatArray, IntArray
@@ -175,34 +174,18 @@ class PMultigrid:
 
     Parameters
     ----------
-    fine, coarse : BlockMatrix
-        P2 and P1 stiffness on the same mesh, the P1 one already constrained.
+    fine : BlockMatrix
+        P2 stiffness.
+    coarse : Factor
+        Solves the constrained P1 problem of the same mesh.
     space : Space
         The P2 space.
     fixed : (N, 3) bool
         Fixed displacements.
-    factorisation
-        Who solves the P1 problem, one of ``factors.NAMES``.
-    symbolic : Symbolic, optional
-        Of the P1 matrix, where it is known already.
     """
 
-    def __init__(
-        self,
-        fine: BlockMatrix,
-        coarse: BlockMatrix,
-        space: Space,
-        fixed: BoolArray,
-        *,
-        factorisation: Factorisation = "multifrontal",
-        symbolic: Symbolic | None = None,
-    ) -> None:
-        # First, as long as the matrix in single precision does not lie beside its fronts.
-        self._coarse: Factor
-        if factorisation == "multifrontal":
-            self._coarse = MultifrontalCholesky(coarse, space.mesh.points, single=True, symbolic=symbolic)
-        else:
-            self._coarse = factorise(coarse, space.mesh.points, factorisation)
+    def __init__(self, fine: BlockMatrix, coarse: Factor, space: Space, fixed: BoolArray) -> None:
+        self._coarse = coarse
         n_coarse = len(space.mesh.points)
         self._free = ~fixed
         self._ends = np.empty((space.n_nodes - n_coarse, 2), np.int64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from sacrofem.mechanics.kernels import kernel
+from sacrofem.compiled import kernel
 from sacrofem.mechanics.space import Space, tet_gradients
 from sacrofem.mesh.tetmesh import FloatArray
 

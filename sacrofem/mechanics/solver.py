@@ -16,7 +16,7 @@ from sacrofem.errors import EnvironmentFailure, SolverError
 from sacrofem.mechanics.blocks import BlockMatrix, advance, products, turn
 from sacrofem.mechanics.diagnosis import likely_cause
 from sacrofem.mechanics.direct import NOT_DEFINITE, MultifrontalCholesky, analyse
-from sacrofem.mechanics.factors import NAMES, Factorisation, factorise
+from sacrofem.mechanics.factors import NAMES, Factor, Factorisation, factorise
 from sacrofem.mechanics.multigrid import PMultigrid
 from sacrofem.mechanics.space import Space
 from sacrofem.memory import GIB, limit_bytes, resident_bytes
@@ -202,16 +202,22 @@ class LinearSystem:
         # The matrix in single precision, the P1 matrix and its copy (an eighth of the blocks or less), a dozen vectors.
         needed = matrix.data.nbytes // 2 + matrix.data.nbytes // 4 + 12 * 24 * space.n_nodes
         self._room.demand(needed, "multigrid")
-        below = coarse()
-        below.constrain(self.fixed[: len(space.mesh.points)])
-        symbolic = analyse(below.indptr, below.indices, space.mesh.points)
-        self._room.demand(needed + symbolic.peak_bytes(single=True), "multigrid")
-        self._preconditioner = PMultigrid(
-            matrix, below, space, self.fixed, factorisation=factorisation, symbolic=symbolic
-        )
+        # First, and all of it but the factor let go, so that the matrix in single precision does not lie beside it.
+        factor = self._coarse_factor(coarse, needed, factorisation)
+        self._preconditioner = PMultigrid(matrix, factor, space, self.fixed)
         self.method = "conjugate gradients, p-multigrid"
         if factorisation != "multifrontal":
             self.method += f", P1 by {NAMES[factorisation]}"
+
+    def _coarse_factor(self, coarse: Callable[[], BlockMatrix], needed: int, factorisation: Factorisation) -> Factor:
+        points = self.space.mesh.points
+        below = coarse()
+        below.constrain(self.fixed[: len(points)])
+        if factorisation != "multifrontal":
+            return factorise(below, points, factorisation)
+        symbolic = analyse(below.indptr, below.indices, points)
+        self._room.demand(needed + symbolic.peak_bytes(single=True), "multigrid")
+        return MultifrontalCholesky(below, points, single=True, symbolic=symbolic)
 
     def _explained(self, problem: str) -> SolverError:
         cause = likely_cause(self.space, self.matrix, self.fixed)

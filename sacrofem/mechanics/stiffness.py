@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from skfem.quadrature import get_quadrature
 from skfem.refdom import RefTri
 
+from sacrofem.compiled import kernel
 from sacrofem.mechanics.blocks import BlockMatrix, node_pattern, scatter
-from sacrofem.mechanics.kernels import kernel
 from sacrofem.mechanics.space import Space, lame, tet_gradients
 from sacrofem.mesh.gap import triangle_rule
 from sacrofem.mesh.tetmesh import FloatArray, IntArray

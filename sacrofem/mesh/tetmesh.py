@@ -87,11 +87,13 @@ class TetMesh:
         return cls(np.asarray(points, dtype=float)[used], tets, boundary_faces(tets))
 
     # ------------------------------------------------------------------ geometry
-    @property
+    @cached_property
     def volumes(self) -> FloatArray:
         """(m,) signed volumes of the tets in mm³."""
         p = self.points[self.tets]
-        return np.asarray(np.linalg.det(p[:, 1:] - p[:, :1]) / 6.0)
+        volumes = np.asarray(np.linalg.det(p[:, 1:] - p[:, :1]) / 6.0)
+        volumes.flags.writeable = False
+        return volumes
 
     @property
     def centroids(self) -> FloatArray:

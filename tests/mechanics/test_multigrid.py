@@ -5,6 +5,7 @@ import pytest
 from blocks_of_tets import box, split_box
 from elasticity import at, gap_of, held, stiffness
 
+from sacrofem.mechanics.direct import MultifrontalCholesky
 from sacrofem.mechanics.multigrid import PMultigrid, smoother_blocks
 from sacrofem.mechanics.space import Space
 from sacrofem.mesh.quality import element_quality
@@ -16,7 +17,7 @@ def preconditioner(mesh, youngs=300.0, poisson=0.3, normal=None):
     parts = [{} if normal is None else {"gap": gap_of(s, normal)} for s in (space, coarse)]
     fine = stiffness(space, youngs, poisson, **parts[0]).constrained(fixed)
     below = stiffness(coarse, youngs, poisson, **parts[1]).constrained(fixed[: len(mesh.points)])
-    return space, fixed, fine, PMultigrid(fine, below, space, fixed)
+    return space, fixed, fine, PMultigrid(fine, MultifrontalCholesky(below, mesh.points, single=True), space, fixed)
 
 
 @pytest.mark.parametrize("normal", [None, 0.5, 3e3, 1e6])

@@ -1,0 +1,85 @@
+"""In which tet of a mesh a point lies."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from sacrofem.compiled import kernel
+from sacrofem.mesh.tetmesh import FloatArray, IntArray, TetMesh
+
+# Edge of the boxes that tets are sorted into, mm: a few tets of a usual mesh.
+_BOX_MM = 3.0
+# Barycentric coordinates may be so far below zero: a point on a face lies in both of its tets.
+_ON_FACE = 1e-9
+
+
+@kernel()
+def _sort_into_boxes(low, high, shape, pointer, members):  # type: ignore[no-untyped-def]
+    """With no ``members`` count into pointer[1:], else fill from pointer on, which moves along."""
+    for e in range(len(low)):
+        for i in range(low[e, 0], high[e, 0] + 1):
+            for j in range(low[e, 1], high[e, 1] + 1):
+                for k in range(low[e, 2], high[e, 2] + 1):
+                    box = (i * shape[1] + j) * shape[2] + k
+                    if len(members):
+                        members[pointer[box]] = e
+                    pointer[box + (0 if len(members) else 1)] += 1
+
+
+@kernel(parallel=True)
+def _find(points, origin, size, shape, pointer, members, corner, inverse, owner):  # type: ignore[no-untyped-def]
+    for n in prange(len(points)):
+        owner[n] = -1
+        box = 0
+        outside = False
+        for x in range(3):
+            place = int(np.floor((points[n, x] - origin[x]) / size))
+            outside |= place < 0 or place >= shape[x]
+            box = box * shape[x] + place
+        if outside:
+            continue
+        for m in range(pointer[box], pointer[box + 1]):
+            e = members[m]
+            d0, d1, d2 = points[n, 0] - corner[e, 0], points[n, 1] - corner[e, 1], points[n, 2] - corner[e, 2]
+            least, total = 0.0, 0.0
+            for x in range(3):
+                b = inverse[e, x, 0] * d0 + inverse[e, x, 1] * d1 + inverse[e, x, 2] * d2
+                least, total = min(least, b), total + b
+            if min(least, 1.0 - total) >= -_ON_FACE:
+                owner[n] = e
+                break
+
+
+class Locator:
+    """Finds the tets of a mesh that hold points.
+
+    Parameters
+    ----------
+    mesh : TetMesh
+    """
+
+    def __init__(self, mesh: TetMesh) -> None:
+        corners = mesh.points[mesh.tets]
+        self._corner = np.ascontiguousarray(corners[:, 0])
+        self._inverse = np.linalg.inv(np.swapaxes(corners[:, 1:] - corners[:, :1], 1, 2))
+        self._origin = mesh.points.min(axis=0) - 1e-6
+        low, high = (
+            np.floor((bound - self._origin) / _BOX_MM).astype(np.int64)
+            for bound in (corners.min(axis=1), corners.max(axis=1))
+        )
+        self._shape = high.max(axis=0) + 1
+        pointer = np.zeros(int(np.prod(self._shape)) + 1, dtype=np.int64)
+        _sort_into_boxes(low, high, self._shape, pointer, np.empty(0, dtype=np.int64))
+        self._pointer = np.cumsum(pointer)
+        self._members = np.empty(self._pointer[-1], dtype=np.int64)
+        _sort_into_boxes(low, high, self._shape, self._pointer[:-1].copy(), self._members)
+
+    def __call__(self, points: FloatArray) -> IntArray:
+        """(n,) number of the tet that holds each of the points (n, 3); -1 outside the mesh."""
+        owner = np.empty(len(points), dtype=np.int64)
+        _find(
+            np.ascontiguousarray(points, dtype=float), self._origin, _BOX_MM, self._shape, self._pointer,
+            self._members, self._corner, self._inverse, owner,
+        )  # fmt: skip
+        return owner

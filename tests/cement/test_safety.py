@@ -1,0 +1,154 @@
+"""Clearances against the distance of capsules, and what counts as a violation."""
+
+import json
+
+import numpy as np
+import pytest
+from blocks_of_tets import box
+
+from sacrofem import Case, cli
+from sacrofem.anatomy.solid import AuricularFace, Corridor, Landmarks
+from sacrofem.cement.needle import Injection, Needle
+from sacrofem.cement.safety import Limits, Structures, needle_path, plan_safety
+from sacrofem.cement.shapes import Column, Ellipsoid
+from sacrofem.cement.spread import place_cement
+from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.model import prepare
+from sacrofem.presets import PRESETS
+
+TIP = np.array([0.0, 0.0, 0.0])
+
+
+def segment_distance(a0, a1, b0, b1):
+    """Least distance of two segments, by sampling one densely."""
+    t = np.linspace(0.0, 1.0, 4001)[:, None]
+    points = a0 + t * (a1 - a0)
+    way = b1 - b0
+    s = np.clip((points - b0) @ way / (way @ way), 0.0, 1.0)[:, None]
+    return np.linalg.norm(points - b0 - s * way, axis=1).min()
+
+
+@pytest.fixture(scope="module")
+def block():
+    made = box((16, 16, 16), (60.0, 60.0, 60.0))
+    mesh = TetMesh.from_tets(made.points - 30.0, made.tets)
+    return mesh.with_sets(face_sets={"outer": np.ones(len(mesh.faces), bool)})
+
+
+@pytest.fixture(scope="module")
+def structures(block):
+    faces = {side: AuricularFace(np.array([x, 0.0, 0.0]), np.array([np.sign(x), 0, 0]), 50.0, 25.0)
+             for side, x in (("left", 30.0), ("right", -30.0))}  # fmt: skip
+    foramen = Corridor(np.array([[14.0, -30.0, 4.0], [10.0, 30.0, 8.0]]), np.array([4.0, 4.0]))
+    canal = Corridor(np.array([[-15.0, 10.0, 30.0], [-15.0, 10.0, -30.0]]), np.array([6.0, 6.0]))
+    levels = np.array([[0, 0, 20.0 - 10 * k] for k in range(5)], float)
+    landmarks = Landmarks(
+        np.array([0, 0, 30.0]), np.array([0, 0, 1.0]), np.array([0, -10.0, 30.0]), np.array([0, 0, -30.0]), levels,
+        faces, canal, {"S1_left": foramen},
+    )  # fmt: skip
+    return Structures(block, landmarks)
+
+
+def placed(block, structures, needle, volume=1.5, spread=None, **more):
+    pores = np.full(len(block.tets), 0.9)
+    return place_cement(
+        [Injection(needle, volume, spread or Column(12.0))], block, pores, keep_clear=structures.keep_clear, **more
+    )
+
+
+@pytest.mark.parametrize("target", [(0.0, 0.0, 0.0), (2.0, 5.0, -3.0), (-4.0, 2.0, 6.0), (6.0, 3.0, 5.5)])
+def test_clearance_of_a_capsule(block, structures, target):
+    needle = Needle((target[0] + 1.0, 25.0, target[2] + 4.0), target)
+    region = placed(block, structures, needle)
+    radius = region.injections[0].radius_mm
+    safety = plan_safety(region, structures, Limits())
+    tip = np.asarray(target)
+    for name, corridor in structures.corridors.items():
+        axis = segment_distance(tip, tip - 12.0 * needle.direction, *corridor.points)
+        assert safety.clearance_mm[name] == pytest.approx(axis - radius - corridor.radii[0], abs=0.3)
+    path = safety.needles[0]
+    for name, corridor in structures.corridors.items():
+        axis = segment_distance(tip, np.asarray(needle.entry_mm), *corridor.points)
+        expected = axis - corridor.radii[0] - 0.5 * needle.diameter_mm
+        assert path.clearance_mm[name] == pytest.approx(expected, abs=0.1)
+
+
+def test_a_needle_into_the_foramen_is_caught(block, structures):
+    aimed = Needle((3.0, 28.0, 6.0), (12.0, 0.0, 6.0))
+    region = placed(block, structures, aimed)
+    safety = plan_safety(region, structures, Limits())
+    assert safety.violated
+    assert safety.encroached == ("S1_left",)
+    assert safety.needles[0].crosses == ("S1_left",)
+    assert safety.first_reached["structure"] == "S1_left"
+    assert safety.first_reached["volume_ml"] < 0.1
+    assert "the left S1 foramen" in safety.sentences()[0]
+
+
+@pytest.mark.parametrize("spread", [Column(8.0), Ellipsoid(1.5)])
+def test_stopping_at_encroachment_withholds_the_rest(block, structures, spread):
+    needle = Needle((4.0, 25.0, 6.0), (4.0, 0.0, 6.0))
+    region = placed(block, structures, needle, 4.0, spread)
+    assert plan_safety(region, structures, Limits()).encroached == ("S1_left",)
+    stopped = placed(block, structures, needle, 4.0, spread, stop=True)
+    (injection,) = stopped.injections
+    assert injection.encroachment.structure == "S1_left"
+    assert injection.placed_ml == pytest.approx(injection.encroachment.volume_ml, rel=1e-6)
+    assert 0.1 < injection.placed_ml < 3.5
+    assert stopped.placed_ml + stopped.withheld_ml == pytest.approx(4.0, rel=1e-9)
+    safety = plan_safety(stopped, structures, Limits())
+    assert not safety.violated
+    if isinstance(spread, Column):
+        assert safety.clearance_mm["S1_left"] == pytest.approx(0.0, abs=0.3)
+    # The volume that was safe is placed without being stopped.
+    again = placed(block, structures, needle, 0.999 * injection.placed_ml, spread)
+    assert again.injections[0].encroachment is None
+
+
+def test_limits(block, structures):
+    needle = Needle((0.0, 25.0, 0.0), (0.0, 0.0, 0.0))
+    region = placed(block, structures, needle)
+    assert not plan_safety(region, structures, Limits(1.0, 1.0, 0.0)).violated
+    safety = plan_safety(region, structures, Limits(needle_clearance_mm=9.0, cement_clearance_mm=5.0))
+    assert safety.violated
+    assert not safety.encroached
+    assert any(text.startswith("needle 1 is") for text in safety.exceeded)
+    assert any(text.startswith("cement is") for text in safety.exceeded)
+
+
+def test_path_through_cortex_and_out_in_front(block, structures):
+    through = needle_path(Needle((0.0, 34.0, 0.0), (0.0, -34.0, 0.0)), structures)
+    assert through.cortical_mm == pytest.approx(2 * structures.cortex_mm, abs=0.6)
+    assert through.cancellous_mm == pytest.approx(60.0 - 2 * structures.cortex_mm, abs=0.6)
+    assert through.outside_mm == pytest.approx(4.0, abs=0.3)
+    assert through.crosses == ("anterior",)
+
+
+@pytest.mark.parametrize("spread", ["column", "flow"])
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_presets_are_safe(preset, spread):
+    case = Case.preset(preset).with_(mesh__order=1, cement__spread=spread)
+    case = case if case.anatomy.half != "none" else case.with_(mesh__reference="tiny")
+    assert not prepare(case).safety.violated
+
+
+def test_exit_status(tmp_path, capsys):
+    """A tip at the wall of the S1 foramen: all is printed, and the status is 3."""
+    foramen = prepare(Case.preset("sif-unilateral").with_(mesh__reference="tiny")).landmarks.foramina["S1_left"]
+    target = foramen.points.mean(axis=0) + np.array([foramen.radii.max() + 1.0, 0.0, 0.0])
+    entry = target + np.array([3.0, 25.0, 0.0])
+    case = tmp_path / "case.toml"
+    case.write_text(
+        'preset = "sif-unilateral"\n[mesh]\nreference = "tiny"\norder = 1\n[[cement.injections]]\n'
+        f"entry_mm = {np.round(entry, 2).tolist()}\ntarget_mm = {np.round(target, 2).tolist()}\nvolume_ml = 2.0\n"
+    )
+    assert cli.main(["check", str(case)]) == 3
+    printed = capsys.readouterr()
+    assert "S1_left" in printed.out
+    assert printed.err == ""
+    assert cli.main(["check", str(case), "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["safety"]["encroached"] == ["S1_left"]
+    out = tmp_path / "out"
+    assert cli.main(["compare", str(case), "--out", str(out)]) == 3
+    assert "safety: inside the left S1 foramen" in capsys.readouterr().out
+    assert json.loads((out / "comparison.json").read_text())["safety"]["violated"]
