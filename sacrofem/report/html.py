@@ -214,7 +214,7 @@ def _fractures(content: Mapping[str, Any], numbers: Numbers) -> dict[str, Any] |
                 numbers(f"{at}/after/{key}", number(new, factor)),
             ]
             relative = change is not None
-            cells.append(numbers(f"{at}/change/{key}", change_text(key, old, new, change)) if relative else "–")
+            cells.append(numbers(f"{at}/change/{key}", change_text(key, old, new, change)) if relative else Markup("–"))
         if any(cell != "–" for cell in cells):
             lines.append({"label": label(key), "unit": name, "cells": cells})
     return {"names": [name.replace("_", " ") for name in found], "rows": lines}
@@ -236,13 +236,23 @@ def _safety(content: Mapping[str, Any], numbers: Numbers) -> dict[str, Any]:
         if parts:
             details.append(Markup("{}: {}").format(words.capitalize(), Markup(", ").join(parts)))
     if not isinstance(safety, Mapping):
-        verdict = "canal, foramina and leakage were not checked in this run."
-        return {"bad": False, "verdict": verdict, "details": details}
-    violations = safety.get("violations") or ()
-    given = safety.get("verdict")
-    verdict = str(given) if given else "a limit is violated." if violations else "no limit is violated."
-    details = [*(str(text) for text in violations), *details]
-    return {"bad": bool(violations), "verdict": verdict, "details": details}
+        return {"bad": False, "verdict": "not checked in this run.", "details": details}
+    bad = bool(safety.get("violated"))
+    inside = [str(name).replace("_", " ") for name in safety.get("encroached") or ()]
+    verdict = "nothing lies in canal or foramina, and no limit of the case is exceeded."
+    if bad:
+        found = [f"cement or a needle lies inside: {', '.join(inside)}"] if inside else []
+        verdict = "; ".join([*found, *map(str, safety.get("exceeded") or ())]) + "."
+    if safety.get("first_reached"):
+        at = "comparison/safety/first_reached"
+        details.append(
+            Markup("Growing cement first reaches {} at {} ml of needle {}.").format(
+                numbers(f"{at}/structure"), numbers(f"{at}/volume_ml"), numbers(f"{at}/needle")
+            )
+        )
+    if cement.get("withheld_ml"):
+        details.append(Markup("Withheld there: {} ml.").format(numbers("comparison/cement/withheld_ml")))
+    return {"bad": bad, "verdict": verdict, "details": details}
 
 
 def _picture(name: str, path: Path) -> Picture:

@@ -89,8 +89,10 @@ def section_figure(
             ax.set_facecolor("0.92" if norm is scale else "0.80")
             ax.set_xlabel("toward left / mm", fontsize=8)
         row[0].set_ylabel(f"toward {toward(plane.up)} / mm", fontsize=8)
-    wide = {"location": "bottom", "shrink": 0.8, "aspect": 40}
-    bar = figure.colorbar(ScalarMappable(scale, STRESS_MAP), ax=list(axes[:, :2].flat), extend="max", **wide)
+    bar = figure.colorbar(
+        ScalarMappable(scale, STRESS_MAP), ax=list(axes[:, :2].flat), extend="max", location="bottom", shrink=0.8,
+        aspect=40,
+    )  # fmt: skip
     bar.set_label("von Mises stress / MPa", fontsize=9)
     bar = figure.colorbar(
         ScalarMappable(signed, SIGNED_MAP), ax=list(axes[:, 2]), extend="both", location="bottom", aspect=20
