@@ -109,7 +109,11 @@ def test_every_number_of_the_page_is_that_of_the_result(tmp_path, preset):
             assert value == resolve(data, rest), path
         elif source == "difference":
             assert value == pytest.approx(data["after"][rest] - data["before"][rest], rel=1e-12), path
-        if isinstance(value, float) and (number := re.match(r"[-+−]?[\d.]+(e[-+]\d+)?", text.replace("\u202f", "").replace("\xa0", "").replace(" ", ""))):
+        if isinstance(value, float) and (
+            number := re.match(
+                r"[-+−]?[\d.]+(e[-+]\d+)?", text.replace("\u202f", "").replace("\xa0", "").replace(" ", "")
+            )
+        ):
             # What is read beside it is the same number, rounded, in per cent or in another unit.
             read = float(number[0].replace("−", "-"))
             ratio = read / value if value else 1.0
