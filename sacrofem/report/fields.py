@@ -35,6 +35,17 @@ def pair_micromotion(comparison: Comparison, name: str) -> FloatArray:
     return np.asarray(1e3 * (jump * areas).sum(axis=1) / areas.sum(axis=1))
 
 
+def pair_parts(comparison: Comparison, name: str) -> tuple[FloatArray, FloatArray]:
+    """(p,) opening (negative where the gap closes) and (p,) slip in µm, averaged over each pair of faces."""
+    gap = comparison.space.gap
+    jump = comparison.space.jump(comparison.states[name].displacement)
+    normal = gap.normal_part(jump)
+    slip = np.linalg.norm(jump - normal[..., None] * gap.normals[:, None], axis=-1)
+    total = gap.areas.sum(axis=1)
+    opening, slipped = ((part * gap.areas).sum(axis=1) / total for part in (normal, slip))
+    return np.asarray(1e3 * opening), np.asarray(1e3 * slipped)
+
+
 def on_faces(mesh: TetMesh, pair_values: FloatArray) -> FloatArray:
     """(k,) values of pairs on both of their faces, NaN elsewhere."""
     values = np.full(len(mesh.faces), np.nan)

@@ -1,41 +1,50 @@
-"""Figures of a comparison: anatomy, stress in a section, gap micromotion, changes.
+"""Figures of a comparison: anatomy, stress, gap micromotion, changes; one call each.
 
-Each function returns a matplotlib ``Figure`` without touching pyplot, and draws from a mesh and
-arrays, so that it serves own results as well. Colour maps are perceptually uniform; the two states
-of a comparison share one scale.
+Each ``*_figure`` function returns a matplotlib ``Figure`` without touching pyplot, and draws from a
+mesh and arrays, so that it serves own results as well; `figure_of` draws one of a comparison by name.
+Colour maps are perceptually uniform; the two states of a comparison share one scale.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.cm import ScalarMappable
-from matplotlib.collections import LineCollection, PolyCollection
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from sacrofem.errors import InputError
 from sacrofem.mesh.tetmesh import FloatArray, IntArray, TetMesh
+from sacrofem.report import fields
 from sacrofem.report import projection as project
 from sacrofem.report.bands import Band, half_width, no_headline
+from sacrofem.report.drawing import BONE, CEMENT, FRACTURE, HALF, cement_surface, save_figure
+from sacrofem.report.gapmaps import gap_parts_figure, micromotion_figure
+from sacrofem.report.sections import histogram_figure, section_figure
 from sacrofem.report.table import HEADLINES, change_text, label
 
 if TYPE_CHECKING:
     from sacrofem.compare import Comparison
 
-BONE = (0.93, 0.87, 0.76)
-FRACTURE = (0.80, 0.16, 0.22)
-CEMENT = (0.10, 0.45, 0.70)
-STRESS_MAP = "viridis"
-MOTION_MAP = "inferno"
+__all__ = [
+    "FIGURES",
+    "anatomy_figure",
+    "changes_figure",
+    "comparison_figures",
+    "figure_of",
+    "gap_parts_figure",
+    "histogram_figure",
+    "micromotion_figure",
+    "save_figure",
+    "section_figure",
+]
 
-# At least half of the pore space of an element, or half of a face, is cement where cement is drawn.
-HALF = 0.5
-_SLOPE_DEG = 40.0
 PIXELS_PER_MM = 7.0
+# Bone within this distance of the fracture is what the measures at the fracture look at (DESIGN 5).
+_NEAR_MM = 5.0
 
 
 # ---------------------------------------------------------------------- anatomy
@@ -112,7 +121,7 @@ def _anatomy_layers(
     assert mesh.pair_side is not None
     outer = mesh.faces[mesh.pair_side == 0]
     covered = np.zeros(len(plus), bool) if coverage is None else np.asarray(coverage) >= HALF
-    surface, triangles = _cement(mesh, fraction)
+    surface, triangles = cement_surface(mesh, fraction)
     layers = [
         (mesh.faces[plus[~covered]], FRACTURE),
         (mesh.faces[plus[covered]], CEMENT),
@@ -121,11 +130,6 @@ def _anatomy_layers(
     kept = [(faces, colour) for faces, colour in layers if len(faces)]
     points = np.concatenate([mesh.points, surface])
     return points, outer, [faces for faces, _ in kept], [colour for _, colour in kept]
-
-
-def _cement(mesh: TetMesh, fraction: FloatArray | None) -> tuple[FloatArray, IntArray]:
-    values = np.zeros(len(mesh.tets)) if fraction is None else np.asarray(fraction, float)
-    return project.isosurface(mesh, values, HALF)
 
 
 def _page(ax: Any, points: FloatArray, title: str, margins: tuple[str, str] = ("", "")) -> None:
@@ -139,187 +143,6 @@ def _page(ax: Any, points: FloatArray, title: str, margins: tuple[str, str] = ("
     bar = 20.0
     ax.plot([low[0], low[0] + bar], [low[1] - 2 * pad] * 2, color="0.2", lw=2, solid_capstyle="butt")
     ax.text(low[0] + bar + pad, low[1] - 2 * pad, "20 mm", va="center", fontsize=8, color="0.2")
-
-
-# ---------------------------------------------------------------------- stress
-def section_figure(
-    mesh: TetMesh,
-    before: FloatArray,
-    after: FloatArray,
-    *,
-    fraction: FloatArray | None = None,
-    point: FloatArray | None = None,
-    normal: FloatArray | None = None,
-    title: str = "Von Mises stress",
-) -> Figure:
-    """A field on tets before and after, on one scale, in an oblique axial and a coronal section.
-
-    Parameters
-    ----------
-    mesh
-    before, after : (m,)
-        Von Mises stress, MPa.
-    fraction : (m,), optional
-        Cement of the treated state; its outline is drawn.
-    point : (3,), optional
-        Where both sections pass; by default the middle of the cement, else of the fracture, else of the bone.
-    normal : (3,), optional
-        S1 endplate normal; by default that of the face set ``endplate``, else at a slope of 40 degrees.
-    title
-    """
-    point = _focus(mesh, fraction) if point is None else np.asarray(point, float)
-    normal = _endplate_normal(mesh) if normal is None else np.asarray(normal, float)
-    x = np.array([1.0, 0.0, 0.0])
-    # Both planes hold the left-right axis: moved along it they stay, and the page counts from the midline.
-    point = point * [0.0, 1.0, 1.0]
-    planes = {
-        "parallel to the S1 endplate": project.Plane(point, x, np.cross(normal, x)),
-        "coronal, along the endplate normal": project.Plane(point, x, normal),
-    }
-    surface, cement = _cement(mesh, fraction)
-    cuts = {name: project.section(mesh, plane) for name, plane in planes.items()}
-    # The scale is that of bone: cement, many times stiffer, would leave the rest of the picture dark.
-    bone = np.ones(len(mesh.tets), bool) if fraction is None else np.asarray(fraction) < HALF
-    seen = np.unique(np.concatenate([tets for _, tets in cuts.values()]))
-    shown = np.concatenate([before[seen], after[seen[bone[seen]]]])
-    scale = Normalize(0.0, float(np.percentile(shown, 98)) if len(shown) else 1.0)
-    plus, _ = mesh.paired
-    spans = [np.ptp(np.concatenate([*polygons, np.eye(2)]), axis=0) + 6 for polygons, _ in cuts.values()]
-    heights = [3.7 * span[1] / span[0] for span in spans]
-    figure = Figure(figsize=(9.4, sum(heights) + 2.4), layout="constrained")
-    axes = figure.subplots(2, 2, squeeze=False, height_ratios=heights)
-    for row, (name, plane) in zip(axes, planes.items(), strict=True):
-        polygons, tets = cuts[name]
-        corners = np.concatenate(polygons) if polygons else np.zeros((1, 2))
-        for ax, (state, values) in zip(row, (("before", before), ("after", after)), strict=True):
-            cells = PolyCollection(polygons, cmap=STRESS_MAP, norm=scale, edgecolors="face", linewidths=0.2)
-            cells.set_array(values[tets])
-            cells.set_rasterized(True)
-            ax.add_collection(cells)
-            _lines(ax, project.section_lines(mesh.points, mesh.faces[plus], plane), "white", 1.4)
-            if state == "after":
-                _lines(ax, project.section_lines(surface, cement, plane), "#ff9b54", 1.1)
-            low, high = corners.min(axis=0) - 3, corners.max(axis=0) + 3
-            ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal", title=f"{state}, {name}")
-            ax.title.set_fontsize(9)
-            ax.tick_params(labelsize=8)
-            ax.set_facecolor("0.96")
-            ax.set_xlabel("toward left / mm", fontsize=8)
-            ax.set_ylabel(f"toward {_toward(plane.up)} / mm", fontsize=8)
-    bar = figure.colorbar(ScalarMappable(scale, STRESS_MAP), ax=list(axes.flat), extend="max", shrink=0.7)
-    bar.set_label("von Mises stress / MPa", fontsize=9)
-    handles = [Line2D([], [], color="0.75", lw=1.6, label="fracture")] if len(plus) else []
-    if len(cement):
-        handles.append(Line2D([], [], color="#ff9b54", lw=1.4, label="cement"))
-    if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
-    figure.suptitle(title, fontsize=11)
-    return figure
-
-
-def _lines(ax: Any, segments: FloatArray, colour: str, width: float) -> None:
-    if len(segments):
-        ax.add_collection(LineCollection(list(segments), colors=colour, linewidths=width, capstyle="round"))
-
-
-def _focus(mesh: TetMesh, fraction: FloatArray | None) -> FloatArray:
-    if fraction is not None and np.any(fraction > 0):
-        weight = np.asarray(fraction) * mesh.volumes
-        return np.asarray(weight @ mesh.centroids / weight.sum())
-    plus, _ = mesh.paired
-    if len(plus):
-        return np.asarray(mesh.points[mesh.faces[plus]].mean(axis=(0, 1)))
-    return np.asarray(mesh.volumes @ mesh.centroids / mesh.volumes.sum())
-
-
-def _endplate_normal(mesh: TetMesh) -> FloatArray:
-    members = mesh.face_sets.get("endplate")
-    if members is None or not members.any():
-        angle = np.deg2rad(_SLOPE_DEG)
-        return np.array([0.0, -np.sin(angle), np.cos(angle)])
-    normal = mesh.face_areas[members] @ mesh.face_normals[members]
-    normal[0] = 0.0  # a section that leans to one side would show a false asymmetry
-    return np.asarray(normal / np.linalg.norm(normal))
-
-
-# ---------------------------------------------------------------------- micromotion
-def micromotion_figure(
-    mesh: TetMesh,
-    before: FloatArray,
-    after: FloatArray,
-    *,
-    coverage: FloatArray | None = None,
-    title: str = "Micromotion of the fracture faces",
-) -> Figure:
-    """Gap micromotion on the flattened fracture faces, one row a fracture, before and after on one scale.
-
-    Parameters
-    ----------
-    mesh
-    before, after : (p,)
-        Length of the jump, µm, for the pairs in the order of ``mesh.paired``.
-    coverage : (p,), optional
-        Share of each pair that cement covers; covered faces are outlined.
-    title
-
-    Raises
-    ------
-    ValueError
-        The mesh has no fracture.
-    """
-    plus, _ = mesh.paired
-    if not len(plus):
-        raise ValueError("the mesh has no fracture")
-    groups = {
-        name.removeprefix("fracture_").replace("_", " "): np.flatnonzero(members[plus])
-        for name, members in mesh.face_sets.items()
-        if name.startswith("fracture_") and members[plus].any()
-    } or {"fracture": np.arange(len(plus))}
-    scale = Normalize(0.0, float(max(np.percentile(before, 99), np.percentile(after, 99), 1e-9)))
-    planes = {
-        name: project.best_plane(mesh.points[np.unique(mesh.faces[plus[pairs]])]) for name, pairs in groups.items()
-    }
-    pages = {name: planes[name].page(mesh.points[mesh.faces[plus[pairs]]]) for name, pairs in groups.items()}
-    spans = [np.ptp(page, axis=(0, 1)) + 4 for page in pages.values()]
-    heights = [min(2.7 * span[1] / span[0], 3.4) for span in spans]
-    figure = Figure(figsize=(7.2, sum(heights) + 0.8 * len(heights) + 1.0), layout="constrained")
-    axes = figure.subplots(len(groups), 2, squeeze=False, sharey="row", height_ratios=heights)
-    for row, (name, pairs) in zip(axes, groups.items(), strict=True):
-        faces, plane, page = mesh.faces[plus[pairs]], planes[name], pages[name]
-        for ax, (state, values) in zip(row, (("before", before), ("after", after)), strict=True):
-            cells = PolyCollection(list(page), cmap=MOTION_MAP, norm=scale, edgecolors="face", linewidths=0.2)
-            cells.set_array(values[pairs])
-            cells.set_rasterized(True)
-            ax.add_collection(cells)
-            if coverage is not None and state == "after":
-                _lines(ax, _rim(mesh, faces[np.asarray(coverage)[pairs] >= HALF], plane), "#39c2ff", 1.6)
-            low, high = page.min(axis=(0, 1)) - 2, page.max(axis=(0, 1)) + 2
-            ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
-            ax.set_title(f"{name}, {state}", fontsize=9)
-            ax.set_xlabel(f"toward {_toward(plane.right)} / mm", fontsize=8)
-            ax.tick_params(labelsize=8)
-        row[0].set_ylabel(f"toward {_toward(plane.up)} / mm", fontsize=8)
-    bar = figure.colorbar(ScalarMappable(scale, MOTION_MAP), ax=list(axes.flat), extend="max", shrink=0.7)
-    bar.set_label("micromotion / µm", fontsize=9)
-    if coverage is not None and np.any(np.asarray(coverage) >= HALF):
-        handle = Line2D([], [], color="#39c2ff", lw=1.6, label="cement in the gap")
-        figure.legend(handles=[handle], loc="outside lower center", frameon=False, fontsize=9)
-    figure.suptitle(title, fontsize=11)
-    return figure
-
-
-def _toward(direction: FloatArray) -> str:
-    k = int(np.argmax(np.abs(direction)))
-    return (("right", "left"), ("anterior", "posterior"), ("inferior", "superior"))[k][int(direction[k] > 0)]
-
-
-def _rim(mesh: TetMesh, faces: IntArray, plane: project.Plane) -> FloatArray:
-    """(e, 2, 2) edges of a patch of triangles that belong to one of them only."""
-    edges = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
-    if not len(edges):
-        return np.zeros((0, 2, 2))
-    edges, count = np.unique(edges, axis=0, return_counts=True)
-    return plane.page(mesh.points[edges[count == 1]])
 
 
 # ---------------------------------------------------------------------- changes
@@ -371,33 +194,118 @@ def changes_figure(
 
 # ---------------------------------------------------------------------- all of a comparison
 def comparison_figures(comparison: Comparison) -> dict[str, Figure]:
-    """All figures of a comparison by file name; without a fracture there is no micromotion."""
-    from sacrofem.report import fields
+    """All figures of a comparison by name; without a fracture there is no micromotion."""
+    broken = len(comparison.mesh.paired[0]) > 0
+    return {name: draw(comparison) for name, draw in FIGURES.items() if broken or name not in _OF_GAP}
 
-    mesh, state, name = comparison.mesh, comparison.states["after"], comparison.case.name
-    if comparison.case.mesh.order == 1:
-        name += " (P1, a preview)"
-    coverage = state.coverage.mean(axis=1) if state.coverage.size else None
+
+def figure_of(comparison: Comparison, name: str) -> Figure:
+    """One figure of a comparison; `save_figure` writes it.
+
+    Parameters
+    ----------
+    comparison
+    name
+        One of `FIGURES`.
+
+    Raises
+    ------
+    InputError
+        No such figure, or the comparison has no fracture to draw.
+    """
+    if name not in FIGURES:
+        raise InputError("no such figure", field="name", value=name, mend=f"use one of {', '.join(FIGURES)}")
+    if name in _OF_GAP and not len(comparison.mesh.paired[0]):
+        others = ", ".join(other for other in FIGURES if other not in _OF_GAP)
+        raise InputError("the comparison has no fracture", field="name", value=name, mend=f"use one of {others}")
+    return FIGURES[name](comparison)
+
+
+def _name(comparison: Comparison) -> str:
+    return comparison.case.name + (" (P1, a preview)" if comparison.case.mesh.order == 1 else "")
+
+
+def _coverage(comparison: Comparison) -> FloatArray | None:
+    coverage = comparison.states["after"].coverage
+    return coverage.mean(axis=1) if coverage.size else None
+
+
+def _stress(comparison: Comparison) -> tuple[FloatArray, FloatArray]:
+    return fields.tet_von_mises(comparison, "before"), fields.tet_von_mises(comparison, "after")
+
+
+def _anatomy(comparison: Comparison) -> Figure:
     needles = [
         (placed.injection.needle.entry_mm, placed.injection.needle.target_mm) for placed in comparison.region.injections
     ]
-    stress = {key: fields.tet_von_mises(comparison, key) for key in ("before", "after")}
-    figures = {
-        "anatomy": anatomy_figure(mesh, fraction=state.fraction, coverage=coverage, needles=needles, title=name),
-        "von_mises": section_figure(
-            mesh, stress["before"], stress["after"], fraction=state.fraction, title=f"Von Mises stress — {name}"
-        ),
-    }
-    if len(mesh.paired[0]):
-        motion = {key: fields.pair_micromotion(comparison, key) for key in ("before", "after")}
-        figures["micromotion"] = micromotion_figure(
-            mesh, motion["before"], motion["after"], coverage=coverage, title=f"Gap micromotion — {name}"
-        )
-    figures["changes"] = changes_figure(
+    return anatomy_figure(
+        comparison.mesh,
+        fraction=comparison.states["after"].fraction,
+        coverage=_coverage(comparison),
+        needles=needles,
+        title=_name(comparison),
+    )
+
+
+def _sections(comparison: Comparison) -> Figure:
+    return section_figure(
+        comparison.mesh,
+        *_stress(comparison),
+        fraction=comparison.states["after"].fraction,
+        title=f"Von Mises stress — {_name(comparison)}",
+    )
+
+
+def _micromotion(comparison: Comparison) -> Figure:
+    return micromotion_figure(
+        comparison.mesh,
+        fields.pair_micromotion(comparison, "before"),
+        fields.pair_micromotion(comparison, "after"),
+        coverage=_coverage(comparison),
+        title=f"Gap micromotion — {_name(comparison)}",
+    )
+
+
+def _gap_parts(comparison: Comparison) -> Figure:
+    parts = {name: fields.pair_parts(comparison, name) for name in ("before", "after")}
+    return gap_parts_figure(
+        comparison.mesh,
+        {name: opening for name, (opening, _) in parts.items()},
+        {name: slip for name, (_, slip) in parts.items()},
+        coverage=_coverage(comparison),
+        title=f"Opening and slip of the gap — {_name(comparison)}",
+    )
+
+
+def _histogram(comparison: Comparison) -> Figure:
+    return histogram_figure(
+        *_stress(comparison),
+        comparison.mesh.volumes,
+        near=comparison.space.gap_distance <= _NEAR_MM,
+        fraction=comparison.states["after"].fraction,
+        title=f"Bone volume by von Mises stress — {_name(comparison)}",
+    )
+
+
+def _changes(comparison: Comparison) -> Figure:
+    return changes_figure(
         comparison.before,
         comparison.after,
         comparison.change,
         mesh_band=comparison.mesh_band,
-        title=f"Change by cement — {name}",
+        title=f"Change by cement — {_name(comparison)}",
     )
-    return figures
+
+
+#: Every figure of a comparison by name, in the order of the report.
+FIGURES: Mapping[str, Callable[[Comparison], Figure]] = MappingProxyType(
+    {
+        "anatomy": _anatomy,
+        "von_mises": _sections,
+        "micromotion": _micromotion,
+        "gap_parts": _gap_parts,
+        "histogram": _histogram,
+        "changes": _changes,
+    }
+)
+_OF_GAP = ("micromotion", "gap_parts")

@@ -185,15 +185,32 @@ def write_comparison(folder: Path, comparison: Comparison, *, seconds: float, in
     """
     from sacrofem.mesh.files import write_mesh
     from sacrofem.report import fields, figures, html
+    from sacrofem.report.scene import scene_of
 
-    with result_folder(folder, seconds=round(seconds, 3), inputs=dict(inputs)) as stage:
+    facts = {"seconds": round(seconds, 3), "inputs": dict(inputs)}
+    with result_folder(folder, **facts) as stage:
         content = comparison.to_json()
         (stage / "comparison.json").write_text(_json(content), encoding="utf-8")
         (stage / "case.toml").write_text(comparison.case.to_toml(), encoding="utf-8")
         for name in comparison.states:
             write_mesh(stage / f"{name}.vtu", comparison.mesh, **fields.state_fields(comparison, name))
-        pictures = {}
         for name, figure in figures.comparison_figures(comparison).items():
             figure.savefig(stage / f"{name}.png", dpi=200)
-            pictures[name] = stage / f"{name}.png"
-        (stage / "report.html").write_text(html.render(content, pictures), encoding="utf-8")
+        run = {
+            **facts,
+            "versions": versions(),
+            "platform": platform.platform(),
+            "peak_memory_mib": peak_memory_mib(),
+            "files": {path.name: sha256(path) for path in sorted(stage.iterdir()) if path.suffix != ".png"},
+        }
+        page = html.render(content, _pictures(stage), scene=scene_of(comparison), run=run)
+        (stage / "report.html").write_text(page, encoding="utf-8")
+
+
+def _pictures(stage: Path) -> dict[str, Path]:
+    """Every figure of a result by name: ours in the order of the report, others behind them."""
+    from sacrofem.report.figures import FIGURES
+
+    found = {path.stem: path for path in sorted(stage.glob("*.png"))}
+    order = [name for name in FIGURES if name in found]
+    return {name: found[name] for name in (*order, *sorted(found.keys() - set(order)))}

@@ -49,16 +49,23 @@ def test_section_shares_one_scale_of_bone_and_draws_both_outlines():
     before = np.linspace(0.0, 1.0, len(MESH.tets))
     after = np.where(FRACTION >= 0.5, 50.0, 0.5 * before)
     figure = figures.section_figure(MESH, before, after, fraction=FRACTION)
-    panels = figure.axes[:4]
+    panels = figure.axes[:6]
     scales = [c.norm for ax in panels for c in ax.collections if isinstance(c, PolyCollection)]
-    assert len(scales) == 4
-    assert {(norm.vmin, norm.vmax) for norm in scales} == {(0.0, scales[0].vmax)}
-    assert 0.5 < scales[0].vmax <= 1.0
+    top = scales[0].vmax
+    assert 0.5 < top <= 1.0
+    assert [(norm.vmin, norm.vmax) for norm in scales] == [(0.0, top), (0.0, top), (-top, top)] * 2
     lines = [sum(isinstance(c, LineCollection) for c in ax.collections) for ax in panels]
-    assert lines == [1, 2, 1, 2]
-    assert figure.axes[-1].get_ylabel() == "von Mises stress / MPa"
+    assert lines == [1, 2, 2, 1, 2, 2]
+    assert [ax.get_xlabel() for ax in figure.axes[6:]] == ["von Mises stress / MPa", "difference / MPa"]
     assert all("/ mm" in ax.get_xlabel() for ax in panels)
     assert pixels(figure).std() > 0.05
+
+
+def test_section_shows_the_difference():
+    before = np.full(len(MESH.tets), 2.0)
+    figure = figures.section_figure(MESH, before, before - 0.5)
+    shown = [next(c for c in ax.collections if isinstance(c, PolyCollection)).get_array() for ax in figure.axes[:3]]
+    assert [set(values.tolist()) for values in shown] == [{2.0}, {1.5}, {-0.5}]
 
 
 def test_section_counts_from_the_midline_wherever_it_looks():
@@ -90,7 +97,7 @@ def test_micromotion_has_a_row_for_each_fracture_and_one_scale():
     assert "right, after" in titles
     shown = [c for ax in figure.axes[:-1] for c in ax.collections if isinstance(c, PolyCollection)]
     assert len({(c.norm.vmin, c.norm.vmax) for c in shown}) == 1
-    assert figure.axes[-1].get_ylabel() == "micromotion / µm"
+    assert figure.axes[-1].get_xlabel() == "micromotion / µm"
     assert pixels(figure).std() > 0.05
 
 
@@ -98,6 +105,46 @@ def test_micromotion_needs_a_fracture():
     mesh = box()
     with pytest.raises(ValueError, match="no fracture"):
         figures.micromotion_figure(mesh, np.zeros(0), np.zeros(0))
+
+
+def test_opening_is_signed_about_zero_and_slip_counts_from_it():
+    opening = {"before": np.linspace(-40, 100, PAIRS), "after": np.linspace(-20, 50, PAIRS)}
+    slip = {"before": np.linspace(0, 300, PAIRS), "after": np.linspace(0, 150, PAIRS)}
+    figure = figures.gap_parts_figure(MESH, opening, slip)
+    shown = [next(c for c in ax.collections if isinstance(c, PolyCollection)) for ax in figure.axes[:4]]
+    assert [c.get_array().max() for c in shown] == [100, 50, 300, 150]
+    low, high = shown[0].norm.vmin, shown[0].norm.vmax
+    assert low == -high
+    assert 90 < high <= 100
+    assert (shown[1].norm.vmin, shown[1].norm.vmax) == (low, high)
+    assert shown[2].norm.vmin == 0
+    assert shown[2].norm.vmax == shown[3].norm.vmax > 290
+    labels = [ax.get_xlabel() for ax in figure.axes[4:]]
+    assert labels == ["opening (closing below zero) / µm", "slip / µm"]
+    with pytest.raises(ValueError, match="no fracture"):
+        figures.gap_parts_figure(box(), opening, slip)
+
+
+def test_histogram_counts_all_bone_and_no_cement():
+    volumes = np.full(100, 1000.0)
+    fraction = np.where(np.arange(100) < 30, 1.0, 0.0)
+    before, after = np.geomspace(0.1, 10, 100), np.geomspace(0.05, 5, 100)
+    near = np.arange(100) >= 80
+    figure = figures.histogram_figure(before, after, volumes, near=near, fraction=fraction)
+    totals = [[patch.get_data().values.sum() for patch in ax.patches] for ax in figure.axes]
+    assert totals == [pytest.approx([70.0, 70.0]), pytest.approx([20.0, 20.0])]
+    edges = figure.axes[0].patches[0].get_data().edges
+    assert edges[-1] == pytest.approx(10.0)
+    assert "/ MPa" in figure.axes[0].get_xlabel()
+    assert "/ ml" in figure.axes[0].get_ylabel()
+
+
+def test_vector_files_keep_their_text(tmp_path):
+    figure = figures.changes_figure({}, {}, {}, title="Kept as text")
+    figures.save_figure(figure, tmp_path / "f.svg")
+    figures.save_figure(figure, tmp_path / "f.pdf")
+    assert "Kept as text" in (tmp_path / "f.svg").read_text()
+    assert b"/TrueType" in (tmp_path / "f.pdf").read_bytes() or b"/CIDFontType2" in (tmp_path / "f.pdf").read_bytes()
 
 
 def test_changes_shows_every_headline_that_has_one():

@@ -1,11 +1,15 @@
+import html
 import json
+import re
 from html.parser import HTMLParser
 
 import pytest
 
 from sacrofem.case import Case
+from sacrofem.compare import compare
 from sacrofem.presets import PRESETS
 from sacrofem.report.html import render, sentence
+from sacrofem.report.results import write_comparison
 
 
 def content(case):
@@ -40,8 +44,9 @@ def test_page_is_self_contained_and_says_the_main_things(tmp_path):
     data = json.loads(json.dumps(content(Case())))
     page = Page()
     page.feed(render(data, {"anatomy": picture}))
-    assert page.sources == [s for s in page.sources if s.startswith("data:image/png;base64,")]
-    assert len(page.sources) == 1
+    outside = [source for source in page.sources if not source.startswith("#")]
+    assert len(outside) == 1
+    assert outside[0].startswith("data:image/png;base64,")
     assert not {"script", "link", "iframe"} & set(page.tags)
     for text in ("Research use, not a medical device.", "-40.0 %", "100.0 → 60.00 µm", "a <b> warning", "not computed",
                  "Osteoporotic female sacrum with bilateral zone1 fracture", "[cement]", "201.2"):  # fmt: skip
@@ -58,7 +63,10 @@ def test_bands_stand_beside_the_numbers_and_what_does_not_converge_leads_nothing
     data["input_range"] = {"micromotion_mean_um": {"before": None, "after": None, "change": [-0.8, 0.01]}}
     data["bands"] = {"mesh_band": {"source": "computed", "meshes": [{"name": "tiny", "size_mm": 4.36}]}}
     page = render(data, {})
-    leading = page[page.index('class="headlines"') : page.index("</ul>")]
+    start = page.index('class="headlines"')
+    leading = Page()
+    leading.feed(page[start : page.index("</ul>", start)])
+    leading = leading.text
     assert "-40.0 % (±4.0)" in leading
     assert "-80 to +1 %" in leading
     assert "Stiffness" not in leading
@@ -72,7 +80,49 @@ def test_bands_stand_beside_the_numbers_and_what_does_not_converge_leads_nothing
 
 def test_a_preview_is_called_one():
     assert "A preview" in render(content(Case().with_(mesh__order=1)), {})
-    assert "preview" not in render(content(Case()), {}).split("<h2>Case</h2>")[0]
+    assert "preview" not in render(content(Case()), {}).split("<h3>Case</h3>")[0]
+
+
+def resolve(sources, path):
+    value = sources
+    for part in path.split("/"):
+        value = value[int(part)] if isinstance(value, list) else value[part]
+    return value
+
+
+@pytest.mark.parametrize("preset", ["sif-unilateral", pytest.param("lytic-focal", marks=pytest.mark.slow)])
+def test_every_number_of_the_page_is_that_of_the_result(tmp_path, preset):
+    """A written folder: what the page shows, digit by digit where it is marked, is what comparison.json holds."""
+    result = compare(Case.preset(preset).with_(mesh__reference="tiny", mesh__order=1))
+    write_comparison(tmp_path / "out", result, seconds=1.5, inputs={})
+    data = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert len(page) < 15e6
+    shown = re.findall(r'<data value="([^"]*)" data-path="([^"]*)">([^<]*)</data>', page)
+    assert len(shown) > 100
+    kinds = set()
+    for digits, path, text in shown:
+        source, _, rest = path.partition("/")
+        kinds.add(source)
+        value = json.loads(html.unescape(digits))
+        if source == "comparison":
+            assert value == resolve(data, rest), path
+        elif source == "difference":
+            assert value == pytest.approx(data["after"][rest] - data["before"][rest], rel=1e-12), path
+        if isinstance(value, float) and (
+            number := re.match(
+                r"[-+−]?[\d.]+(e[-+]\d+)?", text.replace("\u202f", "").replace("\xa0", "").replace(" ", "")
+            )
+        ):
+            # What is read beside it is the same number, rounded, in per cent or in another unit.
+            read = float(number[0].replace("−", "-"))
+            ratio = read / value if value else 1.0
+            assert any(ratio == pytest.approx(factor, rel=0.06) for factor in (1.0, 100.0, 1e3, 1e-3, 1e6)) or (
+                abs(read) < 0.06
+            ), (path, text, value)
+    assert {"comparison", "run"} <= kinds
+    for key, value in data["before"].items():
+        assert value is None or f'data-path="comparison/before/{key}"' in page, key
 
 
 @pytest.mark.parametrize("name", PRESETS)
