@@ -15,7 +15,7 @@ from sacrofem.case import Case
 from sacrofem.cement.safety import Safety
 from sacrofem.cement.spread import CementRegion
 from sacrofem.compare import Comparison, comparison_of, measure_states, statics_of, zones_of
-from sacrofem.errors import InputError
+from sacrofem.errors import InputError, SacrofemError
 from sacrofem.mechanics.kernels import warm_up
 from sacrofem.mechanics.scenarios import Scenario, ScenarioEngine, touched
 from sacrofem.mechanics.statics import Solved
@@ -74,6 +74,8 @@ class Plans:
         Called with the name of each stage as it begins.
     model : Model, optional
         Of any of the cases, prepared already.
+    refused : dict, optional
+        Filled with the error of each plan, by its place, that cannot be placed; without it the first one is raised.
 
     Attributes
     ----------
@@ -95,15 +97,30 @@ class Plans:
     zones: Zones
     before: Solved
 
-    def __init__(self, cases: Sequence[Case], *, progress: Progress | None = None, model: Model | None = None) -> None:
+    def __init__(
+        self,
+        cases: Sequence[Case],
+        *,
+        progress: Progress | None = None,
+        model: Model | None = None,
+        refused: dict[int, SacrofemError] | None = None,
+    ) -> None:
         if not cases:
             raise InputError("no plan is given", field="cases", mend="give one case at least")
         say = progress or (lambda stage: None)
         self.model = prepare(cases[0], say) if model is None else with_cement(model, cases[0])
         say(f"placing {len(cases)} plans")
-        self._placed = [self._place(case) for case in cases]
+        self._placed: dict[int, _Placed] = {}
+        for place, case in enumerate(cases):
+            try:
+                self._placed[place] = self._place(case)
+            except SacrofemError as error:
+                if refused is None:
+                    raise
+                refused[place] = error
         baseline = self._scenario(self.model, treated=False)
-        tets, pairs = touched(baseline, (self._scenario(placed.on(self.model)) for placed in self._placed))
+        placed_models = (placed.on(self.model) for placed in self._placed.values())
+        tets, pairs = touched(baseline, (self._scenario(model) for model in placed_models))
         say("kernels (compiled once)")
         warm_up()
         self._statics = statics_of(self.model)
@@ -148,16 +165,18 @@ class Plans:
     def _union(self) -> Model:
         """A model whose cement is everywhere that any plan puts some."""
         fraction = np.zeros(len(self.model.mesh.tets))
-        for placed in self._placed:
+        for placed in self._placed.values():
             np.maximum.at(fraction, placed.tets, placed.fraction)
-        largest = max(self._placed, key=lambda placed: placed.region.placed_ml)
+        largest = max(self._placed.values(), key=lambda placed: placed.region.placed_ml)
         return replace(self.model, region=replace(largest.region, fraction=fraction, coverage=self.model.coverage))
 
-    def solve(self, *, audit: float = 0.0, seed: int = 0) -> Iterator[Comparison]:
+    def solve(self, places: Sequence[int] | None = None, *, audit: float = 0.0, seed: int = 0) -> Iterator[Comparison]:
         """One comparison a plan, in the order of the cases; no more than a batch is held at a time.
 
         Parameters
         ----------
+        places
+            Only these plans, by their places among the cases.
         audit
             Share of the plans, drawn at random, that are solved afresh as well and compared.
         seed
@@ -169,9 +188,10 @@ class Plans:
             A solve failed or did not balance, or an audited one is off by more than 1e-8 in energy norm.
         """
         pending: list[Model] = []
+        chosen = list(self._placed.values()) if places is None else [self._placed[place] for place in places]
 
         def scenarios() -> Iterator[Scenario]:
-            for placed in self._placed:
+            for placed in chosen:
                 pending.append(placed.on(self.model))
                 yield self._scenario(pending[-1])
 

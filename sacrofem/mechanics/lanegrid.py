@@ -29,7 +29,7 @@ from sacrofem.mesh.tetmesh import TET_EDGES, BoolArray, FloatArray, IntArray
 
 Gap = tuple[FloatArray, FloatArray]
 # Steps of the power iteration of a batch, which begins where the batch before it ended.
-_POWER_STEPS = (12, 4)
+_POWER_STEPS = 12
 
 
 @kernel(parallel=True, fastmath=True)
@@ -303,13 +303,9 @@ class LaneMultigrid:
     filled : LaneZone
     gaps : list of (k_n, k_t)
         Gap laws of the lanes in use.
-    guess : (N, 3, LANES), optional
-        Where the power iteration for the largest eigenvalues begins.
     """
 
-    def __init__(
-        self, levels: LaneLevels, filled: LaneZone, gaps: list[Gap], guess: NDArray[np.float32] | None = None
-    ) -> None:
+    def __init__(self, levels: LaneLevels, filled: LaneZone, gaps: list[Gap]) -> None:
         self._levels, self._filled = levels, filled
         rest = levels.rest
         self._own_offsets, self._own_inverse = filled.cluster_inverses(
@@ -319,25 +315,22 @@ class LaneMultigrid:
         shape = (levels.space.n_nodes, 3, LANES)
         self._z, self._other, self._r = (np.zeros(shape, np.float32) for _ in range(3))
         self._below = np.empty((levels.n_coarse, 3, LANES), np.float32)
-        self._upper = SPECTRUM_MARGIN * self._largest_eigenvalues(guess)
+        self._upper = SPECTRUM_MARGIN * self._largest_eigenvalues()
 
-    def _largest_eigenvalues(self, guess: NDArray[np.float32] | None) -> FloatArray:
+    def _largest_eigenvalues(self) -> FloatArray:
         """Power iteration on D A, all lanes at once."""
-        steps = _POWER_STEPS[guess is not None]
-        if guess is None:
-            start = np.random.default_rng(0).standard_normal((*self._z.shape[:2], 1)).astype(np.float32)
-            guess = np.repeat(start, LANES, axis=2) * self._levels.free[..., None]
+        start = np.random.default_rng(0).standard_normal((*self._z.shape[:2], 1)).astype(np.float32)
+        guess = np.repeat(start, LANES, axis=2) * self._levels.free[..., None]
         one = np.ones(LANES, np.float32)
         nothing = np.zeros_like(guess)
         value: FloatArray = np.ones(LANES)
-        for _ in range(steps):
+        for _ in range(_POWER_STEPS):
             x = np.asarray(guess / lane_norms(guess).astype(np.float32), dtype=np.float32)
             less = x.copy()
             # x - D A x takes the place of ``less``; what is missing to x is D A x.
             self._step(x, nothing, one, 0 * one, less)
             guess = x - less
             value = lane_norms(guess)
-        self.guess: NDArray[np.float32] = guess
         return value
 
     def _step(

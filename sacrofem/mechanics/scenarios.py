@@ -14,7 +14,6 @@ from time import perf_counter
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sacrofem.errors import InputError, SolverError
 from sacrofem.mechanics.blocks import BlockMatrix
@@ -159,7 +158,6 @@ class ScenarioEngine:
             )
             self._levels = LaneLevels(rest, coarse, space, tets, pairs, supports.fixed)
             self.method = METHOD
-        self._guess: NDArray[np.float32] | None = None
         self._start = start
         self.setup_seconds = perf_counter() - began
 
@@ -243,8 +241,8 @@ class ScenarioEngine:
         began = perf_counter()
         gaps = [self._gap(scenario) for scenario in batch]
         filled = LaneZone(levels.zone, [s.youngs for s in batch], [s.poisson for s in batch], gaps)
-        cycle = LaneMultigrid(levels, filled, gaps, self._guess)
-        self._guess = cycle.guess
+        # From the same start every time: a scenario's bits must not depend on those solved before it.
+        cycle = LaneMultigrid(levels, filled, gaps)
         force = np.repeat(self.force[levels.order, :, None], LANES, axis=2)
         start = np.zeros_like(self.force) if self._start is None else self._start
         x = np.repeat(start[levels.order, :, None], LANES, axis=2)
@@ -271,8 +269,6 @@ class ScenarioEngine:
                 f"({METHOD}); a nearly unsupported fragment or very bad tets: run `sacrofem check`"
             )
         seconds = (perf_counter() - began) / len(batch)
-        if self._start is None:
-            self._start = x[levels.position, :, 0]
         return [
             ScenarioSolution(
                 Solution(x[levels.position, :, lane], METHOD, int(iterations[lane]), float(relative[lane]), seconds),

@@ -1,0 +1,130 @@
+"""`study run`, `status` and `report`: many scenarios from one file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from cyclopts import App
+
+from sacrofem.cli.app import CLAIM, app
+from sacrofem.cli.common import print_json, show
+from sacrofem.errors import InputError, SacrofemError
+
+study = App(name="study", help="Run many scenarios from one study file; the same command again resumes.")
+app.command(study)
+
+
+@study.command
+def run(
+    file: Path,
+    /,
+    *,
+    out: Path,
+    executor: Literal["serial", "processes", "dask"] = "processes",
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    dry_run: bool = False,
+    retry_failed: bool = False,
+    json: bool = False,
+) -> int:
+    """Solve every scenario of a study that is not solved yet, and write results.csv.
+
+    Parameters
+    ----------
+    file
+        Study file (TOML).
+    out
+        Folder of the study; running again with it resumes.
+    executor
+        serial, processes (one thread each), or dask.
+    jobs
+        Workers; without it the cores available, as far as memory goes.
+    scheduler
+        Address of a Dask scheduler; without it a local cluster.
+    dry_run
+        Print the scenarios and solve nothing.
+    retry_failed
+        Solve scenarios again that failed.
+    json
+        One JSON object to standard output.
+    """
+    if jobs is not None and jobs < 1:
+        raise InputError("must be 1 or more", field="--jobs", value=jobs, mend="leave it out for the cores available")
+    from sacrofem.study.design import read_study
+
+    read = read_study(file)
+    groups = len(read.groups())
+    if dry_run:
+        rows = [{"scenario": s.number, **s.factors} for s in read.scenarios]
+        if json:
+            print_json({"name": read.name, "groups": groups, "scenarios": rows})
+        else:
+            show(*("  ".join(f"{key} = {value}" for key, value in row.items()) for row in rows))
+            show(f"{read.name}: {len(rows)} scenarios in {groups} groups that share mesh and set-up")
+        return 0
+    _check_folder(out, file)
+    from sacrofem.study.progress import Counter
+    from sacrofem.study.runner import run_study
+
+    with Counter() as counter:
+        outcome = run_study(
+            read, out, executor=executor, jobs=jobs, retry_failed=retry_failed, scheduler=scheduler, progress=counter
+        )
+    facts: dict[str, Any] = {"folder": str(out), **vars(outcome)}
+    if json:
+        print_json(facts)
+    else:
+        show(
+            f"{read.name}: {outcome.done} of {outcome.total} scenarios done, {outcome.failed} failed, "
+            f"{outcome.solved} solved now",
+            f"written: {out / 'results.csv'}. {CLAIM}",
+        )
+    return SacrofemError.exit_status if outcome.failed else 0
+
+
+def _check_folder(out: Path, file: Path) -> None:
+    from sacrofem.report.results import check_writable
+
+    if out.exists() and not out.is_dir():
+        raise InputError("is not a folder", field="--out", value=str(out), mend="name another folder")
+    if out.is_dir() and any(out.iterdir()) and not (out / "study.json").exists() and not (out / "lock").exists():
+        raise InputError("holds files that are not of a study", field="--out", value=str(out), mend="name another")
+    if file.resolve().parent == out.resolve():
+        raise InputError("holds the study file", field="--out", value=str(out), mend="name a folder of its own")
+    check_writable(out, "--out")
+
+
+@study.command
+def status(folder: Path, /, *, json: bool = False) -> int:
+    """How many scenarios of a study are done, and whether a runner is at work.
+
+    Parameters
+    ----------
+    folder
+        What `study run --out` writes to.
+    json
+        One JSON object to standard output.
+    """
+    import json as json_module
+
+    from sacrofem.study.store import Store
+
+    path = folder / "study.json"
+    try:
+        content = json_module.loads(path.read_text(encoding="utf-8"))
+        keys = [scenario["key"] for scenario in content["scenarios"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError("is no study", file=path, mend="name a folder that `sacrofem study run` wrote") from None
+    store = Store(folder)
+    records = [store.read(key) for key in keys]
+    done = sum(record is not None and record["status"] == "done" for record in records)
+    failed = sum(record is not None and record["status"] != "done" for record in records)
+    facts = {"name": content["name"], "total": len(keys), "done": done, "failed": failed, "runner": store.runner()}
+    if json:
+        print_json(facts)
+    else:
+        at_work = f"; at work: {facts['runner']}" if facts["runner"] else ""
+        print(f"{facts['name']}: {done} of {len(keys)} done, {failed} failed{at_work}", file=sys.stdout)
+    return 0

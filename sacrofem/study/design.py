@@ -1,0 +1,315 @@
+"""The study file: a base case, factors by dotted path, and a design that makes scenarios of them."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from scipy.stats import qmc
+
+from sacrofem.case import Case
+from sacrofem.errors import InputError, SacrofemError
+from sacrofem.presets import DEFAULT_PRESET
+
+Kind = Literal["grid", "list", "one-at-a-time", "latin-hypercube", "sobol"]
+MOST_SCENARIOS = 100_000
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Factor(_Section):
+    """[[factors]]: what is varied.
+
+    Either ``path`` with ``values``, or ``path`` with ``low`` and ``high`` for a sampled design, or ``name`` with
+    ``levels`` that each set several keys at once under a label.
+    """
+
+    path: str = Field(default="", description="dotted key of the case, such as cement.volume_ml")
+    name: str = Field(default="", description="column of the table; not given: the path")
+    values: tuple[Any, ...] = Field(default=(), description="levels of the factor")
+    low: float | None = Field(default=None, description="lower end in a sampled design")
+    high: float | None = Field(default=None, description="upper end in a sampled design")
+    log: bool = Field(default=False, description="sample the logarithm")
+    levels: tuple[dict[str, Any], ...] = Field(
+        default=(),
+        description='tables of dotted keys with a "label": {label = "long", "cement.approach" = "long-axis"}',
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tuples(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Factor:
+        given = [bool(self.values), self.low is not None or self.high is not None, bool(self.levels)]
+        if sum(given) != 1:
+            raise ValueError("needs one of values, low and high, or levels")
+        if self.levels and not (self.name and not self.path):
+            raise ValueError("levels go with a name and no path")
+        if not self.levels and not self.path:
+            raise ValueError("needs a path")
+        if given[1]:
+            if self.low is None or self.high is None or not self.low < self.high:
+                raise ValueError("needs low < high")
+            if self.log and not self.low > 0.0:
+                raise ValueError("a logarithm needs low > 0")
+        if any("label" not in level for level in self.levels):
+            raise ValueError("every level needs a label")
+        return self
+
+    @property
+    def column(self) -> str:
+        """Its name in the table."""
+        return self.name or self.path
+
+    def changes(self, level: Any) -> dict[str, Any]:
+        """The keys of the case that a level sets."""
+        if self.levels:
+            return {key: value for key, value in level.items() if key != "label"}
+        return {self.path: level}
+
+    def shown(self, level: Any) -> Any:
+        """What stands in the table for a level."""
+        return level["label"] if self.levels else level
+
+    def at(self, share: float) -> Any:
+        """The level at a share in [0, 1) of the way from low to high, or of the list of levels."""
+        if self.low is None or self.high is None:
+            levels = self.levels or self.values
+            return levels[min(int(share * len(levels)), len(levels) - 1)]
+        if self.log:
+            return float(np.exp(np.log(self.low) + share * (np.log(self.high) - np.log(self.low))))
+        return float(self.low + share * (self.high - self.low))
+
+
+class Design(_Section):
+    """[design]: how factors make scenarios."""
+
+    kind: Kind = Field(default="grid", description="grid, list, one-at-a-time, latin-hypercube or sobol")
+    samples: int = Field(default=0, ge=0, le=MOST_SCENARIOS, description="of latin-hypercube and sobol")
+    seed: int = Field(default=0, ge=0, description="of the draw")
+
+
+class StudyFile(_Section):
+    """The content of a study.toml."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    name: str = Field(min_length=1, max_length=200)
+    preset: str | None = None
+    base: str | None = Field(default=None, description="case file, relative to the study")
+    case: dict[str, Any] = Field(default_factory=dict, description="laid over the base")
+    design: Design = Field(default_factory=Design)
+    factors: tuple[Factor, ...] = ()
+    scenarios: tuple[dict[str, Any], ...] = Field(default=(), description="of a list design: dotted keys")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tuples(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One row of a study: its place, its factors as the table shows them, and its case."""
+
+    number: int
+    factors: Mapping[str, Any]
+    case: Case
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study read and checked whole.
+
+    Attributes
+    ----------
+    name : str
+    columns : tuple of str
+        Of the factors.
+    scenarios : tuple of Scenario
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    scenarios: tuple[Scenario, ...]
+
+    @property
+    def digest(self) -> str:
+        """Hash of all cases in their order."""
+        return digest([scenario.case.to_dict() for scenario in self.scenarios])
+
+    def groups(self) -> list[tuple[Scenario, ...]]:
+        """Scenarios that differ in cement only, in the order of their first ones: they share mesh and set-up."""
+        found: dict[str, list[Scenario]] = {}
+        for scenario in self.scenarios:
+            found.setdefault(group_key(scenario.case), []).append(scenario)
+        return [tuple(group) for group in found.values()]
+
+
+def digest(content: Any) -> str:
+    """Hash of plain data, whatever the order of its keys."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False, default=list)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def group_key(case: Case) -> str:
+    """The same for cases that differ in cement (and name, threads and memory) only."""
+    content = case.to_dict()
+    content.pop("name")
+    solver = {key: value for key, value in content["solver"].items() if key not in ("threads", "memory_gib")}
+    # Contact in the gap is not linear: such cases are solved one by one.
+    loose = case.cement.in_gap == "contact" or case.fracture.closure == "contact"
+    content |= {"solver": solver, "cement": content["cement"] if loose else case.cement.material}
+    return digest(content)
+
+
+def read_study(path: Path) -> Study:
+    """Read a study file and check every scenario before anything is solved.
+
+    Raises
+    ------
+    InputError
+        Naming the file, the field or scenario, and the mend.
+    """
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        mend = "name a study file (TOML)"
+        raise InputError(f"cannot be read ({error.strerror or error})", file=path, mend=mend) from None
+    try:
+        data = tomllib.loads(text.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"is no TOML: {error}", file=path, mend="mend that line") from None
+    try:
+        content = StudyFile.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        value = None if isinstance(first.get("input"), Mapping) else first.get("input")
+        raise InputError(
+            first["msg"].removeprefix("Value error, "), file=path, field=where or None, value=value,
+            mend=_mend(first["type"], where),
+        ) from None  # fmt: skip
+    base = _base(content, path)
+    columns = tuple(dict.fromkeys(factor.column for factor in content.factors)) or tuple(
+        dict.fromkeys(key for row in content.scenarios for key in row)
+    )
+    if len(columns) < len(content.factors):
+        raise InputError("two factors have one name", file=path, field="factors", mend="give each a name of its own")
+    scenarios = []
+    for number, (factors, changes) in enumerate(_rows(content, path), 1):
+        try:
+            case = base.with_(**changes)
+        except SacrofemError as error:
+            raise InputError(f"scenario {number}: {error}", file=path, field="factors") from None
+        scenarios.append(Scenario(number, factors, case.with_(name=content.name)))
+        if number > MOST_SCENARIOS:
+            raise InputError(
+                f"more than {MOST_SCENARIOS} scenarios", file=path, field="factors", mend="use a sampled design"
+            )
+    if not scenarios:
+        raise InputError("no scenario", file=path, field="factors", mend="give [[factors]] or [[scenarios]]")
+    return Study(content.name, columns, tuple(scenarios))
+
+
+def _mend(kind: str, where: str) -> str:
+    if kind == "extra_forbidden":
+        section: type[_Section] = Factor if where.startswith("factors") else StudyFile
+        section = Design if where.startswith("design") else section
+        names = [info.alias or name for name, info in section.model_fields.items()]
+        return f"known are {', '.join(names)}"
+    return "see the documentation of study files"
+
+
+def _base(content: StudyFile, path: Path) -> Case:
+    if content.base is not None:
+        if content.preset is not None:
+            raise InputError("base and preset are both given", file=path, field="base", mend="leave one out")
+        base = Case.from_toml(path.parent / content.base)
+    else:
+        base = Case.preset(content.preset or DEFAULT_PRESET)
+    try:
+        return base.with_(**dict(_flat(content.case))) if content.case else base
+    except InputError as error:
+        raise InputError(
+            error.problem, file=path, field=f"case.{error.field}", value=error.value, mend=error.mend
+        ) from None
+
+
+def _flat(data: Mapping[str, Any], name: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in data.items():
+        where = f"{name}.{key}" if name else key
+        if isinstance(value, Mapping):
+            yield from _flat(value, where)
+        else:
+            yield where, value
+
+
+def _rows(content: StudyFile, path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Factors as shown and keys to change, scenario by scenario."""
+    design, factors = content.design, content.factors
+    if (design.kind == "list") != bool(content.scenarios) or (content.scenarios and factors):
+        raise InputError(
+            "a list has [[scenarios]] and no factors, every other design the reverse", file=path, field="design.kind",
+            value=design.kind, mend='use kind = "list" with [[scenarios]]',
+        )  # fmt: skip
+    if design.kind == "list":
+        for row in content.scenarios:
+            yield dict(row), dict(row)
+        return
+    sampled = design.kind in ("latin-hypercube", "sobol")
+    if sampled != bool(design.samples):
+        raise InputError(
+            "samples go with latin-hypercube and sobol, and with no other design", file=path, field="design.samples",
+            value=design.samples, mend="give a number of samples there and only there",
+        )  # fmt: skip
+    if not sampled and (open_ := next((f for f in factors if f.low is not None), None)):
+        raise InputError(
+            "has low and high, and the design takes values", file=path, field=f"factors.{open_.column}",
+            mend="give values, or a sampled design",
+        )  # fmt: skip
+    if not factors:
+        return
+    for levels in _levels(design, factors):
+        shown = {factor.column: factor.shown(level) for factor, level in zip(factors, levels, strict=True)}
+        changes: dict[str, Any] = {}
+        for factor, level in zip(factors, levels, strict=True):
+            changes |= factor.changes(level)
+        yield shown, changes
+
+
+def _levels(design: Design, factors: Sequence[Factor]) -> Iterator[tuple[Any, ...]]:
+    if design.kind == "grid":
+        yield from itertools.product(*((factor.levels or factor.values) for factor in factors))
+        return
+    if design.kind == "one-at-a-time":
+        first = tuple((factor.levels or factor.values)[0] for factor in factors)
+        yield first
+        for place, factor in enumerate(factors):
+            for level in (factor.levels or factor.values)[1:]:
+                yield (*first[:place], level, *first[place + 1 :])
+        return
+    count = len(factors)
+    if design.kind == "sobol":
+        # Balanced only in powers of two: the first so many of a whole sequence.
+        power = max(1, int(np.ceil(np.log2(design.samples))))
+        shares = qmc.Sobol(count, scramble=True, rng=design.seed).random_base2(power)[: design.samples]
+    else:
+        shares = qmc.LatinHypercube(count, rng=design.seed).random(design.samples)
+    for row in shares:
+        yield tuple(factor.at(float(share)) for factor, share in zip(factors, row, strict=True))

@@ -1,0 +1,206 @@
+"""The folder of a study: one file a scenario, published so that nothing finished is lost, torn or done twice.
+
+The truth is the scenario files. The table is written from them, in the order of the study, and can be deleted.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from sacrofem.errors import EnvironmentFailure
+
+LOCK = "lock"
+SCENARIOS = "scenarios"
+TABLE = "results.csv"
+
+
+class Publisher:
+    """The steps of publishing a file, each by itself so that a crash can be tried at every one."""
+
+    def write(self, handle: int, content: bytes) -> None:
+        """Fill the temporary file."""
+        view = memoryview(content)
+        while view:
+            view = view[os.write(handle, view) :]
+
+    def sync(self, handle: int) -> None:
+        """Let the file reach the disk."""
+        os.fsync(handle)
+
+    def replace(self, temporary: str, path: Path) -> None:
+        """Put the file in its place."""
+        os.replace(temporary, path)
+
+    def sync_folder(self, folder: Path) -> None:
+        """Let the name reach the disk."""
+        if sys.platform == "win32":
+            return
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def publish(self, path: Path, content: bytes) -> None:
+        """Write a file whole or not at all.
+
+        Raises
+        ------
+        EnvironmentFailure
+            The disk is full or the folder cannot be written.
+        """
+        temporary = None
+        try:
+            handle, temporary = tempfile.mkstemp(suffix=".partial", prefix=".", dir=path.parent)
+            try:
+                self.write(handle, content)
+                self.sync(handle)
+            finally:
+                os.close(handle)
+            self.replace(temporary, path)
+            temporary = None
+            self.sync_folder(path.parent)
+        except OSError as error:
+            raise EnvironmentFailure(
+                f"{path}: cannot be written ({error.strerror or error}); what is finished is kept: make room and run "
+                "the same command again"
+            ) from error
+        finally:
+            if temporary is not None:
+                Path(temporary).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Store:
+    """Scenario files in a folder.
+
+    Parameters
+    ----------
+    folder
+    publisher
+        How files are put in place.
+    """
+
+    folder: Path
+    publisher: Publisher = field(default_factory=Publisher)
+
+    def prepare(self) -> None:
+        """Make the folder, and clear it of what a crash left half written."""
+        try:
+            (self.folder / SCENARIOS).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EnvironmentFailure(f"{self.folder}: cannot be made ({error.strerror or error})") from error
+        for place in (self.folder, self.folder / SCENARIOS):
+            for left in place.glob(".*.partial"):
+                left.unlink(missing_ok=True)
+
+    def path(self, key: str) -> Path:
+        """File of a scenario."""
+        return self.folder / SCENARIOS / f"{key}.json"
+
+    def publish(self, key: str, record: Mapping[str, Any]) -> None:
+        """Keep the record of a finished scenario."""
+        body = json.dumps(record, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        seal = hashlib.sha256(body.encode()).hexdigest()
+        self.publisher.publish(self.path(key), f'{{"sha256": "{seal}",\n"record": {body}}}\n'.encode())
+
+    def read(self, key: str) -> dict[str, Any] | None:
+        """The record of a scenario; None where there is none, or where the file is not what was published."""
+        try:
+            text = self.path(key).read_text(encoding="utf-8")
+        except (FileNotFoundError, UnicodeDecodeError):
+            return None
+        try:
+            content = json.loads(text)
+            record = content["record"]
+            body = json.dumps(record, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        except (ValueError, KeyError, TypeError):
+            return None
+        return record if hashlib.sha256(body.encode()).hexdigest() == content.get("sha256") else None
+
+    def discard(self, key: str) -> None:
+        """Forget a scenario, so that it is done again."""
+        self.path(key).unlink(missing_ok=True)
+
+    def table(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+        """Write the table of the study; floats with all their digits."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([[_cell(row.get(column)) for column in columns] for row in rows])
+        self.publisher.publish(self.folder / TABLE, text.getvalue().encode())
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep every other runner out as long as this process lives.
+
+        Raises
+        ------
+        EnvironmentFailure
+            Another runner is at work: its host and pid.
+        """
+        path = self.folder / LOCK
+        try:
+            # Not inherited by children: a worker that outlives us must not hold it.
+            file = open(path, "a+", encoding="utf-8")  # noqa: SIM115
+        except OSError as error:
+            raise EnvironmentFailure(f"{path}: cannot be opened ({error.strerror or error})") from error
+        with file:
+            if not _lock(file):
+                file.seek(0)
+                raise EnvironmentFailure(
+                    f"{self.folder}: another runner is at work there ({file.read().strip() or 'unknown'}); "
+                    "wait for it, or name another folder"
+                )
+            file.seek(0)
+            file.truncate()
+            file.write(f"host {socket.gethostname()}, pid {os.getpid()}")
+            file.flush()
+            yield
+
+    def runner(self) -> str | None:
+        """Host and pid of a runner that is at work, None where there is none."""
+        try:
+            with open(self.folder / LOCK, "r+", encoding="utf-8") as file:
+                return None if _lock(file) else file.read().strip()
+        except OSError:
+            return None
+
+
+def _lock(file: IO[str]) -> bool:
+    """Take the kernel's lock of a file; it ends with the process."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple | dict):
+        return json.dumps(value, ensure_ascii=False)
+    return repr(value) if isinstance(value, float) else str(value)
