@@ -22,6 +22,7 @@ from sacrofem.errors import EnvironmentFailure
 from sacrofem.memory import BYTES_PER_UNKNOWN, available_bytes
 from sacrofem.study.design import Scenario, Study, digest
 from sacrofem.study.evaluate import Evaluate, GroupSolver, failure
+from sacrofem.study.lifeline import end_with_parent
 from sacrofem.study.store import Store
 
 Executor = Literal["serial", "processes", "dask"]
@@ -253,20 +254,6 @@ def _in_worker(task: Task, store: Store, factory: Factory) -> list[str]:
     return list(_work(task, worker.evaluate, store))
 
 
-def _end_with_parent() -> None:
-    """Start of a worker: one thread, and no life after its parent's."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ[name] = "1"
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def _processes(
     tasks: Sequence[Task], store: Store, jobs: int, scheduler: str | None, factory: Factory
 ) -> Iterator[str]:
@@ -274,7 +261,7 @@ def _processes(
     deaths: dict[tuple[str, ...], int] = {}
     while waiting:
         pool = concurrent.futures.ProcessPoolExecutor(
-            min(jobs, len(waiting)), mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
+            min(jobs, len(waiting)), mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent
         )
         futures = {pool.submit(_in_worker, task, store, factory): task for task in waiting}
         waiting = []

@@ -266,6 +266,7 @@ def kill_and_resume(tmp_path, kills, seed):
                     # The parent goes on with a new worker, or says that it cannot.
                     process.communicate()
                 process.wait()
+                process.stdout.close()
                 end = time.monotonic() + 2.0
                 while _alive(workers) and time.monotonic() < end:
                     time.sleep(0.05)
