@@ -1,0 +1,25 @@
+"""The approach does not matter (Waites 2008), and motion returns to the intact level (Mears 2010)."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common import bars, main
+
+KEYS = ("micromotion_mean_um", "fragment_motion_um", "fracture_von_mises_p95_mpa", "stiffness_n_per_mm")
+
+
+def draw(rows):
+    """Changes, approach by approach."""
+    return bars(rows, lambda row: f"{row['cement.approach']}, {row['cement.spread']}", KEYS)
+
+
+def check(rows):
+    """Every approach lessens the micromotion, and none leaks into canal or foramina."""
+    found = [f"{row['cement.approach']} does not" for row in rows if not row["micromotion_mean_um_change"] < 0]
+    return found + [f"{row['cement.approach']} is unsafe" for row in rows if row["safety_violated"]]
+
+
+if __name__ == "__main__":
+    sys.exit(main(__file__, draw, check))

@@ -1,0 +1,113 @@
+"""What the studies share: run the study file beside the script, keep its table, draw its figure, check its claim.
+
+python studies/NN_name/run.py          the full study: results.csv and figure.png beside it
+python studies/NN_name/run.py --ci     study-ci.toml, a few scenarios on the tiny mesh; checked by sign and loose band
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from sacrofem.study.design import read_study
+from sacrofem.study.runner import run_study
+
+Row = dict[str, Any]
+SHOWN = {
+    "micromotion_mean_um": "micromotion, mean",
+    "fracture_von_mises_p95_mpa": "von Mises at the fracture, p95",
+    "stiffness_n_per_mm": "stiffness",
+}
+
+
+def read_table(path: Path) -> list[Row]:
+    """Rows of a results.csv, numbers as floats and empty cells as None."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [{key: _value(text) for key, text in row.items()} for row in csv.DictReader(file)]
+
+
+def _value(text: str) -> Any:
+    if text == "":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return {"true": True, "false": False}.get(text, text)
+
+
+def percent(row: Row, key: str) -> str:
+    """A change in per cent."""
+    value = row.get(f"{key}_change")
+    return "–" if value is None else f"{100 * value:+.0f} %"
+
+
+def curves(rows: Sequence[Row], factor: str, label: str, keys: Sequence[str] = tuple(SHOWN)) -> Figure:
+    """Changes over a number."""
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    ax = figure.subplots()
+    for key in keys:
+        points = [(row[factor], 100 * row[f"{key}_change"]) for row in rows if row.get(f"{key}_change") is not None]
+        if points:
+            ax.plot(*zip(*sorted(points), strict=True), marker="o", label=SHOWN.get(key, key))
+    ax.axhline(0.0, color="0.6", lw=0.8)
+    ax.set(xlabel=label, ylabel="change by cement / %")
+    ax.legend(frameon=False)
+    return figure
+
+
+def bars(rows: Sequence[Row], name: Callable[[Row], str], keys: Sequence[str] = tuple(SHOWN)) -> Figure:
+    """Changes side by side."""
+    figure = Figure(figsize=(6.8, 0.5 * len(rows) * len(keys) ** 0.5 + 1.6), layout="constrained")
+    ax = figure.subplots()
+    width = 0.8 / len(keys)
+    for number, key in enumerate(keys):
+        values = [100 * (row.get(f"{key}_change") or 0.0) for row in rows]
+        places = [place + (number - (len(keys) - 1) / 2) * width for place in range(len(rows))]
+        ax.barh(places, values, width, label=SHOWN.get(key, key))
+    ax.set_yticks(range(len(rows)), [name(row) for row in rows])
+    ax.invert_yaxis()
+    ax.axvline(0.0, color="0.4", lw=0.8)
+    ax.set_xlabel("change by cement / %")
+    ax.legend(frameon=False)
+    return figure
+
+
+def main(script: str, draw: Callable[[list[Row]], Figure], check: Callable[[list[Row]], list[str]]) -> int:
+    """Run a study as its script asks; the exit status is 1 where a check fails."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ci", action="store_true")
+    parser.add_argument("--out", type=Path, help="folder of the run; without it a temporary one")
+    parser.add_argument("--jobs", type=int)
+    options = parser.parse_args()
+    here = Path(script).resolve().parent
+    study = read_study(here / ("study-ci.toml" if options.ci else "study.toml"))
+    with tempfile.TemporaryDirectory() as temporary:
+        out = options.out or Path(temporary) / "out"
+        executor = "serial" if options.ci else "processes"
+        outcome = run_study(study, out, executor=executor, jobs=options.jobs, progress=_say)
+        rows = read_table(out / "results.csv")
+        if not options.ci:
+            shutil.copyfile(out / "results.csv", here / "results.csv")
+            draw(rows).savefig(here / "figure.png", dpi=150)
+        else:
+            draw(rows).savefig(Path(temporary) / "figure.png", dpi=60)
+    for row in rows:
+        factors = ", ".join(f"{key} = {row[key]}" for key in study.columns)
+        changes = ", ".join(f"{label} {percent(row, key)}" for key, label in SHOWN.items())
+        sys.stdout.write(f"{factors}: {row['error'] or changes}\n")
+    problems = check(rows) + ([f"{outcome.failed} scenarios failed"] if outcome.failed else [])
+    for text in problems:
+        sys.stdout.write(f"not as expected: {text}\n")
+    return 1 if problems else 0
+
+
+def _say(total: int, done: int, failed: int) -> None:
+    sys.stderr.write(f"{done + failed} of {total}, {failed} failed\n")
