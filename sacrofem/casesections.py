@@ -340,7 +340,7 @@ class Cement(Section):
         default="hashin-shtrikman", description="bone and cement to one modulus; the default is the lower bound"
     )
     spread: Literal["column", "ellipsoid", "flow"] = Field(
-        default="column", description="shape of a bolus; flow: along the easiest paths, leaks included"
+        default="flow", description="shape of a bolus; flow: along the easiest paths, leaks included"
     )
     flow: FlowSection = Field(default_factory=FlowSection)
     column_length_mm: float | None = Field(

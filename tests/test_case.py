@@ -5,9 +5,8 @@ import pytest
 
 from sacrofem.bone.laws import LAWS
 from sacrofem.case import Case
-from sacrofem.casesections import Section
 from sacrofem.caseproblems import CaseError, nearest
-from sacrofem.casesections import Cement, Load, Materials
+from sacrofem.casesections import Cement, Load, Materials, Section
 from sacrofem.cement.mixture import CEMENTS, MIXTURES
 from sacrofem.errors import InputError
 from sacrofem.mechanics.loads import LOADS
