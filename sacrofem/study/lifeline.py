@@ -8,9 +8,7 @@ import threading
 
 
 def end_with_parent() -> None:
-    """Start of a worker process: one thread, and no life after its parent's."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ[name] = "1"
+    """Start of a worker process: no life after its parent's."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -221,10 +221,18 @@ def _workers(study: Study) -> int:
 
 def _work(task: Task, evaluate: Evaluate, store: Store) -> Iterator[str]:
     """Solve and publish the scenarios of a task; the key of each as it is published."""
-    for place, record in evaluate(task.cases, task.places):
-        key = task.keys[task.places.index(place)]
-        store.publish(key, record)
-        yield key
+    left = dict(zip(task.places, task.keys, strict=True))
+    try:
+        for place, record in evaluate(task.cases, task.places):
+            store.publish(left[place], record)
+            yield left.pop(place)
+    except EnvironmentFailure:
+        raise
+    except Exception as error:
+        # A fault of ours in one scenario must not end the study either.
+        for key in left.values():
+            store.publish(key, failure(error))
+            yield key
 
 
 # ------------------------------------------------------------------ executors
