@@ -13,7 +13,7 @@ SOUND = {"fracture.zone": "none"}
 @pytest.mark.parametrize(
     ("changes", "key", "reason"),
     [
-        ({"cement.ellipsoid_aspect": 2.0}, "cement.ellipsoid_aspect = 2", "cement.spread is column"),
+        ({"cement.ellipsoid_aspect": 2.0}, "cement.ellipsoid_aspect = 2", "cement.spread is flow"),
         (
             {"cement.spread": "ellipsoid", "cement.column_length_mm": 9.0},
             "cement.column_length_mm = 9",

@@ -59,7 +59,10 @@ PLANS = {
         NEEDLE.format(entry=[30, 90, -10], target=[30, 60, -10], volume=2),
         ["cement.injections[0].target_mm", "60.0", "outside the bone", "mm from its surface"],
     ),
-    "volume-larger-than-zone": ("[cement]\nvolume_ml = 60", ["volume_ml", "30 ml wanted", "there is room for"]),
+    "volume-larger-than-zone": (
+        '[cement]\nspread = "column"\nvolume_ml = 60',
+        ["volume_ml", "30 ml wanted", "there is room for"],
+    ),
     "too-many-needles": ("[cement]\nneedles = 5", ["cement.needles = 5", "1 to 3"]),
     "fracture-misses-bone": (
         '[fracture]\nzone = "none"\n[[fracture.surfaces]]\nname = "far"\npoint = [500, 0, 0]\nnormal = [1, 0, 0]',

@@ -139,7 +139,8 @@ def test_exit_status(tmp_path, capsys):
     entry = target + np.array([3.0, 25.0, 0.0])
     case = tmp_path / "case.toml"
     case.write_text(
-        'preset = "sif-unilateral"\n[mesh]\nreference = "tiny"\norder = 1\n[[cement.injections]]\n'
+        'preset = "sif-unilateral"\n[mesh]\nreference = "tiny"\norder = 1\n[cement]\nspread = "column"\n'
+        "[[cement.injections]]\n"
         f"entry_mm = {np.round(entry, 2).tolist()}\ntarget_mm = {np.round(target, 2).tolist()}\nvolume_ml = 2.0\n"
     )
     assert cli.main(["check", str(case)]) == 3

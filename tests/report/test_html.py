@@ -95,8 +95,8 @@ def test_every_number_of_the_page_is_that_of_the_result(tmp_path, preset):
     """A written folder: what the page shows, digit by digit where it is marked, is what comparison.json holds."""
     result = compare(Case.preset(preset).with_(mesh__reference="tiny", mesh__order=1))
     write_comparison(tmp_path / "out", result, seconds=1.5, inputs={})
-    data = json.loads((tmp_path / "out" / "comparison.json").read_text())
-    page = (tmp_path / "out" / "report.html").read_text()
+    data = json.loads((tmp_path / "out" / "comparison.json").read_text(encoding="utf-8"))
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert len(page) < 15e6
     shown = re.findall(r'<data value="([^"]*)" data-path="([^"]*)">([^<]*)</data>', page)
     assert len(shown) > 100
