@@ -23,6 +23,7 @@ from sacrofem.report import projection as project
 from sacrofem.report.bands import Band, half_width, no_headline
 from sacrofem.report.drawing import BONE, CEMENT, FRACTURE, HALF, cement_surface, save_figure
 from sacrofem.report.gapmaps import gap_parts_figure, micromotion_figure
+from sacrofem.report.plan import plan_figure
 from sacrofem.report.sections import histogram_figure, section_figure
 from sacrofem.report.table import HEADLINES, change_text, label
 
@@ -247,6 +248,10 @@ def _anatomy(comparison: Comparison) -> Figure:
     )
 
 
+def _plan(comparison: Comparison) -> Figure:
+    return plan_figure(comparison.model)
+
+
 def _sections(comparison: Comparison) -> Figure:
     return section_figure(
         comparison.mesh,
@@ -301,6 +306,7 @@ def _changes(comparison: Comparison) -> Figure:
 FIGURES: Mapping[str, Callable[[Comparison], Figure]] = MappingProxyType(
     {
         "anatomy": _anatomy,
+        "plan": _plan,
         "von_mises": _sections,
         "micromotion": _micromotion,
         "gap_parts": _gap_parts,

@@ -25,6 +25,11 @@ _PICTURES = {
         "Bone, fracture and cement",
         "The sacrum as glass from the front, the back and the left, with its fracture faces, cement and needles.",
     ),
+    "plan": (
+        "The plan",
+        "Like pictures of X-rays: a slice along the first needle and the view from behind, grey by density, with "
+        "needles, cement, fracture, and the outlines of canal and foramina that must stay clear.",
+    ),
     "von_mises": (
         "Sections through the fracture",
         "Von Mises stress before, after and their difference in a section parallel to the S1 endplate and in a coronal "
