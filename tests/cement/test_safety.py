@@ -132,24 +132,51 @@ def test_presets_are_safe(preset, spread):
     assert not prepare(case).safety.violated
 
 
-def test_exit_status(tmp_path, capsys):
-    """A tip at the wall of the S1 foramen: all is printed, and the status is 3."""
+def _own_needle(folder, spread, entry, target):
+    case = folder / "case.toml"
+    case.write_text(
+        f'preset = "sif-unilateral"\n[mesh]\nreference = "tiny"\norder = 1\n[cement]\nspread = "{spread}"\n'
+        f"[[cement.injections]]\nentry_mm = {np.round(entry, 2).tolist()}\n"
+        f"target_mm = {np.round(target, 2).tolist()}\nvolume_ml = 2.0\n"
+    )
+    return case
+
+
+@pytest.fixture
+def at_the_wall(tmp_path):
+    """A column from a tip at the wall of the S1 foramen."""
     foramen = prepare(Case.preset("sif-unilateral").with_(mesh__reference="tiny")).landmarks.foramina["S1_left"]
     target = foramen.points.mean(axis=0) + np.array([foramen.radii.max() + 1.0, 0.0, 0.0])
-    entry = target + np.array([3.0, 25.0, 0.0])
-    case = tmp_path / "case.toml"
-    case.write_text(
-        'preset = "sif-unilateral"\n[mesh]\nreference = "tiny"\norder = 1\n[cement]\nspread = "column"\n'
-        "[[cement.injections]]\n"
-        f"entry_mm = {np.round(entry, 2).tolist()}\ntarget_mm = {np.round(target, 2).tolist()}\nvolume_ml = 2.0\n"
-    )
-    assert cli.main(["check", str(case)]) == 3
+    return _own_needle(tmp_path, "column", target + np.array([3.0, 25.0, 0.0]), target)
+
+
+def test_exit_status(at_the_wall, capsys):
+    """All is printed, and the status is 3."""
+    assert cli.main(["check", str(at_the_wall)]) == 3
     printed = capsys.readouterr()
     assert "S1_left" in printed.out
     assert printed.err == ""
-    assert cli.main(["check", str(case), "--json"]) == 3
+    assert cli.main(["check", str(at_the_wall), "--json"]) == 3
     assert json.loads(capsys.readouterr().out)["safety"]["encroached"] == ["S1_left"]
+
+
+@pytest.mark.slow
+def test_a_comparison_that_violates_is_written_as_ever(at_the_wall, tmp_path, capsys):
+    """The status is 3, and the folder holds the results with the picture of the plan."""
     out = tmp_path / "out"
-    assert cli.main(["compare", str(case), "--out", str(out)]) == 3
+    assert cli.main(["compare", str(at_the_wall), "--out", str(out)]) == 3
     assert "safety: inside the left S1 foramen" in capsys.readouterr().out
     assert json.loads((out / "comparison.json").read_text())["safety"]["violated"]
+    assert (out / "plan.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_needle_through_the_foramen_is_caught_with_flow(tmp_path, capsys):
+    """Cement may flow around a foramen; a needle through it is a violation all the same."""
+    foramen = prepare(Case.preset("sif-unilateral").with_(mesh__reference="tiny")).landmarks.foramina["S1_left"]
+    middle = foramen.points[len(foramen.points) // 2]
+    aside = np.array([1.0, 0.0, 0.0])
+    case = _own_needle(tmp_path, "flow", middle - 10.0 * aside, middle + (foramen.radii.max() + 6.0) * aside)
+    assert cli.main(["check", str(case), "--json"]) == 3
+    safety = json.loads(capsys.readouterr().out)["safety"]
+    assert safety["encroached"] == ["S1_left"]
+    assert "S1_left" in safety["needles"][0]["crosses"]
