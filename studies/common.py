@@ -26,6 +26,15 @@ SHOWN = {
     "fracture_von_mises_p95_mpa": "von Mises at the fracture, p95",
     "stiffness_n_per_mm": "stiffness",
 }
+LABELS = SHOWN | {
+    "fragment_motion_um": "motion between fragments",
+    "front_max_principal_p95_mpa": "max principal at the front, p95",
+    "fracture_max_principal_p95_mpa": "max principal at the fracture, p95",
+    "contralateral_max_principal_p95_mpa": "max principal of the untreated ala, p95",
+    "lesion_von_mises_p95_mpa": "von Mises at the lesion, p95",
+    "lesion_max_principal_p95_mpa": "max principal at the lesion, p95",
+    "lesion_min_principal_strain_p95": "compressive strain at the lesion, p95",
+}
 
 
 def read_table(path: Path) -> list[Row]:
@@ -56,7 +65,7 @@ def curves(rows: Sequence[Row], factor: str, label: str, keys: Sequence[str] = t
     for key in keys:
         points = [(row[factor], 100 * row[f"{key}_change"]) for row in rows if row.get(f"{key}_change") is not None]
         if points:
-            ax.plot(*zip(*sorted(points), strict=True), marker="o", label=SHOWN.get(key, key))
+            ax.plot(*zip(*sorted(points), strict=True), marker="o", label=LABELS[key])
     ax.axhline(0.0, color="0.6", lw=0.8)
     ax.set(xlabel=label, ylabel="change by cement / %")
     ax.legend(frameon=False)
@@ -71,12 +80,12 @@ def bars(rows: Sequence[Row], name: Callable[[Row], str], keys: Sequence[str] = 
     for number, key in enumerate(keys):
         values = [100 * (row.get(f"{key}_change") or 0.0) for row in rows]
         places = [place + (number - (len(keys) - 1) / 2) * width for place in range(len(rows))]
-        ax.barh(places, values, width, label=SHOWN.get(key, key))
+        ax.barh(places, values, width, label=LABELS[key])
     ax.set_yticks(range(len(rows)), [name(row) for row in rows])
     ax.invert_yaxis()
     ax.axvline(0.0, color="0.4", lw=0.8)
     ax.set_xlabel("change by cement / %")
-    ax.legend(frameon=False)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 

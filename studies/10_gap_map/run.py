@@ -26,7 +26,7 @@ def draw(rows):
         image = ax.imshow(values, cmap="cividis_r", vmin=-100, vmax=0, origin="lower", aspect="auto")
         for y, line in enumerate(values):
             for x, value in enumerate(line):
-                colour = "white" if value < -60 else "black"
+                colour = "black" if value < -55 else "white"
                 ax.text(x, y, f"{value:.0f}", ha="center", va="center", fontsize=8, color=colour)
         ax.set_xticks(range(len(apertures)), [f"{a:g}" for a in apertures])
         ax.set_yticks(range(len(fillers)), [f"{f:g}" for f in fillers])
