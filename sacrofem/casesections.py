@@ -363,6 +363,9 @@ class Cement(Section):
         default=None, description="treated side; not given: the broken one"
     )
     needles: int = Field(default=1, ge=1, le=5, description="needles a treated side")
+    sequence: Literal["in-turn", "together"] = Field(
+        default="in-turn", description="flows of several needles: one by one around set cement, or all at once"
+    )
     volume_ml: float = Field(
         default=4.1, ge=0, le=60, description="in all, split evenly; 3-9 a side in cadavers (C7 [A])"
     )
@@ -385,6 +388,8 @@ class Cement(Section):
     def _consistent(self) -> Cement:
         if self.volume_ml == 0 and self.spot is None:
             raise refused("no cement is placed", "give a volume above 0, or a [cement.spot]", "volume_ml", 0.0)
+        if self.sequence == "together" and self.spread != "flow":
+            raise refused("only flows can be injected together", 'use spread = "flow"', "sequence", "together")
         total = sum(injection.volume_ml for injection in self.injections)
         if self.injections and abs(total - self.volume_ml) > 1e-9 * total:
             mend = "leave volume_ml out or make it their sum"

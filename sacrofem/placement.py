@@ -141,6 +141,7 @@ def place(case: Case, site: Site) -> tuple[CementRegion, FloatArray, Safety]:
         lesion_fraction=site.lesion_fraction,
         keep_clear=site.structures.keep_clear,
         stop=case.cement.stop_at_encroachment,
+        together=case.cement.sequence == "together",
     )
     limits = Limits(case.safety.needle_clearance_mm, case.safety.cement_clearance_mm, case.safety.leaked_ml)
     own_joint = case.cement.approach == "transiliac" and not case.cement.injections

@@ -246,6 +246,15 @@ class Arrival:
         faces = [np.take(self.time, end, axis).min() for axis in range(3) for end in (0, -1)]
         return float(min(faces))
 
+    @property
+    def step(self) -> float:
+        """Of the lattice, mm."""
+        return self.lattice.step
+
+    def reached(self, s: float) -> FloatArray:
+        """(n, 3) nodes of the lattice in the region of size s."""
+        return np.asarray(self.lattice.nodes[self.time.ravel() <= s])
+
     def size(self, points: FloatArray) -> FloatArray:
         """(n,) arrival time at points (n, 3); beyond the lattice more than anywhere in it."""
         return _sampled(self.time, self.lattice.coordinates(points), float(self.time.max()) + 1.0)

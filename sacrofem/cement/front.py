@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from sacrofem.cement.flow import Arrival
 from sacrofem.cement.needle import Needle
 from sacrofem.cement.shapes import Spread
-from sacrofem.mesh.tetmesh import FloatArray
+from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,5 +58,64 @@ class ShapeFront:
         return np.empty(0)
 
 
+@dataclass(frozen=True, eq=False)
+class JointFront:
+    """Flows from several needles at once: the region is reached by the first of them.
+
+    Parameters
+    ----------
+    fronts : tuple of Arrival
+    """
+
+    fronts: tuple[Arrival, ...]
+
+    @property
+    def largest(self) -> float:
+        """The s up to which no region touches the border of its lattice."""
+        return min(front.largest for front in self.fronts)
+
+    def first(self, points: FloatArray) -> IntArray:
+        """(n,) number of the front that reaches each of (n, 3) points first."""
+        return np.asarray(np.argmin([front.size(points) for front in self.fronts], axis=0))
+
+    def size(self, points: FloatArray) -> FloatArray:
+        """(n,) arrival time of the first front at (n, 3) points."""
+        return np.asarray(np.min([front.size(points) for front in self.fronts], axis=0))
+
+    def slope(self, points: FloatArray) -> FloatArray:
+        """(n,) how much it changes in a mm."""
+        slopes = np.array([front.slope(points) for front in self.fronts])
+        return np.asarray(np.take_along_axis(slopes, self.first(points)[None], axis=0)[0])
+
+    def bounds(self, points: FloatArray, reach_mm: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(n,) least and (n,) greatest arrival time within ``reach_mm`` (n,) of the points, or more than that."""
+        low, high = zip(*(front.bounds(points, reach_mm) for front in self.fronts), strict=True)
+        return np.asarray(np.min(low, axis=0)), np.asarray(np.min(high, axis=0))
+
+    def in_pores(self, s: float) -> None:
+        """Not known: lattices overlap."""
+
+    @cached_property
+    def _own_cells(self) -> list[BoolArray]:
+        """Which cells outside the bone each front reaches before the others do."""
+        return [self.first(front.outside_points) == number for number, front in enumerate(self.fronts)]
+
+    @property
+    def outside_points(self) -> FloatArray:
+        """(k, 3) middles of the cells outside the bone, front after front."""
+        return np.concatenate([front.outside_points for front in self.fronts])
+
+    @property
+    def outside_owner(self) -> IntArray:
+        """(k,) number of the front that each of them belongs to."""
+        return np.repeat(np.arange(len(self.fronts)), [len(front.outside_points) for front in self.fronts])
+
+    def outside_volumes(self, s: float) -> FloatArray:
+        """(k,) mm³ of each of these cells that the region fills."""
+        return np.concatenate(
+            [np.where(own, f.outside_volumes(s), 0.0) for own, f in zip(self._own_cells, self.fronts, strict=True)]
+        )
+
+
 #: The regions are {size < s}.
-Front = ShapeFront | Arrival
+Front = ShapeFront | Arrival | JointFront

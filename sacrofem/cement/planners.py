@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from sacrofem.anatomy.solid import Corridor, FloatArray, Landmarks, Side
 from sacrofem.cement.needle import Gauge, Needle
-from sacrofem.cement.safety import NeedlePath, Structures, needle_path
+from sacrofem.cement.safety import Structures, needle_path
 from sacrofem.errors import InputError
 from sacrofem.mesh.tetmesh import BoolArray
 
@@ -44,7 +44,7 @@ def plan_needles(
     signed_distance: SignedDistance | None = None,
     gauge: Gauge = 11,
 ) -> tuple[Needle, ...]:
-    """Needles of an approach that keep clear of canal and foramina.
+    """Needles of an approach that keep clear of canal, foramina and, unless they come through one, the joints.
 
     The first choice lies in the fracture plane; where it comes nearer than 1 mm to a structure, planes beside it are
     tried.
@@ -68,6 +68,8 @@ def plan_needles(
         No path is safe: the structure that blocks, and by how many mm.
     """
     planner = PLANNERS[approach]
+    joints = () if approach == "transiliac" else (f"joint_{side}",)
+    blocking = [*structures.corridors, *(name for name in joints if name in structures.surfaces)]
     best: tuple[float, str] | None = None
     refusal: InputError | None = None
     for offset in _OFFSETS_MM:
@@ -82,7 +84,7 @@ def plan_needles(
             refusal = refusal or error
             continue
         paths = [needle_path(needle, structures, own_joint=approach == "transiliac") for needle in needles]
-        clearance, structure = _least(paths, structures)
+        clearance, structure = min((path.clearance_mm[name], name) for path in paths for name in blocking)
         if clearance >= _MARGIN_MM and all("anterior" not in path.crosses for path in paths):
             return needles
         if best is None or clearance > best[0]:
@@ -100,10 +102,6 @@ def plan_needles(
     raise InputError(
         problem, field="cement.approach", value=approach, mend="use another approach, or give own cement.injections"
     )
-
-
-def _least(paths: Sequence[NeedlePath], structures: Structures) -> tuple[float, str]:
-    return min((path.clearance_mm[name], name) for path in paths for name in structures.corridors)
 
 
 def short_axis_needles(

@@ -11,7 +11,8 @@ from scipy.spatial import KDTree
 
 from sacrofem.anatomy.regions import corridor_distance
 from sacrofem.anatomy.solid import Corridor, Landmarks
-from sacrofem.cement.front import Front, ShapeFront
+from sacrofem.cement.flow import Arrival
+from sacrofem.cement.front import ShapeFront
 from sacrofem.cement.locate import Locator
 from sacrofem.cement.needle import Needle
 from sacrofem.cement.spread import CementRegion, PlacedInjection
@@ -80,6 +81,11 @@ class Structures:
     def _trees(self) -> Mapping[str, KDTree]:
         points, part, names = self._surface
         return {name: KDTree(points[part == n]) for n, name in enumerate(names) if (part == n).any()}
+
+    @property
+    def surfaces(self) -> tuple[str, ...]:
+        """Names of the parts of the surface that the mesh has."""
+        return tuple(self._trees)
 
     @cached_property
     def _whole_surface(self) -> KDTree:
@@ -272,7 +278,7 @@ def needle_path(needle: Needle, structures: Structures, *, own_joint: bool = Fal
     )
 
 
-def cement_clearance(front: Front, radius: float, structures: Structures) -> dict[str, float]:
+def cement_clearance(front: ShapeFront | Arrival, radius: float, structures: Structures) -> dict[str, float]:
     """mm from the region {size < radius} to each structure; negative by as much as it reaches inside.
 
     Each point of a shape's region that is in bone is the middle of a ball that lies in the region; the least distance
@@ -284,7 +290,7 @@ def cement_clearance(front: Front, radius: float, structures: Structures) -> dic
     if isinstance(front, ShapeFront):
         ball = np.maximum(radius - front.size(points), 0.0)
     else:
-        ball = np.where(inside, 0.5 * front.lattice.step, 0.0)
+        ball = np.where(inside, 0.5 * front.step, 0.0)
     found = {}
     for name, distance in structures.distances(points).items():
         if shape:
@@ -296,7 +302,7 @@ def cement_clearance(front: Front, radius: float, structures: Structures) -> dic
     return found
 
 
-def _region_points(front: Front, radius: float) -> FloatArray:
+def _region_points(front: ShapeFront | Arrival, radius: float) -> FloatArray:
     if isinstance(front, ShapeFront):
         needle = front.needle
         tip, entry = np.asarray(needle.target_mm), np.asarray(needle.entry_mm)
@@ -311,7 +317,7 @@ def _region_points(front: Front, radius: float) -> FloatArray:
         back = np.linspace(0.0, 1.0, int(np.ceil(needle.length_mm / _NEEDLE_STEP_MM)) + 1)[:, None]
         points = np.concatenate([points, tip + back * (entry - tip)])
         return np.asarray(points[front.size(points) <= radius])
-    return np.asarray(front.lattice.nodes[front.time.ravel() <= radius])
+    return front.reached(radius)
 
 
 def plan_safety(region: CementRegion, structures: Structures, limits: Limits, *, own_joint: bool = False) -> Safety:
@@ -330,7 +336,7 @@ def plan_safety(region: CementRegion, structures: Structures, limits: Limits, *,
     clearance: dict[str, float] = {}
     leaked: dict[str, float] = {}
     for placed in region.injections:
-        if placed.front is None:
+        if not isinstance(placed.front, ShapeFront | Arrival):
             continue
         for name, value in cement_clearance(placed.front, placed.radius_mm, structures).items():
             clearance[name] = min(clearance.get(name, np.inf), value)

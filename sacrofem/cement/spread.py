@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 
 from sacrofem.bone.overlap import ElementLattice, Field, below_zero, element_reach
 from sacrofem.cement.flow import LARGEST_REACH_MM, REACH_MM, Flow
-from sacrofem.cement.front import Front, ShapeFront
+from sacrofem.cement.front import Front, JointFront, ShapeFront
 from sacrofem.cement.needle import Injection, Needle
 from sacrofem.errors import InputError
 from sacrofem.mesh.gap import GapPoints
@@ -131,6 +131,7 @@ def place_cement(
     lesion_fraction: FloatArray | None = None,
     keep_clear: Mapping[str, FloatArray] | None = None,
     stop: bool = False,
+    together: bool = False,
 ) -> CementRegion:
     """Grow each injection's region until it has added exactly its volume to what is already placed.
 
@@ -158,6 +159,8 @@ def place_cement(
         Points of structures that cement must not reach.
     stop
         Whether an injection ends where its region, as a shape, reaches one of them; the rest is withheld.
+    together
+        Flows from all needles at once: fronts move side by side, and a needle gets what its own front fills.
 
     Returns
     -------
@@ -169,6 +172,10 @@ def place_cement(
         Tip outside the bone, or a volume for which there is no room within the spread's largest radius.
     """
     bed = _Bed(mesh, pore_fraction, gap if in_gap else None, aperture_mm)
+    shape = (0, 0) if gap is None else gap.areas.shape
+    if together and len(injections) > 1:
+        joint = _at_once(bed, injections, lesion_fraction, keep_clear or {}, stop)
+        return CementRegion(bed.fraction, bed.coverage if in_gap else np.zeros(shape), joint)
     lesion = np.zeros(len(mesh.tets)) if lesion_fraction is None else np.asarray(lesion_fraction, dtype=float)
     placed = []
     for number, injection in enumerate(injections):
@@ -196,8 +203,56 @@ def place_cement(
                 met,
             )
         )
-    shape = (0, 0) if gap is None else gap.areas.shape
     return CementRegion(bed.fraction, bed.coverage if in_gap else np.zeros(shape), tuple(placed))
+
+
+def _at_once(
+    bed: _Bed,
+    injections: Sequence[Injection],
+    lesion_fraction: FloatArray | None,
+    keep_clear: Mapping[str, FloatArray],
+    stop: bool,
+) -> tuple[PlacedInjection, ...]:
+    """Fill a bed with flows from several needles, and share out what was placed by whose front came first."""
+    total = sum(injection.volume_ml for injection in injections)
+    for number, injection in enumerate(injections):
+        _check_tip(bed.mesh, bed.centroids, bed.reach, injection.needle, f"cement.injections[{number}]")
+    front, radius, met = bed.fill(lambda reach: _joint(injections, reach), total, "cement", keep_clear, stop)
+    assert isinstance(front, JointFront)
+    added = bed.fraction * bed.capacity / _MM3_PER_ML
+    first = front.first(bed.centroids)
+    in_gap = bed.coverage * bed.gap_capacity / _MM3_PER_ML
+    first_in_gap = front.first(bed.gap_points.reshape(-1, 3)).reshape(in_gap.shape)
+    outside = front.outside_volumes(radius) / _MM3_PER_ML
+    lesion = np.zeros(len(added)) if lesion_fraction is None else np.asarray(lesion_fraction, dtype=float)
+    filled = float(added.sum() + in_gap.sum() + outside.sum())
+    withheld = max(total - filled, 0.0) if stop and met is not None else 0.0
+    placed = []
+    for number, injection in enumerate(injections):
+        bone = np.where(first == number, added, 0.0)
+        gap_ml = float(in_gap[first_in_gap == number].sum())
+        mine = (front.outside_owner == number) & (outside > 0.0)
+        own = float(bone.sum()) + gap_ml + float(outside[mine].sum())
+        kept_back = withheld * own / filled if filled else withheld / len(injections)
+        placed.append(
+            PlacedInjection(
+                injection, front.fronts[number], radius, int(np.count_nonzero(bone > 0.0)), own + kept_back,
+                float(bone @ (1.0 - lesion)), gap_ml, float(bone @ lesion), front.outside_points[mine], outside[mine],
+                kept_back, met if number == 0 else None,
+            )
+        )  # fmt: skip
+    return tuple(placed)
+
+
+def _joint(injections: Sequence[Injection], reach_mm: float) -> JointFront:
+    fronts = []
+    for injection in injections:
+        if not isinstance(injection.spread, Flow):
+            raise InputError(
+                "needles at once are flows", field="cement.sequence", value="together", mend='use spread = "flow"'
+            )
+        fronts.append(injection.spread.front(injection.needle, None, reach_mm))
+    return JointFront(tuple(fronts))
 
 
 def spot_coverage(gap: GapPoints, centre: FloatArray, radius_mm: float) -> FloatArray:
@@ -266,10 +321,23 @@ class _Bed:
     ) -> tuple[Front, float, Encroachment | None]:
         """Fill up with one injection; its front, its radius, and what it meets on the way."""
         _check_tip(self.mesh, self.centroids, self.reach, injection.needle, field)
-        wanted = injection.volume_ml * _MM3_PER_ML
+        return self.fill(
+            lambda reach_mm: self._front(injection, reach_mm), injection.volume_ml, field, keep_clear, stop
+        )
+
+    def fill(
+        self,
+        front_of: Callable[[float], Front],
+        volume_ml: float,
+        field: str,
+        keep_clear: Mapping[str, FloatArray],
+        stop: bool,
+    ) -> tuple[Front, float, Encroachment | None]:
+        """Fill up with a front, made for a reach of its lattice in mm; the front, its radius, and what it meets."""
+        wanted = volume_ml * _MM3_PER_ML
         reach = REACH_MM
         while True:
-            front = self._front(injection, reach)
+            front = front_of(reach)
             growth = _Growth(self, front)
             grown = growth.to_volume(wanted, front.largest)
             if not isinstance(grown, float):
@@ -277,9 +345,9 @@ class _Bed:
             if isinstance(front, ShapeFront) or reach >= LARGEST_REACH_MM:
                 room = grown / _MM3_PER_ML
                 raise InputError(
-                    f"volume larger than the zone: {injection.volume_ml:g} ml wanted, but within "
+                    f"volume larger than the zone: {volume_ml:g} ml wanted, but within "
                     f"{front.largest:g} mm of the needle there is room for {room:.2f} ml",
-                    field=f"{field}.volume_ml", value=injection.volume_ml, mend="inject less, or through more needles",
+                    field=f"{field}.volume_ml", value=volume_ml, mend="inject less, or through more needles",
                 )  # fmt: skip
             reach = min(1.5 * reach, LARGEST_REACH_MM)
         radius, fraction, coverage = grown

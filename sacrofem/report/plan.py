@@ -124,8 +124,4 @@ def _from_behind(ax: Any, model: Model) -> None:
     for placed in model.region.injections:
         ends = np.array([placed.injection.needle.entry_mm, placed.injection.needle.target_mm])
         ax.plot(-ends[:, 0], ends[:, 2], color=_NEEDLE, lw=2.5, solid_capstyle="butt")
-    ticks = ax.get_xticks()
-    ax.set_xticks(ticks, [f"{-t:g}" for t in ticks])
-    ax.set(
-        xlim=(-x[-1], -x[0]), title="from behind", xlabel="patient's left is left / mm", ylabel="toward superior / mm"
-    )
+    ax.set(xlim=(-x[-1], -x[0]), title="from behind", xlabel="toward right / mm", ylabel="toward superior / mm")

@@ -1,5 +1,7 @@
 """Flow: arrival times against closed forms, exact volumes, and regions that depend on the anatomy alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.sparse import coo_array
@@ -11,6 +13,7 @@ from sacrofem.cement.flow import Flow, FlowLaw, Medium
 from sacrofem.cement.locate import Locator
 from sacrofem.cement.needle import Injection, Needle
 from sacrofem.cement.planners import plan_needles
+from sacrofem.cement.shapes import Column, Ellipsoid
 from sacrofem.cement.spread import place_cement
 from sacrofem.errors import InputError
 from sacrofem.mesh.tetmesh import TetMesh
@@ -108,6 +111,28 @@ def test_set_cement_is_a_barrier(cube):
     assert added > 1.02 * (alone.fraction @ (capacity * far))
 
 
+def test_needles_at_once_share_by_whose_front_comes_first(cube):
+    pores = np.full(len(cube.tets), PORES)
+    flow = Flow(Medium(cube, pores, NO_GAP))
+    needles = [Injection(Needle((0.0, 15.0, z), (0.0, 0.0, z)), 1.5, flow) for z in (-4.0, 4.0)]
+    region = place_cement(needles, cube, pores, together=True)
+    assert region.placed_ml == pytest.approx(3.0, rel=1e-9)
+    assert region.requested_ml == pytest.approx(3.0, rel=1e-9)
+    lower, upper = region.injections
+    assert lower.placed_ml == pytest.approx(upper.placed_ml, rel=0.02)
+    assert lower.radius_mm == upper.radius_mm
+    # Mirror images of each other, which one after the other is not.
+    capacity = cube.volumes * pores
+    middle = cube.centroids[:, 2]
+    assert (region.fraction * capacity) @ (middle > 0) == pytest.approx(
+        (region.fraction * capacity) @ (middle < 0), rel=0.02
+    )
+    apart = place_cement([replace(i, volume_ml=0.3) for i in needles], cube, pores, together=True)
+    for placed, needle in zip(apart.injections, needles, strict=True):
+        alone = place_cement([replace(needle, volume_ml=placed.placed_ml)], cube, pores)
+        assert placed.radius_mm == pytest.approx(alone.injections[0].radius_mm, rel=0.02)
+
+
 def test_what_leaves_the_bone_is_counted(cube):
     pores = np.full(len(cube.tets), PORES)
     needle = Needle((0.0, 20.0, 0.0), (0.0, 17.0, 0.0))
@@ -183,10 +208,32 @@ def test_volumes_are_exact(spread, volume, count):
     case = Case.preset("sif-unilateral").with_(
         mesh__reference="tiny", cement__spread=spread, cement__volume_ml=volume, cement__needles=count
     )
+    if spread == "flow" and count > 1:
+        case = case.with_(cement__sequence="together")
     model = prepare(case)
     region = model.region
     assert region.placed_ml + region.leaked_ml == pytest.approx(volume, rel=1e-6)
     assert sum(model.safety.leaked_ml.values()) == pytest.approx(region.leaked_ml, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["column", "ellipsoid", "flow"])
+def test_five_needles(site, kind):
+    spread = {"column": Column(10.0), "ellipsoid": Ellipsoid(1.5), "flow": Flow(site.medium(FlowLaw()))}[kind]
+    needles = [
+        needle
+        for approach, count in (("short-axis", 3), ("long-axis", 2))
+        for needle in plan_needles(
+            approach, site.landmarks, "left", count, site.structures, joint_distance_mm=12.0,
+            signed_distance=site.inside,
+        )
+    ]  # fmt: skip
+    region = place_cement(
+        [Injection(needle, 1.8, spread) for needle in needles], site.mesh, site.pores, site.space.gap, 1.0
+    )
+    assert region.placed_ml + region.leaked_ml == pytest.approx(9.0, rel=1e-6)
+    assert len(region.injections) == 5
+    for placed in region.injections:
+        assert placed.placed_ml + placed.leaked_ml == pytest.approx(1.8, rel=1e-6)
 
 
 @pytest.mark.slow
