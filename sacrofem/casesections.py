@@ -373,6 +373,13 @@ class Cement(Section):
         default="bonded",
         description="cement that reaches the gap: bonded to both faces, only touching, or left out",
     )
+    interface_n_per_mm3: float | None = Field(
+        default=None,
+        ge=1,
+        le=1e6,
+        description="compliant layer of bonded cement on either face of the gap; not given: none; 1000 from 1 µm at "
+        "1 MPa (PMC4877298 [A])",
+    )
     injections: tuple[Injection, ...] = Field(default=(), description="own needles instead of `approach`")
     spot: Spot | None = Field(default=None, description="a cemented disc; with volume_ml = 0 there is no bolus")
 

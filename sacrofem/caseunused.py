@@ -100,6 +100,7 @@ def _of_cement(case: Case) -> tuple[_Rule, ...]:
         (bolus and cement.spread != "ellipsoid", f"cement.spread is {cement.spread}", ("cement.ellipsoid_aspect",)),
         (bolus and cement.spread != "flow", f"cement.spread is {cement.spread}", ("cement.flow",)),
         (bolus and cement.spread == "ellipsoid", "cement.spread is ellipsoid", ("cement.column_length_mm",)),
+        (cement.in_gap != "bonded", f"cement.in_gap is {cement.in_gap}", ("cement.interface_n_per_mm3",)),
         (bool(cement.injections), "[[cement.injections]] stand in its place", plan),
         (not bolus, "there is no bolus", (*plan, *shape, "cement.mixture")),
     )

@@ -178,7 +178,10 @@ class Model:
             normal, tangential = self.fillers[0].stiffness(self.case.fracture.aperture_mm)
             return (1.0 - coverage) * normal, (1.0 - coverage) * tangential
         constriction = constriction_compliance(self.space, bone.youngs, coverage)
-        return gap_stiffness(coverage, self.case.fracture.aperture_mm, *self.fillers, constriction)
+        return gap_stiffness(
+            coverage, self.case.fracture.aperture_mm, *self.fillers, constriction,
+            interface=self.case.cement.interface_n_per_mm3,
+        )  # fmt: skip
 
     @property
     def touches(self) -> bool:

@@ -78,14 +78,24 @@ def constriction_compliance(space: Space, youngs: FloatArray, coverage: FloatArr
 
 
 def gap_stiffness(
-    coverage: FloatArray, aperture_mm: float, filler: Filler, cement: Filler, constriction: FloatArray | None = None
+    coverage: FloatArray,
+    aperture_mm: float,
+    filler: Filler,
+    cement: Filler,
+    constriction: FloatArray | None = None,
+    *,
+    interface: float | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """k_n and k_t (p, q) in N/mm³ where cement covers the share ``coverage`` (p, q) of the gap.
 
     ``constriction`` (p,), from `constriction_compliance`, is in series with what cement adds; None: rigid bone.
+    ``interface`` is the stiffness in N/mm³, along and across, of a compliant layer between cement and bone on either
+    face; None: cement adheres without one.
     """
     filler_n, filler_t = filler.stiffness(aperture_mm)
     cement_n, cement_t = cement.stiffness(aperture_mm)
+    if interface is not None:
+        cement_n, cement_t = (1.0 / (1.0 / k + 2.0 / interface) if k else 0.0 for k in (cement_n, cement_t))
     compliance = 0.0 if constriction is None else constriction[:, None]
 
     def shared(filler_k: float, cement_k: float) -> FloatArray:

@@ -118,3 +118,15 @@ def test_force_of_the_gap_is_traction_times_area(space):
     force = fracture_force(space, above(space, [0.1, -0.2, 0.3]), np.full(shape, 7.0), np.full(shape, 2.0))
     assert force.shape == (32, 3)
     np.testing.assert_allclose(force.sum(axis=0), 64.0 * np.array([0.2, -0.4, 2.1]), rtol=1e-12)
+
+
+def test_a_compliant_interface_is_in_series_on_either_face():
+    """1/k = w/E' + 2/k_i where cement covers all, and granulation alone where it covers nothing."""
+    coverage, interface = np.array([[0.0, 1.0]]), 1000.0
+    with_layer = gap_stiffness(coverage, 0.8, GRANULATION, PMMA, interface=interface)
+    bare = gap_stiffness(coverage, 0.8, GRANULATION, PMMA)
+    for soft, stiff in zip(with_layer, bare, strict=True):
+        assert soft[0, 0] == stiff[0, 0]
+        assert 1.0 / soft[0, 1] == pytest.approx(1.0 / stiff[0, 1] + 2.0 / interface, rel=1e-12)
+    stiffest = gap_stiffness(coverage, 0.8, GRANULATION, PMMA, interface=1e12)
+    assert np.allclose(stiffest, bare, rtol=1e-8)
