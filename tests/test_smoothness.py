@@ -1,6 +1,6 @@
 """Micromotion is a smooth function of the cement volume: nothing jumps when an element or a face fills.
 
-On the default bilateral case (P2, tiny mesh), needles where the preset puts them, and then 5 mm
+On the default bilateral case (P2, tiny mesh), needles where the preset puts them, and then columns 5 mm
 medial of the fractures, so that the boluses first reach the gap at some volume on the way.
 """
 
@@ -31,7 +31,9 @@ def case(volume_ml, offset_mm=0.0):
                 "volume_ml": volume_ml / 2,
             }
         )
-    return plain.with_(cement__injections=tuple(injections), cement__volume_ml=2 * (volume_ml / 2))
+    return plain.with_(
+        cement__injections=tuple(injections), cement__volume_ml=2 * (volume_ml / 2), cement__spread="column"
+    )
 
 
 def mean_jump(model: Model, displacement):

@@ -15,7 +15,7 @@ from sacrofem.model import prepare
 MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
-@pytest.fixture(scope="module", params=["female", "male"])
+@pytest.fixture(scope="module", params=["female", pytest.param("male", marks=pytest.mark.slow)])
 def site(request):
     case = Case.preset("sif-bilateral").with_(mesh__order=1, cement__volume_ml=0.5)
     if request.param == "female":

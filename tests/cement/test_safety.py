@@ -125,7 +125,11 @@ def test_path_through_cortex_and_out_in_front(block, structures):
 
 
 @pytest.mark.parametrize("spread", ["column", "flow"])
-@pytest.mark.parametrize("preset", sorted(PRESETS))
+@pytest.mark.parametrize(
+    "preset",
+    # Half a sacrum has no shipped mesh: it takes a while to make.
+    [pytest.param(name, marks=pytest.mark.slow) if name.startswith("hemi") else name for name in sorted(PRESETS)],
+)
 def test_presets_are_safe(preset, spread):
     case = Case.preset(preset).with_(mesh__order=1, cement__spread=spread)
     case = case if case.anatomy.half != "none" else case.with_(mesh__reference="tiny")

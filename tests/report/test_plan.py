@@ -7,7 +7,15 @@ from sacrofem.model import prepare
 from sacrofem.report.plan import plan_figure
 
 
-@pytest.mark.parametrize("changes", [{}, {"fracture.zone": "none", "lesion.kind": "focal", "cement.spread": "column"}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        pytest.param(
+            {"fracture.zone": "none", "lesion.kind": "focal", "cement.spread": "column"}, marks=pytest.mark.slow
+        ),
+    ],
+)
 def test_needle_cement_and_corridors_are_drawn(changes):
     model = prepare(Case.preset("sif-unilateral").with_(**{"mesh.reference": "tiny", "mesh.order": 1, **changes}))
     figure = plan_figure(model)
