@@ -8,8 +8,9 @@ import multiprocessing
 import os
 import platform
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import metadata
@@ -26,7 +27,7 @@ from sacrofem.study.lifeline import end_with_parent
 from sacrofem.study.store import Store
 
 Executor = Literal["serial", "processes", "dask"]
-# A worker that dies with one and the same task so often is not to blame.
+# A worker that dies so often with one and the same task, and no other beside it, is not to blame.
 _MOST_DEATHS = 3
 _PIECE = 32
 # Unknowns of a medium mesh: what a worker is taken to need where the mesh is not known before it is made.
@@ -265,18 +266,33 @@ def _in_worker(task: Task, store: Store, factory: Factory) -> list[str]:
 def _processes(
     tasks: Sequence[Task], store: Store, jobs: int, scheduler: str | None, factory: Factory
 ) -> Iterator[str]:
-    waiting = list(tasks)
-    deaths: dict[tuple[str, ...], int] = {}
+    waiting = list(reversed(tasks))
+    call = partial(_in_worker, store=store, factory=factory)
     while waiting:
-        pool = concurrent.futures.ProcessPoolExecutor(
-            min(jobs, len(waiting)), mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent
-        )
-        futures = {pool.submit(_in_worker, task, store, factory): task for task in waiting}
-        waiting = []
+        for task in (yield from _until_a_death(waiting, call, store, jobs)):
+            yield from _by_itself(task, call, store)
+
+
+def _until_a_death(
+    waiting: list[Task], call: Callable[[Task], list[str]], store: Store, jobs: int
+) -> Generator[str, None, list[Task]]:
+    """Work the list off, from its end; if a worker dies, what is left of the tasks that were out.
+
+    No more than ``jobs`` are out at a time: a pool whose worker dies names all it holds, and one of those is to blame.
+    """
+    with _pool(min(jobs, len(waiting))) as pool:
+        out: dict[concurrent.futures.Future[list[str]], Task] = {}
+        suspects: list[Task] = []
         broken = False
-        try:
-            for future in concurrent.futures.as_completed(futures):
-                task = futures[future]
+        while out or (waiting and not broken):
+            while waiting and not broken and len(out) < jobs:
+                try:
+                    out[pool.submit(call, waiting[-1])] = waiting[-1]
+                    waiting.pop()
+                except BrokenProcessPool:
+                    broken = True
+            for future in concurrent.futures.wait(out, return_when=concurrent.futures.FIRST_COMPLETED).done:
+                task = out.pop(future)
                 try:
                     yield from future.result()
                 except BrokenProcessPool:
@@ -284,23 +300,44 @@ def _processes(
                     left = _left(task, store)
                     yield from (key for key in task.keys if key not in left.keys)
                     if left.keys:
-                        waiting.append(left)
-            pool.shutdown()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            _stop(pool)
-            raise
-        if broken and waiting:
-            # Every task that was out counts; only the one that kills its worker each time gets there.
-            for task in list(waiting):
-                deaths[task.keys] = deaths.get(task.keys, 0) + 1
-                if deaths[task.keys] >= _MOST_DEATHS:
-                    waiting.remove(task)
-                    if len(task.keys) > 1:
-                        waiting += [Task(task.cases, (p,), (k,)) for p, k in zip(task.places, task.keys, strict=True)]
-                        continue
-                    store.publish(task.keys[0], failure(EnvironmentFailure("its worker died every time")))
-                    yield task.keys[0]
+                        suspects.append(left)
+        return suspects
+
+
+def _by_itself(task: Task, call: Callable[[Task], list[str]], store: Store) -> Iterator[str]:
+    """Solve a task with no other beside it, so that a death is its own; in the end scenario by scenario."""
+    for _ in range(_MOST_DEATHS):
+        with _pool(1) as pool:
+            try:
+                yield from pool.submit(call, task).result()
+                return
+            except BrokenProcessPool:
+                left = _left(task, store)
+                yield from (key for key in task.keys if key not in left.keys)
+                task = left
+        if not task.keys:
+            return
+    if len(task.keys) == 1:
+        store.publish(task.keys[0], failure(EnvironmentFailure("its worker died every time")))
+        yield task.keys[0]
+        return
+    for place, key in zip(task.places, task.keys, strict=True):
+        yield from _by_itself(Task(task.cases, (place,), (key,)), call, store)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
+    """Spawned workers that end with the run, at once if it is given up."""
+    pool = concurrent.futures.ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent
+    )
+    try:
+        yield pool
+        pool.shutdown()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        _stop(pool)
+        raise
 
 
 def _stop(pool: concurrent.futures.ProcessPoolExecutor) -> None:
