@@ -164,7 +164,7 @@ def test_a_scenario_that_kills_its_worker_is_a_failed_row(tmp_path, monkeypatch)
     path = tmp_path / "study.toml"
     path.write_text(
         'schema = 1\nname = "t"\npreset = "sif-unilateral"\n[[factors]]\npath = "cement.volume_ml"\n'
-        "values = [1.0, 2.0, 3.0]\n[[factors]]\npath = \"materials.density_factor\"\nvalues = [1.0, 1.1]\n"
+        'values = [1.0, 2.0, 3.0]\n[[factors]]\npath = "materials.density_factor"\nvalues = [1.0, 1.1]\n'
     )
     outcome = run_study(read_study(path), tmp_path / "out", executor="processes", jobs=2, factory=Deadly)
     assert (outcome.done, outcome.failed) == (4, 2)
