@@ -30,6 +30,8 @@ from sacrofem.errors import InputError
 from sacrofem.presets import DEFAULT_PRESET, PRESETS
 
 SCHEMA: Literal[1] = 1
+OWN_FILES = (("anatomy", "path"), ("anatomy", "ct"), ("anatomy", "landmarks_file"), ("materials", "moduli"))
+"""Keys that name a file: taken from the folder of the case file."""
 
 
 class Case(Section):
@@ -106,7 +108,7 @@ class Case(Section):
         Parameters
         ----------
         path
-            The file; relative ``anatomy.path``, ``anatomy.ct`` and ``materials.moduli`` are taken from its folder.
+            The file; relative paths in it are taken from its folder.
         preset
             Takes the place of the file's own ``preset``.
 
@@ -120,7 +122,7 @@ class Case(Section):
         if preset is not None:
             data["preset"] = preset
         case = cls.from_dict(data, file=path)
-        for section, key in (("anatomy", "path"), ("anatomy", "ct"), ("materials", "moduli")):
+        for section, key in OWN_FILES:
             given = getattr(getattr(case, section), key)
             if given is not None and not Path(given).is_absolute():
                 # Absolute, so that the complete case that a result leaves in its own folder finds it too.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sacrofem.anatomy.frame import Frame
 from sacrofem.anatomy.solid import Landmarks
 from sacrofem.bone.ct import calibration, element_density
 from sacrofem.bone.density import generic_density
@@ -26,8 +27,8 @@ class BoneField:
     notes: tuple[str, ...] = ()
 
 
-def bone_field(case: Case, mesh: TetMesh, landmarks: Landmarks) -> BoneField:
-    """The density of a case.
+def bone_field(case: Case, mesh: TetMesh, landmarks: Landmarks, frame: Frame | None = None) -> BoneField:
+    """The density of a case; ``frame`` leads from the axes of its scan, which are those of the CT, to the mesh.
 
     Raises
     ------
@@ -47,6 +48,8 @@ def bone_field(case: Case, mesh: TetMesh, landmarks: Landmarks) -> BoneField:
     volume = read_ct(case.anatomy.ct)
     if case.anatomy.ct_transform:
         volume = volume.moved(np.reshape(case.anatomy.ct_transform, (4, 4)))
+    if frame is not None:
+        volume = volume.moved(frame.matrix)
     found = element_density(mesh, volume, line, rim=materials.rim)
     notes = (f"density is that of {case.anatomy.ct}: {line.source}", *found.warnings)
     return BoneField(found.density * materials.density_factor, found.membrane, notes)

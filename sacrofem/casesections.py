@@ -49,16 +49,19 @@ class Anatomy(Section):
     """[anatomy]: which bone."""
 
     kind: Literal["parametric", "surface", "labels", "mesh"] = Field(
-        default="parametric", description="built-in sacrum, or `mesh`: a tet mesh of your own with named sets"
+        default="parametric",
+        description="built-in sacrum, or your own: surface of a scan, label map, or tet mesh with named sets",
     )
     sex: Literal["female", "male"] = Field(default="female", description="preset dimensions (literature, section 5)")
-    path: str | None = Field(default=None, description="file of an own mesh, relative to the case file")
-    ct: str | None = Field(default=None, description="CT of an own mesh: a file or a folder of DICOM")
+    path: str | None = Field(default=None, description="file of an own sacrum, relative to the case file")
+    ct: str | None = Field(default=None, description="CT of an own sacrum: a file or a folder of DICOM")
     ct_transform: tuple[float, ...] = Field(
-        default=(), description="4 x 4, row by row, from the CT's LPS mm to the mesh; not given: they share a frame"
+        default=(),
+        description="4 x 4, row by row, from the CT's LPS mm to those of `path`; not given: they share a frame",
     )
     labels: tuple[int | str, ...] = Field(
-        default=(), description="labels of the sacrum in a label map (not available yet)"
+        default=(),
+        description="numbers or names of the sacrum's labels; not given: TotalSegmentator's 25 and 26, or the only one",
     )
     units: Literal["mm", "cm", "m"] = Field(default="mm", description="length unit of the file at `path`")
     half: Literal["none", "left", "right"] = Field(
@@ -67,7 +70,15 @@ class Anatomy(Section):
     parameters: dict[str, float | tuple[float, ...]] = Field(
         default_factory=dict, description="dimensions that differ from the preset's"
     )
-    landmarks: dict[str, Vector] = Field(default_factory=dict, description="landmarks of an own mesh, mm")
+    landmarks: dict[str, Vector] = Field(
+        default_factory=dict, description="landmarks that take the place of those found, mm, in the anatomical frame"
+    )
+    landmarks_file: str | None = Field(
+        default=None, description="all landmarks of an own mesh, as `sacrofem import` writes them"
+    )
+    frame: tuple[float, ...] = Field(
+        default=(), description="4 x 4, row by row, from the file's mm to the anatomical frame; not given: found"
+    )
     sets: dict[Literal["endplate", "auricular_left", "auricular_right", "outer"], str] = Field(
         default_factory=dict,
         description='what an own mesh calls its faces; "by-geometry": found from the landmarks',
@@ -80,24 +91,35 @@ class Anatomy(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Anatomy:
-        if self.kind in ("surface", "labels"):
-            raise refused(
-                "not available yet", 'use kind = "parametric", or kind = "mesh" with a tet mesh', "kind", self.kind
-            )
-        if self.kind == "mesh" and self.path is None:
-            raise refused('kind = "mesh" needs a file', 'add path = "FILE.vtu" to [anatomy]', "path")
+        if self.kind != "parametric" and self.path is None:
+            raise refused(f'kind = "{self.kind}" needs a file', 'add path = "FILE" to [anatomy]', "path")
         if self.kind == "parametric" and (self.path or self.landmarks):
             at = "path" if self.path else "landmarks"
             value = self.path or sorted(self.landmarks)
             raise refused("the built-in sacrum takes none", 'set kind = "mesh" or leave it out', at, value)
-        if self.kind == "mesh" and self.parameters:
-            raise refused("an own mesh has no parameters", "leave them out", "parameters", sorted(self.parameters))
-        if self.kind != "mesh" and (self.ct is not None or self.sets):
-            at, found = ("ct", self.ct) if self.ct is not None else ("sets", str(dict(self.sets)))
-            raise refused("only an own mesh takes it", 'set kind = "mesh", or leave it out', at, found)
-        if self.labels:
-            problem = "only a label map takes it, and these are not available yet"
-            raise refused(problem, "leave it out", "labels", str(list(self.labels)))
+        if self.kind != "parametric" and self.parameters:
+            raise refused("an own sacrum has no parameters", "leave them out", "parameters", sorted(self.parameters))
+        own: dict[str, Any] = {
+            "ct": self.ct,
+            "frame": self.frame,
+            "sets": dict(self.sets),
+            "landmarks_file": self.landmarks_file,
+        }
+        takes = {
+            "parametric": (), "surface": ("ct", "frame"), "labels": ("ct", "frame"),
+            "mesh": ("ct", "sets", "landmarks_file"),
+        }[self.kind]  # fmt: skip
+        for name, value in own.items():
+            if value and name not in takes:
+                raise refused(f'kind = "{self.kind}" does not take it', "leave it out", name, str(value))
+        if self.labels and self.kind != "labels":
+            raise refused("only a label map takes it", "leave it out", "labels", str(list(self.labels)))
+        if self.half != "none" and self.kind in ("surface", "labels"):
+            raise refused("a scan is used whole", "leave it out, or import it and cut the mesh", "half", self.half)
+        if self.frame and not _is_motion(self.frame):
+            raise refused(
+                "is no rigid motion", "give 16 numbers, row by row: rotation and shift", "frame", str(self.frame)
+            )
         if self.ct_transform and (self.ct is None or len(self.ct_transform) != 16):
             problem = "needs anatomy.ct" if self.ct is None else "is no 4 x 4 matrix"
             raise refused(problem, "give 16 numbers, row by row, with a CT", "ct_transform", str(self.ct_transform))
@@ -465,6 +487,18 @@ class Safety(Section):
     leaked_ml: float | None = Field(
         default=None, ge=0, le=60, description="most cement outside the bone; not given: none"
     )
+
+
+def _is_motion(numbers: tuple[float, ...]) -> bool:
+    """Whether 16 numbers, row by row, are a turn without reflection and a shift."""
+    if len(numbers) != 16 or tuple(numbers[12:]) != (0.0, 0.0, 0.0, 1.0):
+        return False
+    rows = [numbers[4 * k : 4 * k + 3] for k in range(3)]
+    products = [sum(a * b for a, b in zip(p, q, strict=True)) for p in rows for q in rows]
+    (a, b, c), (d, e, f), (g, h, i) = rows
+    determinant = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+    unit = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    return determinant > 0 and all(abs(x - y) < 1e-4 for x, y in zip(products, unit, strict=True))
 
 
 def _dimension(name: str, value: object) -> object:

@@ -43,8 +43,10 @@ def _ruled_out(case: Case) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _of_anatomy(case: Case) -> tuple[_Rule, ...]:
     own = case.anatomy.kind == "mesh"
+    without_units = case.anatomy.kind in ("parametric", "labels")
     return (
-        (not own, "only an own mesh has units", ("anatomy.units",)),
+        (without_units, "only an own mesh or surface has units", ("anatomy.units",)),
+        (case.anatomy.kind in ("surface", "labels"), "a scan is meshed to a size", ("mesh.reference",)),
         (own, "an own mesh stands in its place", ("mesh.reference", "mesh.size_mm")),
         (case.mesh.size_mm is not None, "mesh.size_mm is given", ("mesh.reference",)),
         (

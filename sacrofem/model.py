@@ -5,16 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from sacrofem.anatomy.sacrum import ParametricSacrum, SacrumParameters
-from sacrofem.anatomy.solid import Landmarks, Side
+from sacrofem.anatomy.solid import Landmarks, Side, Solid
 from sacrofem.bone.laws import bone_volume_fraction
 from sacrofem.bone.lesion import Lesion, lesion_bone_volume_fraction, lesion_density, lesion_share
 from sacrofem.case import Case
+from sacrofem.caseanatomy import case_anatomy, fitted
 from sacrofem.casebone import bone_field, own_moduli
 from sacrofem.caseunused import unused_keys
 from sacrofem.cement.mixture import CementMaterial
@@ -229,15 +229,18 @@ def prepare(
         Naming field, value and mend.
     """
     progress = progress or _silent
+    if case.anatomy.kind in ("surface", "labels") and mesh is None:
+        progress("landmarks")
+    anatomy = case_anatomy(case)
     progress("mesh")
-    solid = _built_in(_parameters(case))
-    inside: Distance | None = solid.signed_distance if case.anatomy.kind == "parametric" and mesh is None else None
     landmarks_given = landmarks is not None
-    landmarks = _landmarks(case, solid) if landmarks is None else landmarks
+    landmarks = anatomy.landmarks if landmarks is None else landmarks
+    inside: Distance | None = anatomy.inside if mesh is None else None
     notes = list(unused_keys(case))
     if mesh is None:
-        mesh, more = _case_mesh(case, solid, landmarks)
-        notes += more
+        case, moved = fitted(case, landmarks)
+        mesh, more = _case_mesh(case, anatomy.solid, landmarks)
+        notes += [*anatomy.notes, *moved, *more]
     else:
         check_mesh(mesh)
         if not landmarks_given:
@@ -250,7 +253,7 @@ def prepare(
         notes.append("P1 is a preview: too stiff, and micromotion can come out far too small; use --order 2")
 
     progress("bone")
-    field_of_bone = bone_field(case, mesh, landmarks)
+    field_of_bone = bone_field(case, mesh, landmarks, anatomy.frame)
     density = field_of_bone.density
     notes += field_of_bone.notes
     lesion, lesion_fraction = None, np.zeros(len(mesh.tets))
@@ -357,7 +360,7 @@ def _check_held(model: Model) -> None:
     check_held(model.space, model.supports, gap)
 
 
-def _case_mesh(case: Case, solid: ParametricSacrum, landmarks: Landmarks) -> tuple[TetMesh, list[str]]:
+def _case_mesh(case: Case, solid: Solid, landmarks: Landmarks) -> tuple[TetMesh, list[str]]:
     """The mesh of a case, and what a reader of its results has to know; warnings of the mesher are kept too."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -366,42 +369,6 @@ def _case_mesh(case: Case, solid: ParametricSacrum, landmarks: Landmarks) -> tup
         warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     kept = (str(warning.message) for warning in caught if issubclass(warning.category, SacrofemWarning))
     return mesh, [*notes, *kept]
-
-
-@lru_cache(maxsize=4)
-def _built_in(parameters: SacrumParameters) -> ParametricSacrum:
-    # Its landmarks take longer to find than all else of a small model.
-    return ParametricSacrum(parameters)
-
-
-def _parameters(case: Case) -> SacrumParameters:
-    given: dict[str, Any] = dict(case.anatomy.parameters)
-    return replace(SacrumParameters.preset(case.anatomy.sex), **given)
-
-
-def _landmarks(case: Case, solid: ParametricSacrum) -> Landmarks:
-    landmarks = solid.landmarks
-    given = case.anatomy.landmarks
-    if not given:
-        return landmarks
-    simple = ("endplate_centre", "endplate_normal", "promontory", "apex")
-    for name in given:
-        if name not in simple:
-            raise InputError(
-                "no such landmark", field=f"anatomy.landmarks.{name}", mend=f"give any of {', '.join(simple)}"
-            )
-    changed: dict[str, Any] = {name: np.asarray(value, dtype=float) for name, value in given.items()}
-    if "endplate_normal" in changed:
-        length = np.linalg.norm(changed["endplate_normal"])
-        if not length > 0.0:
-            raise InputError(
-                "has no direction",
-                field="anatomy.landmarks.endplate_normal",
-                value=given["endplate_normal"],
-                mend="give a vector out of the S1 endplate",
-            )
-        changed["endplate_normal"] = changed["endplate_normal"] / length
-    return replace(landmarks, **changed)
 
 
 def _check_sets(case: Case, mesh: TetMesh) -> None:

@@ -68,10 +68,13 @@ class ParametricSacrum:
 
     def at(self, x: float, v: float, s: float) -> FloatArray:
         """(3,) the point at lateral position x, depth v and arc length s."""
+        return np.asarray(self._along_depth(x, np.array([v]), s)[0])
+
+    def _along_depth(self, x: float, v: FloatArray, s: float) -> FloatArray:
         centre, depth, along = self._axes
         angle = s / self.arc_radius
-        y, z = centre + (self.arc_radius + v) * (np.cos(angle) * depth + np.sin(angle) * along)
-        return np.array([x, y, z])
+        yz = centre + (self.arc_radius + v)[:, None] * (np.cos(angle) * depth + np.sin(angle) * along)
+        return np.column_stack([np.full(len(v), x), yz])
 
     @cached_property
     def ends(self) -> FloatArray:
@@ -253,28 +256,31 @@ class ParametricSacrum:
         middle = self._ear_level / self.arc_radius
         return float(np.radians(p.slope_deg + p.promontory_tilt_deg) - middle)
 
-    def _foramen_axes(self, level: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """(u, v, s) of the anterior mouth, the meeting beside the canal and the posterior mouth."""
-        p = self.parameters
-        s = self.ends[level]
-        centre, _, half_depth = (float(q[0]) for q in self._canal_axis(np.array([s])))
-        front, back = p.anterior_offsets_mm[level], p.posterior_offsets_mm[level]
-        shift = (2.0, 1.0, 0.0, -0.5)[level]
-        inner = np.array([back - 1.0, centre - 0.1 * half_depth, s])
-        mouth = self._surface_depth(front, s, -5.0, centre)
-        rear = self._surface_depth(back, s + shift, centre + 30.0, centre)
-        return np.array([front, mouth, s]), inner, np.array([back, rear, s + shift])
-
-    def _surface_depth(self, u: float, s: float, outside: float, inside: float) -> float:
-        """Depth at which the bone, its canal and foramina filled, ends between two depths."""
-        depth = np.linspace(inside, outside, 200)
-        value = self._bone(np.array([self.at(u, v, s) for v in depth]))
-        first = int(np.argmax(value > 0))
-        return float(np.interp(0.0, value[first - 1 : first + 1], depth[first - 1 : first + 1]))
-
     @cached_property
     def _foramen_paths(self) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
-        return [self._foramen_axes(k) for k in range(4)]
+        """(u, v, s) of each anterior mouth, of the meeting beside the canal and of the posterior mouth."""
+        p = self.parameters
+        s = self.ends[:4]
+        centre, _, half_depth = self._canal_axis(s)
+        front, back = np.array(p.anterior_offsets_mm), np.array(p.posterior_offsets_mm)
+        lower = s + np.array([2.0, 1.0, 0.0, -0.5])
+        inner = np.column_stack([back - 1.0, centre - 0.1 * half_depth, s])
+        # All depths at once: the bone costs as much for one point as for a thousand.
+        depths = self._surface_depths(
+            np.concatenate([front, back]), np.concatenate([s, lower]),
+            np.concatenate([np.full(4, -5.0), centre + 30.0]), np.concatenate([centre, centre]),
+        )  # fmt: skip
+        mouth = np.column_stack([front, depths[:4], s])
+        rear = np.column_stack([back, depths[4:], lower])
+        return list(zip(mouth, inner, rear, strict=True))
+
+    def _surface_depths(self, u: FloatArray, s: FloatArray, outside: FloatArray, inside: FloatArray) -> FloatArray:
+        """Depths at which the bone, its canal and foramina filled, ends between two depths."""
+        depth = np.linspace(inside, outside, 200)
+        points = [self._along_depth(u[k], depth[:, k], s[k]) for k in range(len(u))]
+        value = self._bone(np.concatenate(points)).reshape(len(u), -1)
+        first = (value > 0).argmax(axis=1)
+        return np.array([np.interp(0.0, value[k, i - 1 : i + 1], depth[i - 1 : i + 1, k]) for k, i in enumerate(first)])
 
     def _foramina(self, u: FloatArray, v: FloatArray, s: FloatArray) -> FloatArray:
         p = self.parameters

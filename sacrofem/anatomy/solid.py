@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from sacrofem.anatomy.frame import Frame
 
 FloatArray = NDArray[np.float64]
 Side = Literal["left", "right"]
@@ -46,6 +49,7 @@ class Landmarks:
 
     ``levels`` are the centres of the vertebral bodies S1..S5. ``foramina`` has keys such as
     ``"S1_left"`` (levels S1..S4). ``auricular`` has keys ``"left"`` and ``"right"``.
+    ``estimated`` names foramina that the bone does not show: where they should be, not where they are.
     ``endplate_normal`` is the unit normal out of the S1 endplate (superior and anterior).
     """
 
@@ -57,6 +61,26 @@ class Landmarks:
     auricular: Mapping[Side, AuricularFace]
     canal: Corridor
     foramina: Mapping[str, Corridor] = field(default_factory=dict)
+    estimated: frozenset[str] = frozenset()
+
+    def moved(self, frame: Frame) -> Landmarks:
+        """The same landmarks after a rigid motion."""
+
+        def point(p: FloatArray) -> FloatArray:
+            return np.asarray(frame.place(p[None])[0])
+
+        def turned(face: AuricularFace) -> AuricularFace:
+            return replace(face, centre=point(face.centre), normal=frame.rotation @ face.normal)
+
+        def corridor(c: Corridor) -> Corridor:
+            return Corridor(frame.place(c.points), c.radii)
+
+        return Landmarks(
+            point(self.endplate_centre), frame.rotation @ self.endplate_normal, point(self.promontory),
+            point(self.apex), frame.place(self.levels),
+            {side: turned(face) for side, face in self.auricular.items()}, corridor(self.canal),
+            {name: corridor(c) for name, c in self.foramina.items()}, self.estimated,
+        )  # fmt: skip
 
 
 class Solid(Protocol):

@@ -27,8 +27,10 @@ def read_from(file: Path | None) -> Iterator[None]:
 
 
 def files_of(file: Path | None, case: Case) -> list[Path]:
-    """What a run reads: the case file, and mesh, CT and moduli of one's own."""
-    own = (case.anatomy.path, case.anatomy.ct, case.materials.moduli)
+    """What a run reads: the case file, and the files of one's own that it names."""
+    from sacrofem.case import OWN_FILES
+
+    own = (getattr(getattr(case, section), key) for section, key in OWN_FILES)
     return [path for path in (file, *(Path(name) for name in own if name is not None)) if path and path.is_file()]
 
 

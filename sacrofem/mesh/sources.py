@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from sacrofem.anatomy.sacrum import ParametricSacrum
-from sacrofem.anatomy.solid import Landmarks, Side
+from sacrofem.anatomy.solid import Landmarks, Side, Solid
 from sacrofem.case import Case
 from sacrofem.errors import InputError
 from sacrofem.mesh.body import SizeRegion, mesh_half, mesh_solid
@@ -54,7 +54,7 @@ def case_surfaces(case: Case, landmarks: Landmarks, side: Side | None = None) ->
 
 
 def sacrum_mesh(
-    solid: ParametricSacrum,
+    solid: Solid,
     surfaces: Sequence[FractureSurface] = (),
     *,
     size_mm: float,
@@ -62,7 +62,7 @@ def sacrum_mesh(
     lattice_mm: float = 2.0,
     hausdorff_mm: float | None = None,
 ) -> TetMesh:
-    """The built-in sacrum, meshed, its surfaces named, and fractured.
+    """A sacrum, meshed, its surfaces named, and fractured.
 
     Where the fractures of the left side are the mirror image of those of the right one, half of it
     is meshed and cut, so that the whole is symmetric to the last bit.
@@ -70,6 +70,7 @@ def sacrum_mesh(
     Parameters
     ----------
     solid
+        With landmarks.
     surfaces
         Fractures.
     size_mm, fracture_size_mm
@@ -78,13 +79,17 @@ def sacrum_mesh(
         See ``mesh_solid``.
     """
     regions = [SizeRegion(_distance(surface), fracture_size_mm) for surface in surfaces if fracture_size_mm is not None]
-    left = left_half(surfaces)
-    if solid.symmetric and left is not None:
+    landmarks = solid.landmarks
+    assert landmarks is not None
+    # Of any other solid no better outline of the joint is known than its ellipse.
+    outline = solid.auricular_distance if isinstance(solid, ParametricSacrum) else None
+    left = left_half(surfaces) if solid.symmetric else None
+    if left is not None:
         half = mesh_half(solid, size_mm=size_mm, regions=regions, lattice_mm=lattice_mm, hausdorff_mm=hausdorff_mm)
-        half = label_faces(half, solid.landmarks, auricular_outline=solid.auricular_distance)
+        half = label_faces(half, landmarks, auricular_outline=outline)
         return mirror_and_join(cut(half, left, size_mm=fracture_size_mm) if left else half)
     whole = mesh_solid(solid, size_mm=size_mm, regions=regions, lattice_mm=lattice_mm, hausdorff_mm=hausdorff_mm)
-    whole = label_faces(whole, solid.landmarks, auricular_outline=solid.auricular_distance)
+    whole = label_faces(whole, landmarks, auricular_outline=outline)
     return cut(whole, surfaces, size_mm=fracture_size_mm)
 
 
@@ -96,7 +101,25 @@ def _distance(surface: FractureSurface) -> Callable[[FloatArray], FloatArray]:
     return distance
 
 
-def case_mesh(case: Case, solid: ParametricSacrum, landmarks: Landmarks) -> tuple[TetMesh, tuple[str, ...]]:
+LEAST_MM2 = {"endplate": 400.0, "auricular_left": 400.0, "auricular_right": 400.0}
+"""Loaded and held faces of a scan smaller than that were not found: 800 to 1400 and 1070 to 1620 mm² are usual
+(literature, section 5)."""
+
+
+def _check_found(mesh: TetMesh, path: str | None) -> None:
+    """Refuse a scan on which endplate or joints were not found."""
+    for name, least in LEAST_MM2.items():
+        area = float(mesh.face_areas[mesh.face_sets[name]].sum())
+        if area < least:
+            raise InputError(
+                f"only {area:.0f} mm² of {name} were found on the bone",
+                file=path,
+                field="anatomy.path",
+                mend="look at the pictures of `sacrofem import`, and correct it in [anatomy.landmarks]",
+            )
+
+
+def case_mesh(case: Case, solid: Solid, landmarks: Landmarks) -> tuple[TetMesh, tuple[str, ...]]:
     """The fractured mesh of a case, and notes on it.
 
     Raises
@@ -114,9 +137,13 @@ def case_mesh(case: Case, solid: ParametricSacrum, landmarks: Landmarks) -> tupl
         if case.mesh.size_mm is None:
             notes.append(f"no shipped mesh has this anatomy: meshed at {size:g} mm, whatever mesh.reference says")
         finer = case.mesh.fracture_size_mm or FRACTURE_SIZE_SHARE * size
-        mesh = _symmetric(
-            case, landmarks, lambda surfaces: sacrum_mesh(solid, surfaces, size_mm=size, fracture_size_mm=finer)
-        )
+
+        def make(surfaces: Sequence[FractureSurface]) -> TetMesh:
+            return sacrum_mesh(solid, surfaces, size_mm=size, fracture_size_mm=finer)
+
+        mesh = _symmetric(case, landmarks, make) if solid.symmetric else make(case_surfaces(case, landmarks))
+        if case.anatomy.kind != "parametric":
+            _check_found(mesh, case.anatomy.path)
     if case.anatomy.half != "none":
         mesh = hemisacrum(mesh, case.anatomy.half)
     return mesh, tuple(notes)
@@ -135,7 +162,13 @@ def _symmetric(case: Case, landmarks: Landmarks, make: Callable[[Sequence[Fractu
 
 def uses_reference(case: Case) -> bool:
     """Whether a case is solved on a shipped mesh, cut where it has a fracture of its own."""
-    return case.mesh.size_mm is None and case.anatomy.sex == "female" and not case.anatomy.parameters
+    anatomy = case.anatomy
+    return (
+        anatomy.kind == "parametric"
+        and case.mesh.size_mm is None
+        and anatomy.sex == "female"
+        and not anatomy.parameters
+    )
 
 
 def _reference(case: Case, landmarks: Landmarks) -> TetMesh:
@@ -176,7 +209,7 @@ def _own(case: Case, landmarks: Landmarks, notes: list[str]) -> TetMesh:
             f"{poor} tets of {path} are of quality below {LEAST_QUALITY:g}, the worst, number {quality.argmin()}, "
             f"of {quality.min():.2g}: stress there means little"
         )
-    if not case.anatomy.landmarks:
+    if not case.anatomy.landmarks and case.anatomy.landmarks_file is None:
         notes.append(f"landmarks of {path} are those of the built-in sacrum: density map and needles follow them")
     surfaces = case_surfaces(case, landmarks)
     if len(mesh.paired[0]):

@@ -199,19 +199,27 @@ def fracture_surfaces(
     return (*limbs, across)
 
 
+def joint_room(landmarks: Landmarks, side: Side) -> tuple[float, str]:
+    """Distance (mm) from the plane of a joint to the nearest foramen of its side, and the name of that; what is estimated does not count."""
+    face = landmarks.auricular[side]
+    rooms = [
+        (-float(((foramen.points - face.centre) @ face.normal + foramen.radii).max()), name)
+        for name in (f"{level}_{side}" for level in LEVELS)
+        if name not in landmarks.estimated and (foramen := landmarks.foramina.get(name)) is not None
+    ]
+    return min(rooms, default=(np.inf, "none"))
+
+
 def _zone1(landmarks: Landmarks, side: Side, joint_distance_mm: float) -> FractureSurface:
     face = landmarks.auricular[side]
-    for level in LEVELS:
-        if (foramen := landmarks.foramina.get(f"{level}_{side}")) is None:
-            continue
-        room = -float(((foramen.points - face.centre) @ face.normal + foramen.radii).max())
-        if room < joint_distance_mm:
-            raise InputError(
-                f"runs into foramen {level}_{side}, which begins {room:.1f} mm from the joint",
-                field="fracture.joint_distance_mm",
-                value=joint_distance_mm,
-                mend='move it nearer to the joint, or use zone = "zone2"',
-            )
+    room, name = joint_room(landmarks, side)
+    if room < joint_distance_mm:
+        raise InputError(
+            f"runs into foramen {name}, which begins {room:.1f} mm from the joint",
+            field="fracture.joint_distance_mm",
+            value=joint_distance_mm,
+            mend='move it nearer to the joint, or use zone = "zone2"',
+        )
     return plane(f"zone1_{side}", face.centre - joint_distance_mm * face.normal, face.normal)
 
 

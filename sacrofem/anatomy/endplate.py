@@ -1,0 +1,122 @@
+"""The S1 endplate of a scanned sacrum, on which its frame rests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sacrofem.anatomy.lattice import LatticeSolid
+from sacrofem.anatomy.parameters import SacrumParameters
+from sacrofem.anatomy.sacrum import ParametricSacrum
+from sacrofem.anatomy.solid import FloatArray
+
+_FIRST_CONE, _LAST_CONE = 0.75, 0.88
+
+
+def surface_points(solid: LatticeSolid) -> tuple[FloatArray, FloatArray]:
+    """Points (n, 3) on the surface of a solid, evenly spread, and unit normals out of it, in its frame."""
+    index = np.argwhere(np.abs(solid.values) < 0.6 * solid.spacing_mm)
+    slope = np.stack(np.gradient(solid.values.astype(float), solid.spacing_mm), axis=-1)[tuple(index.T)]
+    slope /= np.maximum(np.linalg.norm(slope, axis=1, keepdims=True), 1e-9)
+    value = solid.values[tuple(index.T)].astype(float)
+    points = solid.corner + solid.spacing_mm * index - value[:, None] * slope
+    return solid.frame.place(points), slope @ solid.frame.rotation.T
+
+
+def onto_surface(solid: LatticeSolid, point: FloatArray) -> FloatArray:
+    """The point moved down the distance onto the surface."""
+    for _ in range(20):
+        value = float(solid.signed_distance(point[None])[0])
+        if abs(value) < 0.05:
+            break
+        step = 0.5
+        slope = np.array([
+            float(np.diff(solid.signed_distance(point + np.outer([-step, step], axis)))[0]) for axis in np.eye(3)
+        ])  # fmt: skip
+        size = float(np.linalg.norm(slope))
+        if size < 1e-6:
+            break
+        point = point - value * slope / size
+    return point
+
+
+@dataclass(frozen=True, eq=False)
+class Endplate:
+    """The plane of the S1 endplate.
+
+    Attributes
+    ----------
+    normal, centre, promontory : (3,)
+        In the frame in which it was looked for; the normal lies in the sagittal plane.
+    flat : float
+        Share of the plate within 1.5 mm of the plane.
+    """
+
+    normal: FloatArray
+    centre: FloatArray
+    promontory: FloatArray
+    flat: float
+
+
+def find_endplate(solid: LatticeSolid, surface: FloatArray, normals: FloatArray, near: ParametricSacrum) -> Endplate:
+    """The endplate of a bone near that of a built-in sacrum: a plane by repeated fits with ever less tolerance.
+
+    Parameters
+    ----------
+    solid
+        In the frame of ``near``.
+    surface, normals : (n, 3)
+        See `surface_points`.
+    near
+        Where it is looked for, and how large it is.
+    """
+    p = near.parameters
+    normal, centre = near.endplate_normal, np.zeros(3)
+    for turn in range(8):
+        across = np.cross([1.0, 0.0, 0.0], normal)
+        across /= np.linalg.norm(across)
+        r = surface - centre
+        inside = np.hypot(r[:, 0] / (0.38 * p.endplate_transverse_mm), (r @ across) / (0.38 * p.endplate_ap_mm)) < 1.0
+        cone = _FIRST_CONE if turn < 3 else _LAST_CONE
+        height = r @ normal
+        chosen = inside & (normals @ normal > cone) & (np.abs(height) < 12.0)
+        if np.count_nonzero(chosen) < 12:
+            break
+        middle = np.median(height[chosen])
+        kept = chosen & (np.abs(height - middle) < (6.0 if turn < 3 else 2.5))
+        points = surface[kept]
+        mean = points.mean(axis=0)
+        new = np.linalg.svd(points - mean)[2][2]
+        # In the median plane: a plate that leans to a side does not turn the frame.
+        new = np.array([0.0, new[1], new[2]]) * np.sign(new @ normal)
+        normal = new / np.linalg.norm(new)
+        centre = centre + ((mean - centre) @ normal) * normal
+        centre = _middle(solid, centre, normal, p)[0]
+    _, front = _middle(solid, centre, normal, p)
+    across = np.cross([1.0, 0.0, 0.0], normal)
+    r = surface - centre
+    inside = np.hypot(r[:, 0] / (0.38 * p.endplate_transverse_mm), (r @ across) / (0.38 * p.endplate_ap_mm)) < 1.0
+    there = inside & (np.abs(r @ normal) < 6.0) & (normals @ normal > 0.3)
+    flat = float(np.mean(np.abs(r[there] @ normal) < 1.5)) if there.any() else 0.0
+    return Endplate(normal, centre, onto_surface(solid, front), flat)
+
+
+def _middle(
+    solid: LatticeSolid, centre: FloatArray, normal: FloatArray, parameters: SacrumParameters
+) -> tuple[FloatArray, FloatArray]:
+    """Centre of the plate between its front and its hind edge near the median plane, and the front edge there."""
+    backwards = np.cross(normal, [1.0, 0.0, 0.0])
+    reach = np.arange(0.0, 0.8 * parameters.endplate_ap_mm, 0.25)
+    ends: dict[float, list[float]] = {-1.0: [], 1.0: []}
+    for x in (-8.0, -4.0, 0.0, 4.0, 8.0):
+        for depth in (2.5, 3.5, 4.5):
+            start = centre * [0.0, 1.0, 1.0] + [x, 0.0, 0.0] - depth * normal
+            for sign, found in ends.items():
+                outside = solid.signed_distance(start + sign * reach[:, None] * backwards) > 0.0
+                if outside.any():
+                    found.append(sign * float(reach[outside.argmax()]))
+    middle = centre * [0.0, 1.0, 1.0]
+    front = float(np.median(ends[-1.0])) if ends[-1.0] else -0.5 * parameters.endplate_ap_mm
+    hind = float(np.median(ends[1.0])) if ends[1.0] else 0.5 * parameters.endplate_ap_mm
+    return middle + 0.5 * (front + hind) * backwards, middle + front * backwards - 1.0 * normal

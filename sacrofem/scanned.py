@@ -1,0 +1,153 @@
+"""A scanned or segmented sacrum of a case: read, made a solid, and brought to the anatomical frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from sacrofem.anatomy.frame import Frame
+from sacrofem.anatomy.labelmap import label_numbers, label_solid
+from sacrofem.anatomy.landmarkfile import overridden
+from sacrofem.anatomy.landmarks import find_landmarks
+from sacrofem.anatomy.lattice import LatticeSolid
+from sacrofem.anatomy.parameters import Sex
+from sacrofem.anatomy.solid import Landmarks
+from sacrofem.anatomy.surface import Checks, read_surface, surface_solid
+from sacrofem.anatomy.twin import Twin, fit_twin
+from sacrofem.bone.images import read_ct
+from sacrofem.casesections import Anatomy
+from sacrofem.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class ScannedSacrum:
+    """A sacrum of one's own in the anatomical frame.
+
+    Attributes
+    ----------
+    solid : LatticeSolid
+        With its landmarks.
+    frame : Frame
+        From the axes of the file.
+    twin : Twin
+    twin_shift : Frame
+        From the anatomical frame to that of the twin.
+    checks : Checks
+        What was found and mended.
+    confidence : mapping
+        Of every landmark, 0 to 1 (`sacrofem.anatomy.landmarks.ScannedLandmarks`).
+    notes : tuple of str
+    """
+
+    solid: LatticeSolid
+    frame: Frame
+    twin: Twin
+    twin_shift: Frame
+    checks: Checks
+    confidence: Mapping[str, float]
+    notes: tuple[str, ...]
+
+    @property
+    def landmarks(self) -> Landmarks:
+        """In the anatomical frame."""
+        assert self.solid.landmarks is not None
+        return self.solid.landmarks
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: frame, landmarks with confidence, repairs, twin, notes."""
+        from sacrofem.anatomy.landmarkfile import landmarks_to_dict
+
+        parameters = vars(self.twin.sacrum.parameters)
+        return {
+            "frame": [[float(x) for x in row] for row in self.frame.matrix],
+            "landmarks": landmarks_to_dict(self.landmarks),
+            "confidence": {name: round(value, 3) for name, value in self.confidence.items()},
+            "checks": self.checks.to_json(),
+            "twin": {
+                "mean_distance_mm": self.twin.mean_mm,
+                "p95_distance_mm": self.twin.p95_mm,
+                "parameters": {n: list(v) if isinstance(v, tuple) else v for n, v in parameters.items()},
+            },
+            "notes": list(self.notes),
+        }
+
+
+def scanned_sacrum(anatomy: Anatomy) -> ScannedSacrum:
+    """The scanned sacrum of a case; the last few are kept, as finding landmarks takes seconds.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read or is no sacrum; naming field, value and mend.
+    """
+    assert anatomy.path is not None
+    path = Path(anatomy.path)
+    if not path.exists():
+        raise InputError("no such file", file=path, field="anatomy.path", mend="give a surface or a label map")
+    kind: Literal["surface", "labels"] = "labels" if anatomy.kind == "labels" else "surface"
+    stamp = (path.stat().st_mtime_ns, path.stat().st_size)
+    found = _found(kind, str(path), stamp, anatomy.units, anatomy.labels, anatomy.sex, anatomy.frame)
+    if not anatomy.landmarks:
+        return found
+    changed = overridden(found.landmarks, anatomy.landmarks)
+    return replace(found, solid=replace(found.solid, landmarks=changed))
+
+
+@lru_cache(maxsize=4)
+def _found(
+    kind: Literal["surface", "labels"],
+    path: str,
+    stamp: tuple[int, int],
+    units: str,
+    labels: tuple[int | str, ...],
+    sex: Sex,
+    frame: tuple[float, ...],
+) -> ScannedSacrum:
+    if kind == "surface":
+        solid, checks, notes = surface_solid(read_surface(path, units))
+    else:
+        volume = read_ct(path)
+        _check_labels(volume.hu, path)
+        numbers = label_numbers(labels, [int(n) for n in np.unique(volume.hu)], path)
+        solid, checks, notes = label_solid(np.isin(volume.hu, numbers), volume.affine, path)
+        notes = (f"labels {', '.join(map(str, numbers))} of {Path(path).name}", *notes)
+    try:
+        twin = fit_twin(solid, sex)
+    except InputError as error:
+        raise InputError(error.problem, file=path, field=error.field, mend=error.mend) from error
+    marks = find_landmarks(solid, twin)
+    shift, place = marks.twin_shift, marks.frame
+    landmarks = marks.landmarks
+    if frame:
+        matrix = np.reshape(frame, (4, 4))
+        given = Frame(matrix[:3, :3], -matrix[:3, 3] @ matrix[:3, :3])
+        # From the frame that was found to the one that is wanted.
+        change = Frame(given.rotation @ place.rotation.T, place.place(given.origin[None])[0])
+        landmarks = landmarks.moved(change)
+        shift = Frame(shift.rotation @ change.rotation.T, change.place(shift.origin[None])[0])
+        place = given
+        notes = (*notes, "the frame is the case's own")
+    residual = (
+        f"the nearest built-in sacrum lies {twin.mean_mm:.1f} mm from it on the average, 95 % within {twin.p95_mm:.1f}"
+    )
+    return ScannedSacrum(
+        solid.placed(place, landmarks), place, twin, shift, checks, marks.confidence, (*notes, residual, *marks.notes)
+    )
+
+
+def _check_labels(values: Any, path: str) -> None:
+    if not np.isfinite(values).all() or (values != np.round(values)).any():
+        raise InputError(
+            "holds values that are no labels", file=path, field="anatomy.path",
+            mend="give a label map here, and the CT in anatomy.ct",
+        )  # fmt: skip
+    if len(np.unique(values)) > 500:
+        raise InputError(
+            f"holds {len(np.unique(values))} values: that is a CT, no label map", file=path, field="anatomy.path",
+            mend="give the label map here, and the CT in anatomy.ct",
+        )  # fmt: skip
