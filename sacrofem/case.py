@@ -154,6 +154,15 @@ class Case(Section):
         except ValidationError as error:
             raise CaseError(case_problems(error, type(self))) from None
 
+    def with_anatomy(self, anatomy: Mapping[str, Any]) -> Case:
+        """A checked copy with another sacrum: a whole ``[anatomy]`` in place of its own."""
+        data = self.to_dict()
+        data["anatomy"] = dict(anatomy)
+        try:
+            return type(self).model_validate(data)
+        except ValidationError as error:
+            raise CaseError(case_problems(error, type(self))) from None
+
     def on_side(self, side: Side) -> Case:
         """A copy of a unilateral case, fractured and treated on the other or the same side."""
         if side not in ("left", "right"):

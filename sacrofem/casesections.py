@@ -74,7 +74,7 @@ class Anatomy(Section):
         default_factory=dict, description="landmarks that take the place of those found, mm, in the anatomical frame"
     )
     landmarks_file: str | None = Field(
-        default=None, description="all landmarks of an own mesh, as `sacrofem import` writes them"
+        default=None, description="all landmarks of an own sacrum, as `sacrofem import` writes them"
     )
     frame: tuple[float, ...] = Field(
         default=(), description="4 x 4, row by row, from the file's mm to the anatomical frame; not given: found"
@@ -106,8 +106,8 @@ class Anatomy(Section):
             "landmarks_file": self.landmarks_file,
         }
         takes = {
-            "parametric": (), "surface": ("ct", "frame"), "labels": ("ct", "frame"),
-            "mesh": ("ct", "sets", "landmarks_file"),
+            "parametric": (), "surface": ("ct", "frame", "landmarks_file"),
+            "labels": ("ct", "frame", "landmarks_file"), "mesh": ("ct", "sets", "landmarks_file"),
         }[self.kind]  # fmt: skip
         for name, value in own.items():
             if value and name not in takes:
@@ -116,6 +116,8 @@ class Anatomy(Section):
             raise refused("only a label map takes it", "leave it out", "labels", str(list(self.labels)))
         if self.half != "none" and self.kind in ("surface", "labels"):
             raise refused("a scan is used whole", "leave it out, or import it and cut the mesh", "half", self.half)
+        if self.landmarks_file and self.kind != "mesh" and not self.frame:
+            raise refused("needs the frame in which they are", "give anatomy.frame too", "landmarks_file")
         if self.frame and not _is_motion(self.frame):
             raise refused(
                 "is no rigid motion", "give 16 numbers, row by row: rotation and shift", "frame", str(self.frame)

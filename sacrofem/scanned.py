@@ -12,7 +12,7 @@ import numpy as np
 
 from sacrofem.anatomy.frame import Frame
 from sacrofem.anatomy.labelmap import label_numbers, label_solid
-from sacrofem.anatomy.landmarkfile import overridden
+from sacrofem.anatomy.landmarkfile import landmarks_to_dict, overridden, read_landmarks
 from sacrofem.anatomy.landmarks import find_landmarks
 from sacrofem.anatomy.lattice import LatticeSolid
 from sacrofem.anatomy.parameters import Sex
@@ -34,8 +34,9 @@ class ScannedSacrum:
         With its landmarks.
     frame : Frame
         From the axes of the file.
-    twin : Twin
-    twin_shift : Frame
+    twin : Twin or None
+        None where the case gives frame and landmarks.
+    twin_shift : Frame or None
         From the anatomical frame to that of the twin.
     checks : Checks
         What was found and mended.
@@ -46,8 +47,8 @@ class ScannedSacrum:
 
     solid: LatticeSolid
     frame: Frame
-    twin: Twin
-    twin_shift: Frame
+    twin: Twin | None
+    twin_shift: Frame | None
     checks: Checks
     confidence: Mapping[str, float]
     notes: tuple[str, ...]
@@ -60,19 +61,20 @@ class ScannedSacrum:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: frame, landmarks with confidence, repairs, twin, notes."""
-        from sacrofem.anatomy.landmarkfile import landmarks_to_dict
-
-        parameters = vars(self.twin.sacrum.parameters)
+        twin = None
+        if self.twin is not None:
+            parameters = vars(self.twin.sacrum.parameters)
+            twin = {
+                "mean_distance_mm": self.twin.mean_mm,
+                "p95_distance_mm": self.twin.p95_mm,
+                "parameters": {n: list(v) if isinstance(v, tuple) else v for n, v in parameters.items()},
+            }
         return {
             "frame": [[float(x) for x in row] for row in self.frame.matrix],
             "landmarks": landmarks_to_dict(self.landmarks),
             "confidence": {name: round(value, 3) for name, value in self.confidence.items()},
             "checks": self.checks.to_json(),
-            "twin": {
-                "mean_distance_mm": self.twin.mean_mm,
-                "p95_distance_mm": self.twin.p95_mm,
-                "parameters": {n: list(v) if isinstance(v, tuple) else v for n, v in parameters.items()},
-            },
+            "twin": twin,
             "notes": list(self.notes),
         }
 
@@ -91,11 +93,39 @@ def scanned_sacrum(anatomy: Anatomy) -> ScannedSacrum:
         raise InputError("no such file", file=path, field="anatomy.path", mend="give a surface or a label map")
     kind: Literal["surface", "labels"] = "labels" if anatomy.kind == "labels" else "surface"
     stamp = (path.stat().st_mtime_ns, path.stat().st_size)
-    found = _found(kind, str(path), stamp, anatomy.units, anatomy.labels, anatomy.sex, anatomy.frame)
+    given = None if anatomy.landmarks_file is None else read_landmarks(anatomy.landmarks_file)
+    solid, checks, notes = _solid(kind, str(path), stamp, anatomy.units, anatomy.labels)
+    if given is not None:
+        frame = _frame(anatomy.frame)
+        found = ScannedSacrum(solid.placed(frame, given), frame, None, None, checks, {}, notes)
+    else:
+        found = _found(kind, str(path), stamp, anatomy.units, anatomy.labels, anatomy.sex, anatomy.frame)
     if not anatomy.landmarks:
         return found
     changed = overridden(found.landmarks, anatomy.landmarks)
     return replace(found, solid=replace(found.solid, landmarks=changed))
+
+
+def _frame(numbers: tuple[float, ...]) -> Frame:
+    matrix = np.reshape(numbers, (4, 4))
+    return Frame(matrix[:3, :3], -matrix[:3, 3] @ matrix[:3, :3])
+
+
+@lru_cache(maxsize=4)
+def _solid(
+    kind: Literal["surface", "labels"],
+    path: str,
+    stamp: tuple[int, int],
+    units: str,
+    labels: tuple[int | str, ...],
+) -> tuple[LatticeSolid, Checks, tuple[str, ...]]:
+    if kind == "surface":
+        return surface_solid(read_surface(path, units))
+    volume = read_ct(path)
+    _check_labels(volume.hu, path)
+    numbers = label_numbers(labels, [int(n) for n in np.unique(volume.hu)], path)
+    solid, checks, notes = label_solid(np.isin(volume.hu, numbers), volume.affine, path)
+    return solid, checks, (f"labels {', '.join(map(str, numbers))} of {Path(path).name}", *notes)
 
 
 @lru_cache(maxsize=4)
@@ -108,14 +138,7 @@ def _found(
     sex: Sex,
     frame: tuple[float, ...],
 ) -> ScannedSacrum:
-    if kind == "surface":
-        solid, checks, notes = surface_solid(read_surface(path, units))
-    else:
-        volume = read_ct(path)
-        _check_labels(volume.hu, path)
-        numbers = label_numbers(labels, [int(n) for n in np.unique(volume.hu)], path)
-        solid, checks, notes = label_solid(np.isin(volume.hu, numbers), volume.affine, path)
-        notes = (f"labels {', '.join(map(str, numbers))} of {Path(path).name}", *notes)
+    solid, checks, notes = _solid(kind, path, stamp, units, labels)
     try:
         twin = fit_twin(solid, sex)
     except InputError as error:
@@ -124,8 +147,7 @@ def _found(
     shift, place = marks.twin_shift, marks.frame
     landmarks = marks.landmarks
     if frame:
-        matrix = np.reshape(frame, (4, 4))
-        given = Frame(matrix[:3, :3], -matrix[:3, 3] @ matrix[:3, :3])
+        given = _frame(frame)
         # From the frame that was found to the one that is wanted.
         change = Frame(given.rotation @ place.rotation.T, place.place(given.origin[None])[0])
         landmarks = landmarks.moved(change)

@@ -14,9 +14,9 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components
 from sacrofem.anatomy.lattice import LatticeSolid, cleaned
 from sacrofem.anatomy.solid import FloatArray
 from sacrofem.anatomy.triangles import IntArray, lattice_distance
+from sacrofem.anatomyfile import SURFACE_SUFFIXES as SUFFIXES
 from sacrofem.errors import EnvironmentFailure, InputError
 
-SUFFIXES = (".stl", ".ply", ".obj", ".off", ".vtp")
 UNIT_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 
 EXTENT_MM = (70.0, 230.0)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from cyclopts import CycloptsError
 
 # Importing a module of commands registers them.
-from sacrofem.cli import about, compare, deck, model, study, view  # noqa: F401
+from sacrofem.cli import about, compare, deck, importing, model, study, view  # noqa: F401
 from sacrofem.cli.app import app
 from sacrofem.errors import EnvironmentFailure, InputError, SacrofemError, one_line
 

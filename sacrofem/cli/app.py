@@ -32,6 +32,14 @@ class CaseOptions:
 
     preset: Annotated[str | None, Parameter(group=_of_case)] = None
     """Named case; `sacrofem info` lists them."""
+    anatomy: Annotated[Path | None, Parameter(group=_of_case)] = None
+    """Your own sacrum: surface (STL, PLY, OBJ, OFF, VTP), label map, mesh, or a folder that `sacrofem import` left."""
+    ct: Annotated[Path | None, Parameter(group=_of_case)] = None
+    """CT of that sacrum, in the same frame: its density takes the place of the generic map."""
+    units: Annotated[Literal["mm", "cm", "m"] | None, Parameter(group=_of_case)] = None
+    """Length unit of that surface or mesh."""
+    label: Annotated[tuple[str, ...], Parameter(group=_of_case)] = ()
+    """Number or name of a label that belongs to the sacrum; may be given several times."""
     side: Annotated[Literal["left", "right", "both"] | None, Parameter(group=_of_case)] = None
     """Fractured and treated side of a unilateral case; of a bilateral one the side that is treated."""
     volume_ml: Annotated[float | None, Parameter(group=_of_case)] = None
@@ -62,6 +70,7 @@ class CaseOptions:
             case = Case.from_toml(file, preset=self.preset)
         else:
             case = Case.preset(self.preset or DEFAULT_PRESET)
+        case = self._with_anatomy(case)
         if self.side is not None:
             bilateral = case.fracture.zone in ("zone1", "zone2") and case.fracture.side == "both"
             treated = bilateral or self.side == "both"
@@ -78,4 +87,14 @@ class CaseOptions:
             "solver.memory_gib": self.memory_gib,
         }
         changes = {name: value for name, value in given.items() if value is not None}
+        return case.with_(**changes) if changes else case
+
+    def _with_anatomy(self, case: Case) -> Case:
+        """The case with another sacrum."""
+        if self.anatomy is not None:
+            from sacrofem.anatomyfile import anatomy_keys
+
+            return case.with_anatomy(anatomy_keys(self.anatomy, ct=self.ct, units=self.units, labels=self.label))
+        given = {"ct": self.ct and str(self.ct.resolve()), "units": self.units, "labels": self.label or None}
+        changes = {f"anatomy.{name}": value for name, value in given.items() if value is not None}
         return case.with_(**changes) if changes else case

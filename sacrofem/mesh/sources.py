@@ -106,7 +106,7 @@ LEAST_MM2 = {"endplate": 400.0, "auricular_left": 400.0, "auricular_right": 400.
 (literature, section 5)."""
 
 
-def _check_found(mesh: TetMesh, path: str | None) -> None:
+def check_found(mesh: TetMesh, path: str | None) -> None:
     """Refuse a scan on which endplate or joints were not found."""
     for name, least in LEAST_MM2.items():
         area = float(mesh.face_areas[mesh.face_sets[name]].sum())
@@ -143,7 +143,7 @@ def case_mesh(case: Case, solid: Solid, landmarks: Landmarks) -> tuple[TetMesh, 
 
         mesh = _symmetric(case, landmarks, make) if solid.symmetric else make(case_surfaces(case, landmarks))
         if case.anatomy.kind != "parametric":
-            _check_found(mesh, case.anatomy.path)
+            check_found(mesh, case.anatomy.path)
     if case.anatomy.half != "none":
         mesh = hemisacrum(mesh, case.anatomy.half)
     return mesh, tuple(notes)

@@ -200,11 +200,14 @@ def fracture_surfaces(
 
 
 def joint_room(landmarks: Landmarks, side: Side) -> tuple[float, str]:
-    """Distance (mm) from the plane of a joint to the nearest foramen of its side, and the name of that; what is estimated does not count."""
+    """Distance (mm) from the plane of a joint to the nearest foramen of its side, and the name of that.
+
+    Joints end at S3, and what is only estimated does not count.
+    """
     face = landmarks.auricular[side]
     rooms = [
         (-float(((foramen.points - face.centre) @ face.normal + foramen.radii).max()), name)
-        for name in (f"{level}_{side}" for level in LEVELS)
+        for name in (f"{level}_{side}" for level in LEVELS[:3])
         if name not in landmarks.estimated and (foramen := landmarks.foramina.get(name)) is not None
     ]
     return min(rooms, default=(np.inf, "none"))

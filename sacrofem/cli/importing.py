@@ -1,0 +1,75 @@
+"""`import`: a scanned or segmented sacrum made ready, and shown, before anything is solved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sacrofem.cli.app import CaseOptions, app
+from sacrofem.cli.common import files_of, hashes, print_json
+from sacrofem.errors import InputError
+
+
+@app.command(name="import")
+def import_(
+    path: Path,
+    /,
+    *,
+    out: Path,
+    options: CaseOptions | None = None,
+    overwrite: bool = False,
+    json: bool = False,
+) -> int:
+    """Find frame and landmarks of a scanned surface or a label map, mesh it, and leave pictures to check.
+
+    The folder is a sacrum that `compare --anatomy` takes, with a case file to change.
+
+    Parameters
+    ----------
+    path
+        Surface (STL, PLY, OBJ, OFF, VTP) or label map (NIfTI, NRRD, MetaImage).
+    out
+        Folder for case.toml, landmarks.json, sacrum.vtu, import.json, anatomy.png and twin.png.
+    overwrite
+        Write into a folder that holds other files.
+    json
+        One JSON object to standard output.
+    """
+    from sacrofem.anatomyfile import anatomy_keys
+    from sacrofem.progress import Stages
+    from sacrofem.report.results import check_folder
+
+    given = options or CaseOptions()
+    if given.anatomy is not None:
+        raise InputError("is the first argument here", field="--anatomy", value=str(given.anatomy), mend="leave it out")
+    keys = anatomy_keys(path, ct=given.ct, units=given.units, labels=given.label)
+    if path.is_dir() or keys["kind"] == "mesh":
+        raise InputError(
+            "is no surface and no label map", field="PATH", value=str(path),
+            mend="a mesh is used as it is: compare --anatomy FILE",
+        )  # fmt: skip
+    from dataclasses import replace
+
+    case = replace(given, ct=None, units=None, label=()).case(None).with_anatomy(keys)
+    read = files_of(None, case)
+    check_folder(out, overwrite=overwrite, inputs=read)
+    files = hashes(read)
+    with Stages() as stages:
+        stages("landmarks")
+        from sacrofem.importing import import_sacrum, write_import
+
+        found = import_sacrum(case, progress=stages)
+        stages(f"writing {out}")
+        write_import(out, found, inputs=files)
+    content = found.to_json()
+    if json:
+        print_json(content)
+        return 0
+    checks, twin, mesh = content["checks"], content["twin"], content["mesh"]
+    print(f"{path.name}: {checks['volume_ml']:.1f} ml, surface moved by at most {checks['displacement_mm']:.2f} mm")
+    print(f"twin: {twin['mean_distance_mm']:.2f} mm on the average, 95 % within {twin['p95_distance_mm']:.2f} mm")
+    print("confidence: " + ", ".join(f"{name} {value:.2f}" for name, value in content["confidence"].items()))
+    print(f"mesh: {mesh['tets']} tets, worst quality {mesh['min_quality']:.2f}, {mesh['volume_ml']:.1f} ml")
+    for note in content["notes"]:
+        print(f"note: {note}")
+    print(f"written: {out}; look at anatomy.png and twin.png, then: sacrofem compare --anatomy {out}")
+    return 0
