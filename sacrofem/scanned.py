@@ -99,7 +99,9 @@ def scanned_sacrum(anatomy: Anatomy) -> ScannedSacrum:
         frame = _frame(anatomy.frame)
         found = ScannedSacrum(solid.placed(frame, given), frame, None, None, checks, {}, notes)
     else:
-        found = _found(kind, str(path), stamp, anatomy.units, anatomy.labels, anatomy.sex, anatomy.frame)
+        found = _found(kind, str(path), stamp, anatomy.units, anatomy.labels, anatomy.sex)
+        if anatomy.frame:
+            found = _reframed(found, _frame(anatomy.frame))
     if not anatomy.landmarks:
         return found
     changed = overridden(found.landmarks, anatomy.landmarks)
@@ -136,7 +138,6 @@ def _found(
     units: str,
     labels: tuple[int | str, ...],
     sex: Sex,
-    frame: tuple[float, ...],
 ) -> ScannedSacrum:
     solid, checks, notes = _solid(kind, path, stamp, units, labels)
     try:
@@ -144,22 +145,24 @@ def _found(
     except InputError as error:
         raise InputError(error.problem, file=path, field=error.field, mend=error.mend) from error
     marks = find_landmarks(solid, twin)
-    shift, place = marks.twin_shift, marks.frame
-    landmarks = marks.landmarks
-    if frame:
-        given = _frame(frame)
-        # From the frame that was found to the one that is wanted.
-        change = Frame(given.rotation @ place.rotation.T, place.place(given.origin[None])[0])
-        landmarks = landmarks.moved(change)
-        shift = Frame(shift.rotation @ change.rotation.T, change.place(shift.origin[None])[0])
-        place = given
-        notes = (*notes, "the frame is the case's own")
     residual = (
-        f"the nearest built-in sacrum lies {twin.mean_mm:.1f} mm from it on the average, 95 % within {twin.p95_mm:.1f}"
+        f"nearest built-in sacrum: {twin.mean_mm:.1f} mm from it on the average, 95 % within {twin.p95_mm:.1f} mm"
     )
     return ScannedSacrum(
-        solid.placed(place, landmarks), place, twin, shift, checks, marks.confidence, (*notes, residual, *marks.notes)
-    )
+        solid.placed(marks.frame, marks.landmarks), marks.frame, twin, marks.twin_shift, checks, marks.confidence,
+        (*notes, residual, *marks.notes),
+    )  # fmt: skip
+
+
+def _reframed(found: ScannedSacrum, wanted: Frame) -> ScannedSacrum:
+    """The same sacrum in another frame than the one that was found."""
+    change = Frame(wanted.rotation @ found.frame.rotation.T, found.frame.place(wanted.origin[None])[0])
+    assert found.twin_shift is not None
+    back = Frame(change.rotation.T, change.place(np.zeros((1, 3)))[0])
+    return replace(
+        found, solid=found.solid.placed(wanted, found.landmarks.moved(change)), frame=wanted,
+        twin_shift=back.then(found.twin_shift), notes=(*found.notes, "the frame is the case's own"),
+    )  # fmt: skip
 
 
 def _check_labels(values: Any, path: str) -> None:

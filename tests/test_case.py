@@ -176,7 +176,7 @@ def test_dimensions_of_several_levels_come_from_a_file(tmp_path):
     assert case.anatomy.parameters == {"body_depths_mm": (19.0, 15.0, 12.5, 10.5, 8.5), "alar_breadth_mm": 104}
     assert Case.from_dict(tomllib.loads(case.to_toml())) == case
 
-    from sacrofem.model import _parameters
+    from sacrofem.caseanatomy import _parameters
 
     assert _parameters(case).body_depths_mm == (19.0, 15.0, 12.5, 10.5, 8.5)
 

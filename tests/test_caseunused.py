@@ -39,7 +39,7 @@ SOUND = {"fracture.zone": "none"}
         ),
         ({"lesion.radii_mm": (9.0, 9.0, 9.0)}, "lesion.radii_mm = [9.0, 9.0, 9.0]", "there is no lesion"),
         ({"mesh.size_mm": 5.0, "mesh.reference": "tiny"}, "mesh.reference = 'tiny'", "mesh.size_mm is given"),
-        ({"anatomy.units": "cm"}, "anatomy.units = 'cm'", "only an own mesh has units"),
+        ({"anatomy.units": "cm"}, "anatomy.units = 'cm'", "only an own mesh or surface has units"),
         (
             {"materials.cortex_thickness_mm": 0.0, "materials.cortex_modulus_mpa": 9000.0},
             "materials.cortex_modulus_mpa = 9000",

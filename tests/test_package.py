@@ -17,13 +17,17 @@ HOMES = {
     "closure": "compare",
     "plans": "compare",
     "placement": "compare",
+    "caseanatomy": "compare",
     "casebone": "compare",
+    "importing": "report",
+    "scanned": "compare",
     "plandeck": "compare",
     "regression": "report",
     "__main__": "cli",
 }
 ANYWHERE = {
     *("case", "casefile", "caseproblems", "casesections", "caseunused", "presets"),
+    "anatomyfile",
     *("compiled", "errors", "memory", "signals", "threads", "progress", "__init__"),
 }
 

@@ -17,7 +17,7 @@ from sacrofem.mesh.sources import sacrum_mesh
 from sacrofem.scanned import scanned_sacrum
 
 pytestmark = pytest.mark.slow
-SIZE_MM = 6.0
+SIZE_MM = 8.0
 # A turn that no axis of a lattice knows, and a shift as in a scanner.
 _C, _S = np.cos(0.7), np.sin(0.7)
 TURN = np.array([[_C, -_S, 0.0], [_S, _C, 0.0], [0.0, 0.0, 1.0]]) @ np.array(
@@ -72,7 +72,7 @@ def check_alike(found, wanted):
 
 def check_frame(scan):
     turn = scan.frame.rotation @ TURN
-    assert np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1))) < 1.0
+    assert np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1))) < 2.0
     assert np.linalg.norm(scan.frame.place(SHIFT[None])[0]) < 2.0
 
 

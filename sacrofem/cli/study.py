@@ -128,3 +128,36 @@ def status(folder: Path, /, *, json: bool = False) -> int:
         at_work = f"; at work: {facts['runner']}" if facts["runner"] else ""
         print(f"{facts['name']}: {done} of {len(keys)} done, {failed} failed{at_work}", file=sys.stdout)
     return 0
+
+
+@study.command
+def report(
+    file: Path,
+    /,
+    *,
+    out: Path,
+    measure: tuple[str, ...] = (),
+    json: bool = False,
+) -> int:
+    """Write report.html of a study into its folder: curves, maps, sensitivity, and a table that sorts and filters.
+
+    Parameters
+    ----------
+    file
+        The study file that was run.
+    out
+        The folder that `study run --out` wrote.
+    measure
+        A measure to show, such as micromotion_mean_um; may be given several times. Without it the headlines.
+    json
+        One JSON object to standard output.
+    """
+    from sacrofem.report.study import write_study_report
+    from sacrofem.study.design import read_study
+
+    written = write_study_report(out, read_study(file), measure)
+    if json:
+        print_json({"folder": str(out), "files": written})
+    else:
+        show(f"written: {', '.join(str(out / name) for name in written)}. {CLAIM}")
+    return 0

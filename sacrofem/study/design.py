@@ -7,11 +7,12 @@ import itertools
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from scipy.stats import qmc
 
@@ -19,7 +20,8 @@ from sacrofem.case import Case
 from sacrofem.errors import InputError, SacrofemError
 from sacrofem.presets import DEFAULT_PRESET
 
-Kind = Literal["grid", "list", "one-at-a-time", "latin-hypercube", "sobol"]
+Kind = Literal["grid", "list", "one-at-a-time", "latin-hypercube", "sobol", "morris", "sobol-indices"]
+_SAMPLED = ("latin-hypercube", "sobol", "morris", "sobol-indices")
 MOST_SCENARIOS = 100_000
 
 
@@ -98,8 +100,16 @@ class Factor(_Section):
 class Design(_Section):
     """[design]: how factors make scenarios."""
 
-    kind: Kind = Field(default="grid", description="grid, list, one-at-a-time, latin-hypercube or sobol")
-    samples: int = Field(default=0, ge=0, le=MOST_SCENARIOS, description="of latin-hypercube and sobol")
+    kind: Kind = Field(
+        default="grid", description="grid, list, one-at-a-time, latin-hypercube, sobol, morris or sobol-indices"
+    )
+    samples: int = Field(
+        default=0,
+        ge=0,
+        le=MOST_SCENARIOS,
+        description="of latin-hypercube and sobol; trajectories of morris; base samples of sobol-indices",
+    )
+    levels: int = Field(default=4, ge=2, le=32, description="of morris: an even number of steps of every factor")
     seed: int = Field(default=0, ge=0, description="of the draw")
 
 
@@ -142,11 +152,16 @@ class Study:
     columns : tuple of str
         Of the factors.
     scenarios : tuple of Scenario
+    design : Design
+    factors : tuple of Factor
+        Of every design but a list.
     """
 
     name: str
     columns: tuple[str, ...]
     scenarios: tuple[Scenario, ...]
+    design: Design = field(default_factory=Design)
+    factors: tuple[Factor, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -224,7 +239,7 @@ def read_study(path: Path) -> Study:
             )
     if not scenarios:
         raise InputError("no scenario", file=path, field="factors", mend="give [[factors]] or [[scenarios]]")
-    return Study(content.name, columns, tuple(scenarios))
+    return Study(content.name, columns, tuple(scenarios), content.design, content.factors)
 
 
 def _mend(kind: str, where: str) -> str:
@@ -272,12 +287,18 @@ def _rows(content: StudyFile, path: Path) -> Iterator[tuple[dict[str, Any], dict
         for row in content.scenarios:
             yield dict(row), dict(row)
         return
-    sampled = design.kind in ("latin-hypercube", "sobol")
+    sampled = design.kind in _SAMPLED
     if sampled != bool(design.samples):
         raise InputError(
-            "samples go with latin-hypercube and sobol, and with no other design", file=path, field="design.samples",
+            f"samples go with {', '.join(_SAMPLED)}, and with no other design", file=path, field="design.samples",
             value=design.samples, mend="give a number of samples there and only there",
         )  # fmt: skip
+    if design.kind == "morris" and design.levels % 2:
+        raise InputError("is odd", file=path, field="design.levels", value=design.levels, mend="give an even number")
+    if design.kind == "sobol-indices" and design.samples & (design.samples - 1):
+        raise InputError(
+            "is no power of two", file=path, field="design.samples", value=design.samples, mend="give 64, 128, 256, ..."
+        )
     if not sampled and (open_ := next((f for f in factors if f.low is not None), None)):
         raise InputError(
             "has low and high, and the design takes values", file=path, field=f"factors.{open_.column}",
@@ -304,12 +325,24 @@ def _levels(design: Design, factors: Sequence[Factor]) -> Iterator[tuple[Any, ..
             for level in (factor.levels or factor.values)[1:]:
                 yield (*first[:place], level, *first[place + 1 :])
         return
-    count = len(factors)
+    for row in shares(design, len(factors)):
+        yield tuple(factor.at(float(share)) for factor, share in zip(factors, row, strict=True))
+
+
+def shares(design: Design, count: int) -> NDArray[np.float64]:
+    """(n, count) places of the scenarios of a sampled design between the ends of its factors.
+
+    Raises
+    ------
+    EnvironmentFailure
+        A design of sensitivity without SALib.
+    """
     if design.kind == "sobol":
         # Balanced only in powers of two: the first so many of a whole sequence.
         power = max(1, int(np.ceil(np.log2(design.samples))))
-        shares = qmc.Sobol(count, scramble=True, rng=design.seed).random_base2(power)[: design.samples]
-    else:
-        shares = qmc.LatinHypercube(count, rng=design.seed).random(design.samples)
-    for row in shares:
-        yield tuple(factor.at(float(share)) for factor, share in zip(factors, row, strict=True))
+        return np.asarray(qmc.Sobol(count, scramble=True, rng=design.seed).random_base2(power)[: design.samples])
+    if design.kind == "latin-hypercube":
+        return np.asarray(qmc.LatinHypercube(count, rng=design.seed).random(design.samples))
+    from sacrofem.study.sensitivity import samples
+
+    return samples(design.kind, count, design.samples, levels=design.levels, seed=design.seed)

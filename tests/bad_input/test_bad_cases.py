@@ -54,9 +54,9 @@ CASES = {
     "fresh-gap-wide": ('[fracture]\nstate = "fresh"\naperture_mm = 0.5', ["fracture.aperture_mm = 0.5", "at most 0.1"]),
     "flow-law": ('[cement.flow]\npermeability = "darcy"', ["cement.flow.permeability = 'darcy'", "kozeny-carman"]),
     "friction-of-bonded": ("[fracture]\nfriction = 0.4", ["fracture.friction = 0.4", "leave it out"]),
-    "surface-later": ('[anatomy]\nkind = "surface"', ["anatomy.kind = 'surface'", 'kind = "mesh"']),
+    "surface-without-file": ('[anatomy]\nkind = "surface"', ["anatomy.path", 'kind = "surface" needs a file']),
     "safety-key": ("[safety]\ncanal_mm = 2", ["safety.canal_mm", "needle_clearance_mm"]),
-    "mesh-without-file": ('[anatomy]\nkind = "mesh"', ["anatomy.path", 'add path = "FILE.vtu"']),
+    "mesh-without-file": ('[anatomy]\nkind = "mesh"', ["anatomy.path", 'add path = "FILE"']),
     "path-of-built-in": ('[anatomy]\npath = "x.vtu"', ["anatomy.path = 'x.vtu'", 'kind = "mesh"']),
     "unknown-parameter": (
         "[anatomy.parameters]\nheigth_mm = 90",

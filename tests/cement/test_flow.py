@@ -96,6 +96,7 @@ def test_cement_follows_the_gap(block):
     assert across == pytest.approx(12.0, rel=0.05)
 
 
+@pytest.mark.slow
 def test_set_cement_is_a_barrier(cube):
     pores = np.full(len(cube.tets), PORES)
     flow = Flow(Medium(cube, pores, NO_GAP))
@@ -111,6 +112,7 @@ def test_set_cement_is_a_barrier(cube):
     assert added > 1.02 * (alone.fraction @ (capacity * far))
 
 
+@pytest.mark.slow
 def test_needles_at_once_share_by_whose_front_comes_first(cube):
     pores = np.full(len(cube.tets), PORES)
     flow = Flow(Medium(cube, pores, NO_GAP))
@@ -165,7 +167,8 @@ def _connected(mesh: TetMesh, members, start) -> bool:
     return bool(members[start] and (parts[tets] == parts[start]).all())
 
 
-@pytest.mark.parametrize("count", [4, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [60])
 def test_random_plans(site, count):
     """Connected to the tip, nothing unaccounted for, and more cement contains less."""
     rng = np.random.default_rng(7)
@@ -216,7 +219,9 @@ def test_volumes_are_exact(spread, volume, count):
     assert sum(model.safety.leaked_ml.values()) == pytest.approx(region.leaked_ml, rel=1e-9)
 
 
-@pytest.mark.parametrize("kind", ["column", "ellipsoid", "flow"])
+@pytest.mark.parametrize(
+    "kind", ["column", pytest.param("ellipsoid", marks=pytest.mark.slow), pytest.param("flow", marks=pytest.mark.slow)]
+)
 def test_five_needles(site, kind):
     spread = {"column": Column(10.0), "ellipsoid": Ellipsoid(1.5), "flow": Flow(site.medium(FlowLaw()))}[kind]
     needles = [

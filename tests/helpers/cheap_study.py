@@ -37,7 +37,7 @@ class Deadly(Cheap):
 
     def __call__(self, cases, places):
         for place, record in super().__call__(cases, places):
-            if cases[place].cement.volume_ml == 2.0:
+            if (cases[place].cement.volume_ml, cases[place].materials.density_factor) == (2.0, 1.0):
                 os.kill(os.getpid(), 9)
             yield place, record
 

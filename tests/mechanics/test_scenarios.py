@@ -82,7 +82,7 @@ def test_zone_forces_are_those_of_the_assembled_matrix(block):
         np.testing.assert_allclose(found[..., lane], expected, rtol=0, atol=1e-12 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("count", [1, 3, LANES, LANES + 2])
+@pytest.mark.parametrize("count", [1, 3, LANES + 2])
 def test_every_scenario_equals_a_fresh_solve(block, count):
     states = [scenario(block, seed) for seed in range(count)]
     solver = engine(block)

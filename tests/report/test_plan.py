@@ -10,7 +10,7 @@ from sacrofem.report.plan import plan_figure
 @pytest.mark.parametrize(
     "changes",
     [
-        {},
+        pytest.param({}, marks=pytest.mark.slow),
         pytest.param(
             {"fracture.zone": "none", "lesion.kind": "focal", "cement.spread": "column"}, marks=pytest.mark.slow
         ),
