@@ -42,7 +42,7 @@ def bone_field(case: Case, mesh: TetMesh, landmarks: Landmarks, frame: Frame | N
                 raise InputError(
                     "there is no CT", field=f"materials.{name}", value=value, mend="give anatomy.ct, or leave it out"
                 )
-        density = generic_density(mesh.centroids, landmarks, materials.bone)
+        density = generic_density(mesh.centroids, landmarks, materials.bone, alar_void=materials.alar_void)
         return BoneField(density * materials.density_factor, True)
     line = calibration(materials.calibration, materials.calibration_hu, materials.calibration_density_g_cm3)
     volume = read_ct(case.anatomy.ct)

@@ -294,6 +294,9 @@ class Materials(Section):
         "kopperdahl2002", "crawford2003", "morgan2003-vertebra", "morgan2003-femoral-neck", "dalstra1993", "keller1994"
     ] = Field(default="kopperdahl2002", description="density to modulus; sources are printed by `sacrofem info`")
     density_factor: float = Field(default=1.0, gt=0, le=10, description="multiplies the density everywhere")
+    alar_void: bool = Field(
+        default=True, description="the generic map has its void lateral of the foramina S1-S3 (Wagner 2016 [A])"
+    )
     floor_mpa: float = Field(
         default=10.0, ge=0.1, le=5000, description="least modulus of bone; 5-10 in the alar void [D]"
     )

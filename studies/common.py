@@ -18,7 +18,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from sacrofem.study.design import read_study
-from sacrofem.study.runner import run_study
+from sacrofem.study.evaluate import GroupSolver
+from sacrofem.study.runner import Factory, run_study
 
 Row = dict[str, Any]
 SHOWN = {
@@ -89,7 +90,14 @@ def bars(rows: Sequence[Row], name: Callable[[Row], str], keys: Sequence[str] = 
     return figure
 
 
-def main(script: str, draw: Callable[[list[Row]], Figure], check: Callable[[list[Row]], list[str]]) -> int:
+def main(
+    script: str,
+    draw: Callable[[list[Row]], Figure],
+    check: Callable[[list[Row]], list[str]],
+    *,
+    factory: Factory = GroupSolver,
+    say: Callable[[Row], str] | None = None,
+) -> int:
     """Run a study as its script asks; the exit status is 1 where a check fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ci", action="store_true")
@@ -101,7 +109,7 @@ def main(script: str, draw: Callable[[list[Row]], Figure], check: Callable[[list
     with tempfile.TemporaryDirectory() as temporary:
         out = options.out or Path(temporary) / "out"
         executor = "serial" if options.ci else "processes"
-        outcome = run_study(study, out, executor=executor, jobs=options.jobs, progress=_say)
+        outcome = run_study(study, out, executor=executor, jobs=options.jobs, progress=_say, factory=factory)
         rows = read_table(out / "results.csv")
         if not options.ci:
             shutil.copyfile(out / "results.csv", here / "results.csv")
@@ -110,7 +118,7 @@ def main(script: str, draw: Callable[[list[Row]], Figure], check: Callable[[list
             draw(rows).savefig(Path(temporary) / "figure.png", dpi=60)
     for row in rows:
         factors = ", ".join(f"{key} = {row[key]}" for key in study.columns)
-        changes = ", ".join(f"{label} {percent(row, key)}" for key, label in SHOWN.items())
+        changes = ", ".join(f"{label} {percent(row, key)}" for key, label in SHOWN.items()) if say is None else say(row)
         sys.stdout.write(f"{factors}: {row['error'] or changes}\n")
     problems = check(rows) + ([f"{outcome.failed} scenarios failed"] if outcome.failed else [])
     for text in problems:

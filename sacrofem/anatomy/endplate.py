@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from sacrofem.anatomy.lattice import LatticeSolid
 from sacrofem.anatomy.parameters import SacrumParameters
@@ -17,7 +18,9 @@ _FIRST_CONE, _LAST_CONE = 0.75, 0.88
 def surface_points(solid: LatticeSolid) -> tuple[FloatArray, FloatArray]:
     """Points (n, 3) on the surface of a solid, evenly spread, and unit normals out of it, in its frame."""
     index = np.argwhere(np.abs(solid.values) < 0.6 * solid.spacing_mm)
-    slope = np.stack(np.gradient(solid.values.astype(float), solid.spacing_mm), axis=-1)[tuple(index.T)]
+    # Smoothed by a node: the direction of a scanned surface is noisier than its place.
+    smooth = ndimage.gaussian_filter(solid.values.astype(float), 1.0, mode="nearest")
+    slope = np.stack(np.gradient(smooth, solid.spacing_mm), axis=-1)[tuple(index.T)]
     slope /= np.maximum(np.linalg.norm(slope, axis=1, keepdims=True), 1e-9)
     value = solid.values[tuple(index.T)].astype(float)
     points = solid.corner + solid.spacing_mm * index - value[:, None] * slope
@@ -77,7 +80,7 @@ def find_endplate(solid: LatticeSolid, surface: FloatArray, normals: FloatArray,
         across = np.cross([1.0, 0.0, 0.0], normal)
         across /= np.linalg.norm(across)
         r = surface - centre
-        inside = np.hypot(r[:, 0] / (0.38 * p.endplate_transverse_mm), (r @ across) / (0.38 * p.endplate_ap_mm)) < 1.0
+        inside = np.hypot(r[:, 0] / (0.46 * p.endplate_transverse_mm), (r @ across) / (0.46 * p.endplate_ap_mm)) < 1.0
         cone = _FIRST_CONE if turn < 3 else _LAST_CONE
         height = r @ normal
         chosen = inside & (normals @ normal > cone) & (np.abs(height) < 12.0)
@@ -96,7 +99,7 @@ def find_endplate(solid: LatticeSolid, surface: FloatArray, normals: FloatArray,
     _, front = _middle(solid, centre, normal, p)
     across = np.cross([1.0, 0.0, 0.0], normal)
     r = surface - centre
-    inside = np.hypot(r[:, 0] / (0.38 * p.endplate_transverse_mm), (r @ across) / (0.38 * p.endplate_ap_mm)) < 1.0
+    inside = np.hypot(r[:, 0] / (0.46 * p.endplate_transverse_mm), (r @ across) / (0.46 * p.endplate_ap_mm)) < 1.0
     there = inside & (np.abs(r @ normal) < 6.0) & (normals @ normal > 0.3)
     flat = float(np.mean(np.abs(r[there] @ normal) < 1.5)) if there.any() else 0.0
     return Endplate(normal, centre, onto_surface(solid, front), flat)

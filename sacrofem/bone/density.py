@@ -81,7 +81,12 @@ def density_from_hu(hu: FloatArray) -> FloatArray:
 
 
 def generic_density(
-    points: FloatArray, landmarks: Landmarks, quality: str = "osteoporotic", density_factor: float = 1.0
+    points: FloatArray,
+    landmarks: Landmarks,
+    quality: str = "osteoporotic",
+    density_factor: float = 1.0,
+    *,
+    alar_void: bool = True,
 ) -> FloatArray:
     """Cancellous density at points of a sacrum with landmarks.
 
@@ -94,6 +99,8 @@ def generic_density(
         A name in ``QUALITIES``.
     density_factor
         Multiplies the density everywhere.
+    alar_void
+        Without it the alae are as dense as the bodies beside them: to see what the void does.
 
     Returns
     -------
@@ -109,10 +116,12 @@ def generic_density(
         raise InputError(
             "must be positive", field="materials.density_factor", value=density_factor, mend="1 leaves the map as it is"
         )
-    return density_factor * density_from_hu(generic_hu(points, landmarks, quality))
+    return density_factor * density_from_hu(generic_hu(points, landmarks, quality, alar_void=alar_void))
 
 
-def generic_hu(points: FloatArray, landmarks: Landmarks, quality: str = "osteoporotic") -> FloatArray:
+def generic_hu(
+    points: FloatArray, landmarks: Landmarks, quality: str = "osteoporotic", *, alar_void: bool = True
+) -> FloatArray:
     """CT number (HU) behind `generic_density`: bodies, less the alar void, plus rises at joint, endplate and arch."""
     if quality not in QUALITIES:
         raise InputError(
@@ -120,7 +129,7 @@ def generic_hu(points: FloatArray, landmarks: Landmarks, quality: str = "osteopo
         )
     bone, points = QUALITIES[quality], np.asarray(points, dtype=float)
     base = _body_weights(points, landmarks) @ np.array(bone.bodies)
-    hu = base + (bone.void - base) * void_membership(points, landmarks)
+    hu = base + (bone.void - base) * void_membership(points, landmarks) if alar_void else base.copy()
     for face in landmarks.auricular.values():
         relative = points - face.centre
         below = -(relative @ face.normal)
