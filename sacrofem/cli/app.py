@@ -22,6 +22,7 @@ app = App(
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
 )
+app.register_install_completion_command()
 _of_case = Group("Case", sort_key=1)
 
 

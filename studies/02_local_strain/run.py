@@ -35,7 +35,7 @@ def check(rows):
     """Strain inside the cement falls, in unbroken bone far more than stiffness rises."""
     found = []
     for row in rows:
-        if not row[KEY.format("inside") + "_change"] < -0.2:
+        if row["cement.volume_ml"] > 4.0 and not row[KEY.format("inside") + "_change"] < -0.2:
             found.append(f"{row['bone']}: strain inside {row[KEY.format('inside') + '_change']}")
         if row["bone"] == "unbroken" and not 0.0 < row["stiffness_n_per_mm_change"] < 0.1:
             found.append(f"unbroken: stiffness {row['stiffness_n_per_mm_change']}")
