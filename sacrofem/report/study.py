@@ -142,8 +142,10 @@ def _pictures(
                 pictures.append(_picture(figure, f"One at a time: {name}", f"Range of the change of {name} by factor."))
     for factor in study.columns:
         if numeric(rows, factor):
-            figure = response_figure(rows, factor, names, bands=bands)
-            text = f"Change by cement over {factor}: one point a scenario, lines join the means of equal values."
+            lines = study.design.kind == "grid"
+            figure = response_figure(rows, factor, names, bands=bands, lines=lines)
+            joined = ", lines join the means of equal values" if lines else ""
+            text = f"Change by cement over {factor}: one point a scenario{joined}."
             pictures.append(_picture(figure, f"Over {factor}", text))
     if study.design.kind == "grid":
         for one, other in maps(study.columns, rows):

@@ -22,7 +22,12 @@ def numeric(rows: Sequence[Row], column: str) -> bool:
 
 
 def response_figure(
-    rows: Sequence[Row], factor: str, measures: Mapping[str, str], *, bands: Mapping[str, float] | None = None
+    rows: Sequence[Row],
+    factor: str,
+    measures: Mapping[str, str],
+    *,
+    bands: Mapping[str, float] | None = None,
+    lines: bool = True,
 ) -> Figure:
     """Measures over a factor: every scenario as a point, the mean at equal values as a line.
 
@@ -36,6 +41,8 @@ def response_figure(
         Columns of changes, and what they are called.
     bands
         Half widths of the mesh band of changes, as shares, where there are any.
+    lines
+        Whether equal values of the factor meet the same values of all others, so that their means are comparable.
     """
     figure = Figure(figsize=(6.8, 4.2), layout="constrained")
     ax = figure.subplots()
@@ -46,7 +53,7 @@ def response_figure(
         x, y = np.array(points).T
         levels = np.unique(x)
         ax.plot(x, y, ls="", marker="o", ms=3.5, alpha=0.55, color=f"C{number}", label=name)
-        if len(levels) <= 0.7 * len(x) or len(levels) == len(x) <= 40:
+        if lines:
             mean = np.array([y[x == level].mean() for level in levels])
             ax.plot(levels, mean, color=f"C{number}", lw=1.6)
             if bands and key in bands:
@@ -135,7 +142,7 @@ def index_figure(found: Sequence[Index], measure: str, name: str) -> Figure:
         sigma = [scale * by["sigma", factor].value if ("sigma", factor) in by else 0.0 for factor in factors]
         ax.plot(sigma, range(len(factors)), ls="", marker="D", ms=5, color="0.15", label="σ (interaction, curvature)")
     ax.set_yticks(range(len(factors)), factors)
-    unit = "percentage points over the factor's range" if morris else "share of the variance"
-    ax.set_xlabel(f"{name} / {unit}")
+    unit = "percentage points over the range of the factor" if morris else "share of the variance"
+    ax.set_xlabel(f"{name}\n{unit}")
     ax.legend(frameon=False, loc="lower right")
     return figure
