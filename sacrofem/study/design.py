@@ -168,6 +168,11 @@ class Study:
         """Hash of all cases in their order."""
         return digest([scenario.case.to_dict() for scenario in self.scenarios])
 
+    def _repr_html_(self) -> str:
+        from sacrofem.notebook import study_html
+
+        return study_html(self)
+
     def groups(self) -> list[tuple[Scenario, ...]]:
         """Scenarios that differ in cement only, in the order of their first ones: they share mesh and set-up."""
         found: dict[str, list[Scenario]] = {}

@@ -10,12 +10,17 @@ from common import bars, main
 
 def draw(rows):
     """Changes, plan by plan."""
-    return bars(rows, lambda row: f"{row['cement a side']}, gap {row['cement.in_gap']}")
+    solved = [row for row in rows if row["status"] == "done"]
+    return bars(solved, lambda row: f"{row['cement a side']}, gap {row['cement.in_gap']}, {row['fracture.state']}")
 
 
 def check(rows):
     """More cement in a gap that it bonds stiffens at least as much."""
-    bonded = [row["stiffness_n_per_mm_change"] for row in rows if row["cement.in_gap"] == "bonded"]
+    bonded = [
+        row["stiffness_n_per_mm_change"]
+        for row in rows
+        if row["cement.in_gap"] == "bonded" and row["fracture.state"] == "subacute"
+    ]
     return [] if min(bonded) > 0 and bonded[1] >= bonded[0] else [f"stiffness {bonded}"]
 
 
