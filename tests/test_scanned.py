@@ -33,7 +33,7 @@ def sacrum(sex="female"):
 @pytest.fixture(scope="module")
 def surface(tmp_path_factory):
     """STL of the built-in sacrum, turned and shifted."""
-    mesh = sacrum_mesh(sacrum(), size_mm=3.0, hausdorff_mm=0.1)
+    mesh = sacrum_mesh(sacrum(), size_mm=4.0, hausdorff_mm=0.15)
     points, faces = mesh.points @ TURN.T + SHIFT, mesh.faces
     path = tmp_path_factory.mktemp("scan") / "sacrum.stl"
     trimesh.Trimesh(points, faces, process=False).export(path)
