@@ -17,7 +17,7 @@ from sacrofem.anatomy.frame import Frame
 from sacrofem.anatomy.lattice import LatticeSolid
 from sacrofem.anatomy.parameters import SacrumParameters
 from sacrofem.anatomy.solid import LEVELS, SIDES, AuricularFace, Corridor, FloatArray, Landmarks, Side
-from sacrofem.anatomy.twin import Twin
+from sacrofem.anatomy.twin import CLOSE_MM, Twin
 
 SLOPE_DEG = SacrumParameters.slope_deg
 """Of the endplate in the anatomical frame: the bone fixes z, not the scanner."""
@@ -28,8 +28,6 @@ TUBEROSITY_MM = 24.0
 UPRIGHT = 0.15
 """Vertical part of a joint's normal that makes its chance a third: the plane stands upright, 0 to 40° from sagittal
 (literature, section 5 [T])."""
-TWIN_MM = 0.8
-"""Mean distance of the twin over its auricular faces below which these are taken as they are."""
 LEVEL_MM = 10.0
 """Distance from the level of the twin's joint that makes a place's chance a third."""
 BoolArray = NDArray[np.bool_]
@@ -74,6 +72,10 @@ def find_landmarks(solid: LatticeSolid, twin: Twin) -> ScannedLandmarks:
     theirs = twin.sacrum.landmarks
     surface, normals = surface_points(placed)
     plate = find_endplate(placed, surface, normals, twin.sacrum)
+    if twin.mean_mm < CLOSE_MM:
+        plate = replace(
+            plate, normal=twin.sacrum.endplate_normal, centre=np.zeros(3), promontory=twin.sacrum.landmarks.promontory
+        )
     normal, centre = plate.normal, plate.centre
     # The bone fixes z: the sagittal part of the normal leans forward by the standard slope.
     slope = np.radians(SLOPE_DEG)
@@ -153,7 +155,7 @@ def _auricular(
     """
     there = back.place(surface)
     ear = twin.sacrum.auricular_distance(there) < 0.0
-    if np.abs(twin.sacrum.signed_distance(there[ear])).mean() < TWIN_MM:
+    if np.abs(twin.sacrum.signed_distance(there[ear])).mean() < CLOSE_MM:
         return {side: _of_twin(surface[ear], twin.sacrum.landmarks.auricular[side], back) for side in SIDES}
     _, depth, along = twin.sacrum.arc_coordinates(there)
     level = (along > -2.0) & (along < twin.sacrum.ends[2]) & (depth < TUBEROSITY_MM)
