@@ -44,7 +44,7 @@ def folder(tmp_path_factory):
 
 def case(folder, name, units="mm"):
     anatomy = {"kind": "surface", "path": str(folder / name), "units": units, "sex": "male"}
-    return Case.preset().with_anatomy(anatomy).with_(mesh__size_mm=8.0)
+    return Case.preset().with_anatomy(anatomy).with_(mesh__size_mm=8.0, mesh__order=1, cement__spread="column")
 
 
 def apart(one, other):
