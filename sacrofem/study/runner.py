@@ -190,6 +190,7 @@ def _about(study: Study, keys: Mapping[int, str]) -> bytes:
         "digest": study.digest,
         "columns": list(study.columns),
         "versions": versions,
+        "study": study.to_json(),
         "scenarios": [
             {"scenario": scenario.number, "key": keys[scenario.number], "factors": dict(scenario.factors)}
             for scenario in study.scenarios
