@@ -100,7 +100,7 @@ def test_ishigami_through_the_runner(tmp_path):
 
 def test_morris_on_ishigami(tmp_path):
     """On four levels sin x is 0 or ±√3/2, so that every mean effect over the whole grid has a closed form."""
-    study, rows = table(tmp_path, "morris", 32, Ishigami)
+    study, rows = table(tmp_path, "morris", 16, Ishigami)
     found = indices(study, rows, ["ishigami"])
     step, root = 2.0 / 3.0, math.sqrt(3.0) / 2.0
     fourth = (math.pi**4, (math.pi / 3.0) ** 4)
