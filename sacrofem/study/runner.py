@@ -24,6 +24,7 @@ from sacrofem.memory import BYTES_PER_UNKNOWN, available_bytes
 from sacrofem.study.design import Scenario, Study, digest
 from sacrofem.study.evaluate import Evaluate, GroupSolver, failure
 from sacrofem.study.lifeline import end_with_parent
+from sacrofem.study.sensitivity import KINDS
 from sacrofem.study.store import Store
 
 Executor = Literal["serial", "processes", "dask"]
@@ -184,7 +185,8 @@ def _plain(value: Any) -> Any:
 
 def _about(study: Study, keys: Mapping[int, str]) -> bytes:
     versions = {"sacrofem": sacrofem.__version__, "python": platform.python_version()}
-    for name in ("numpy", "scipy", "numba", "scikit-fem"):
+    sensitivity = ("SALib",) if study.design.kind in KINDS else ()
+    for name in ("numpy", "scipy", "numba", "scikit-fem", *sensitivity):
         versions[name] = metadata.version(name)
     content = {
         "schema": 1,
