@@ -21,7 +21,7 @@ from sacrofem.report import studywords as words
 from sacrofem.report.page import CLAIM, Picture, environment, script
 from sacrofem.report.results import sha256
 from sacrofem.report.table import label, number, unit
-from sacrofem.study.bands import shipped_halves
+from sacrofem.study.bands import read_shipped, shipped_halves
 from sacrofem.study.design import Study, study_of
 from sacrofem.study.sensitivity import INDICES, KINDS, Index, indices, write_indices
 from sacrofem.study.store import TABLE, Store
@@ -164,9 +164,10 @@ def _indices(content: _Content) -> tuple[list[Index], list[str]]:
 
 def _bands(content: _Content) -> dict[tuple[int, str], float]:
     found: dict[tuple[int, str], float] = {}
+    data = read_shipped()
     for scenario, row in zip(content.study.scenarios, content.rows, strict=True):
-        if row["status"] == "done":
-            halves = shipped_halves(scenario.case, row, content.chosen)
+        if data is not None and row["status"] == "done":
+            halves = shipped_halves(data, scenario.case, row, content.chosen)
             found |= {(scenario.number, f"{key}_change"): half for key, half in halves.items()}
     return found
 

@@ -143,11 +143,15 @@ def same_values(stored: Values, found: Values, scales: Values) -> bool:
     return True
 
 
-def shipped_halves(case: Case, row: Mapping[str, Any], keys: Sequence[str]) -> dict[str, float]:
+def shipped_halves(
+    data: Mapping[str, Any], case: Case, row: Mapping[str, Any], keys: Sequence[str]
+) -> dict[str, float]:
     """Half widths of the shipped mesh band of changes, for a scenario of a study that is the shipped case.
 
     Parameters
     ----------
+    data
+        Of `read_shipped`.
     case
         Of the scenario.
     row
@@ -161,8 +165,7 @@ def shipped_halves(case: Case, row: Mapping[str, Any], keys: Sequence[str]) -> d
         Share by key; without a key that does not converge, or whose values are not those of the band: zones of a
         study are fixed by all its plans together.
     """
-    data = read_shipped()
-    if data is None or not is_shipped_case(data, case):
+    if not is_shipped_case(data, case):
         return {}
     convergence = shipped_convergence(data, case)
     level = convergence.levels[convergence.own]
