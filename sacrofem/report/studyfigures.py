@@ -20,6 +20,7 @@ Bands = Mapping[tuple[int, str], float]
 _MOST_MAPS = 6
 _MOST_LEVELS = 8
 _MOST_LINES = 6
+_LEADING = ("mu_star", "ST")
 _MARKERS = "osD^vP"
 _BLUE, _ORANGE = "#2a6fa8", "#d1782c"
 
@@ -221,6 +222,16 @@ def index_figure(found: Sequence[Index], measure: str, name: str) -> Figure:
     name
         What it is called.
     """
+    count = len({index.factor for index in found if index.measure == measure and index.index in _LEADING})
+    figure = Figure(figsize=(7.2, 0.55 * count + 1.9), layout="constrained")
+    ax = figure.subplots()
+    draw_indices(ax, found, measure, name)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    return figure
+
+
+def draw_indices(ax: Any, found: Sequence[Index], measure: str, name: str) -> None:
+    """The bars of `index_figure` in axes of one's own."""
     by = {(index.index, index.factor): index for index in found if index.measure == measure}
     morris = any(kind == "mu_star" for kind, _ in by)
     kinds = {"mu_star": ("mean size of the effect, μ*", _BLUE)} if morris else {
@@ -228,8 +239,6 @@ def index_figure(found: Sequence[Index], measure: str, name: str) -> Figure:
     }  # fmt: skip
     leading = "mu_star" if morris else "ST"
     factors = sorted((f for kind, f in by if kind == leading), key=lambda factor: by[leading, factor].value)
-    figure = Figure(figsize=(7.2, 0.55 * len(factors) + 1.9), layout="constrained")
-    ax = figure.subplots()
     scale = 100.0 if morris else 1.0
     height = 0.66 / len(kinds)
     for number, (kind, (text, colour)) in enumerate(kinds.items()):
@@ -244,5 +253,3 @@ def index_figure(found: Sequence[Index], measure: str, name: str) -> Figure:
     ax.set_yticks(range(len(factors)), [factor_label(factor) for factor in factors])
     unit = "percentage points over the range of the factor" if morris else "share of the variance"
     ax.set_xlabel(f"{name}: change by cement\n{unit}")
-    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
-    return figure

@@ -10,6 +10,7 @@ from browser import chromium, opened
 from sacrofem import cli
 from sacrofem.errors import InputError
 from sacrofem.report import study as study_page
+from sacrofem.report.page import Picture
 from sacrofem.report.study import write_study_report
 from sacrofem.report.studywords import BANDED, NOT_BANDED
 from sacrofem.study.bands import read_shipped
@@ -96,6 +97,13 @@ def test_every_number_is_that_of_the_table(tmp_path, text):
     assert len(page) < 2e6
 
 
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Leave out what takes nearly all of the time, where a test looks at something else."""
+    monkeypatch.setattr(study_page, "_picture", lambda figure, title, alt: Picture(title, alt, ""))
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_the_folder_is_enough(tmp_path, capsys):
     """Moved elsewhere, without the study file, by the command line."""
     path, _ = made(tmp_path, GRID)
@@ -125,6 +133,7 @@ def test_a_design_of_sensitivity_leaves_its_indices(tmp_path):
     assert "SALib" in page
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_failed_scenario_leaves_no_indices_and_is_named(tmp_path):
     pytest.importorskip("SALib")
     made(tmp_path, MORRIS)
@@ -140,6 +149,7 @@ def test_a_failed_scenario_leaves_no_indices_and_is_named(tmp_path):
     assert not (tmp_path / "out" / "sensitivity.csv").exists()
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize("same", [True, False], ids=["its numbers", "other numbers"])
 def test_a_band_stands_on_the_default_case_alone_and_on_its_numbers_alone(tmp_path, same):
     level = next(level for level in read_shipped()["levels"] if level["name"] == "coarse")
@@ -169,6 +179,7 @@ def test_a_band_stands_on_the_default_case_alone_and_on_its_numbers_alone(tmp_pa
     assert BANDED in (tmp_path / "out" / "report.html").read_text()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_long_table_is_cut_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(study_page, "MOST_ROWS", 4)
     made(tmp_path, GRID)
@@ -180,6 +191,7 @@ def test_a_long_table_is_cut_and_says_so(tmp_path, monkeypatch):
     assert {row for row, _, _ in parser.found} == {0, 1, 2, 3}
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_what_is_refused(tmp_path):
     made(tmp_path, GRID)
     out = tmp_path / "out"
