@@ -251,5 +251,5 @@ def draw_indices(ax: Any, found: Sequence[Index], measure: str, name: str) -> No
         ax.plot(sigma, range(len(factors)), ls="", marker="D", ms=5.5, color="0.1", mfc="white", label="scatter, σ")
     ax.axvline(0.0, color="0.3", lw=0.8)
     ax.set_yticks(range(len(factors)), [factor_label(factor) for factor in factors])
-    unit = "percentage points over the range of the factor" if morris else "share of the variance"
+    unit = "percentage points over the factor's range" if morris else "share of the variance"
     ax.set_xlabel(f"{name}: change by cement\n{unit}")

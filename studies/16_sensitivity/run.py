@@ -48,7 +48,7 @@ def kept(path, columns):
 def draw(effects, shares):
     """Morris above, Sobol below; one column a measure."""
     rows = [found for found in (effects, shares) if found]
-    figure = Figure(figsize=(15.0, 3.3 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(15.6, 3.4 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), len(KEYS), squeeze=False)
     for line, found in zip(axes, rows, strict=True):
         for ax, change, name in zip(line, CHANGES, KEYS.values(), strict=True):
