@@ -193,8 +193,7 @@ def _deciding(content: _Content) -> list[Picture]:
             pictures.append(_picture(figures.index_figure(mine, column, name), name, alt))
         elif content.study.design.kind == "one-at-a-time" and (effects := _effects(content, column)):
             text = ", ".join(
-                f"{words.factor_label(key)} {effect.low:+.0f} to {effect.high:+.0f} %"
-                for key, effect in effects.items()
+                f"{words.factor_name(key)} {effect.low:+.0f} to {effect.high:+.0f} %" for key, effect in effects.items()
             )
             alt = f"Change of {name} as each factor alone goes through its values: {text}."
             pictures.append(_picture(figures.tornado_figure(effects, name), name, alt))

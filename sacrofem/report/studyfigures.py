@@ -205,6 +205,8 @@ def tornado_figure(effects: Mapping[str, Effect], name: str) -> Figure:
         ax.axvline(effects[order[0]].first, color="0.15", lw=1.0, ls="--", label="all factors at their first value")
         ax.legend(frameon=False, loc="lower right", fontsize=8)
     ax.set_yticks(range(len(order)), [factor_label(key) for key in order])
+    # The labels of the ends need room that a bar would not leave.
+    ax.use_sticky_edges = False
     ax.margins(x=0.15)
     ax.set_xlabel(f"{name}: change by cement / %")
     return figure

@@ -73,6 +73,9 @@ def test_a_tornado_has_its_widest_bar_on_top():
     spans = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in ax.patches]
     np.testing.assert_allclose(spans, [(-12, -9), (-40, -5)])
     assert [text.get_text() for text in ax.texts] == ["1", "3", "none", "bonded"]
+    low, high = ax.get_xlim()
+    assert low < -43
+    assert high > -3
 
 
 @pytest.mark.parametrize("kinds", [("mu_star", "mu", "sigma"), ("S1", "ST")])
