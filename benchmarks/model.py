@@ -72,8 +72,8 @@ class CommonModel:
         """Displacements of the ten-node tets, clamped ones included."""
         return 3 * (len(self.mesh.points) + len(edges_of(self.mesh.tets)))
 
-    def scenario(self, seed: int) -> FloatArray:
-        """(m,) moduli with cement in one to four spheres of 1 to 5 % of the tets, across the gap."""
+    def scenario(self, seed: int, shares: tuple[float, float] = CEMENT_SHARES) -> FloatArray:
+        """(m,) moduli with cement in one to four spheres across the gap, 1 to 5 % (or ``shares``) of the tets."""
         rng = np.random.default_rng(1000 + seed)
         inside = np.flatnonzero(self.zone)
         places = self.mesh.centroids[inside]
@@ -81,7 +81,7 @@ class CommonModel:
         centres = places[rng.choice(len(places), count, replace=False)]
         centres[0, 0] = sum(GAP) / 2
         away = np.linalg.norm(places[:, None] - centres, axis=2) / rng.uniform(0.5, 1.0, count)
-        filled = round(rng.uniform(*CEMENT_SHARES) * len(self.youngs))
+        filled = round(rng.uniform(*shares) * len(self.youngs))
         youngs = self.youngs.copy()
         youngs[inside[np.argsort(away.min(axis=1), kind="stable")[:filled]]] = CEMENT_MPA
         return youngs

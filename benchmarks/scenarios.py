@@ -1,6 +1,8 @@
 """Cement plans on the common model, one after another: seconds of each, of the set-up, and the error.
 
-python benchmarks/scenarios.py MODEL OUT COUNT
+python benchmarks/scenarios.py MODEL OUT COUNT [LOW HIGH]
+
+LOW and HIGH are the shares of the tets that a plan fills, 0.01 to 0.05 without them.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent / "peers"))
 
 from common import THREADS, Record
-from model import CommonModel, support_and_load
+from model import CEMENT_SHARES, CommonModel, support_and_load
 
 from sacrofem import read_mesh
 from sacrofem.mechanics.scenarios import Scenario, ScenarioEngine
@@ -135,7 +137,8 @@ def main() -> None:
     record = Record()
     with np.load(folder / "model.npz") as content:
         model = CommonModel(read_mesh(folder / "mesh.vtu"), content["youngs"], content["poisson"], content["zone"])
-    fields = [model.scenario(seed) for seed in range(count)]
+    limits = (float(sys.argv[4]), float(sys.argv[5])) if len(sys.argv) > 4 else CEMENT_SHARES
+    fields = [model.scenario(seed, limits) for seed in range(count)]
     shares = [float(np.mean(youngs != model.youngs)) for youngs in fields]
     record.stage("read")
     with threads(THREADS):

@@ -14,7 +14,12 @@ CASE_FILE = "case.toml"
 
 
 def anatomy_keys(
-    path: Path, *, ct: Path | None = None, units: str | None = None, labels: Sequence[str] = ()
+    path: Path,
+    *,
+    ct: Path | None = None,
+    units: str | None = None,
+    labels: Sequence[str] = (),
+    field: str = "--anatomy",
 ) -> dict[str, Any]:
     """The ``[anatomy]`` of a case for what lies at a path.
 
@@ -24,6 +29,8 @@ def anatomy_keys(
         Surface, label map, mesh, or imported folder.
     ct, units, labels
         What the command line says of it.
+    field
+        Named in refusals.
 
     Raises
     ------
@@ -31,14 +38,14 @@ def anatomy_keys(
         Nothing is there, or a folder that no import left.
     """
     if not path.exists():
-        raise InputError("no such file", field="--anatomy", value=str(path), mend="give a surface, label map or mesh")
+        raise InputError("no such file", field=field, value=str(path), mend="give a surface, label map or mesh")
     given: dict[str, Any] = {}
     if path.is_dir():
         from sacrofem.case import Case
 
         if not (path / CASE_FILE).is_file():
             raise InputError(
-                "holds no imported sacrum", field="--anatomy", value=str(path),
+                "holds no imported sacrum", field=field, value=str(path),
                 mend="give a file, or a folder that `sacrofem import` left",
             )  # fmt: skip
         given = Case.from_toml(path / CASE_FILE).to_dict()["anatomy"]

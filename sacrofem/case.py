@@ -210,6 +210,11 @@ class Case(Section):
             side = "left" if self.lesion.centre_mm[0] >= 0 else "right"
         return ("left",) if side == "left" else ("right",) if side == "right" else ("left", "right")
 
+    def _repr_html_(self) -> str:
+        from sacrofem.notebook import case_html
+
+        return case_html(self)
+
     # ------------------------------------------------------------------ writing
     def to_dict(self) -> dict[str, Any]:
         """Nested plain data under the names of the case file; what is not given is left out."""

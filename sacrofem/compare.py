@@ -150,6 +150,11 @@ class Comparison:
         }
         return {key: max(values, default=None) for key, values in found.items()}
 
+    def _repr_html_(self) -> str:
+        from sacrofem.notebook import comparison_html
+
+        return comparison_html(self)
+
     def to_json(self) -> dict[str, Any]:
         """The content of ``comparison.json``."""
         return {

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sacrofem.anatomy.frame import Frame
 from sacrofem.anatomy.labelmap import label_numbers, label_solid
@@ -22,6 +23,8 @@ from sacrofem.anatomy.twin import Twin, fit_twin
 from sacrofem.bone.images import read_ct
 from sacrofem.casesections import Anatomy
 from sacrofem.errors import InputError
+
+_WIDEST, _MOST_LABELS = 20_000, 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +127,7 @@ def _solid(
     if kind == "surface":
         return surface_solid(read_surface(path, units))
     volume = read_ct(path)
-    _check_labels(volume.hu, path)
-    numbers = label_numbers(labels, [int(n) for n in np.unique(volume.hu)], path)
+    numbers = label_numbers(labels, _present(volume.hu, path), path)
     solid, checks, notes = label_solid(np.isin(volume.hu, numbers), volume.affine, path)
     return solid, checks, (f"labels {', '.join(map(str, numbers))} of {Path(path).name}", *notes)
 
@@ -165,14 +167,20 @@ def _reframed(found: ScannedSacrum, wanted: Frame) -> ScannedSacrum:
     )  # fmt: skip
 
 
-def _check_labels(values: Any, path: str) -> None:
-    if not np.isfinite(values).all() or (values != np.round(values)).any():
+def _present(values: NDArray[Any], path: str) -> list[int]:
+    """The labels that a map holds; refuses what is none."""
+    mend = "give the label map here, and the CT in anatomy.ct"
+    if values.dtype.kind == "f":
+        whole = np.asarray(np.where(np.isfinite(values), values, 0.5))
+        if (whole != np.round(whole)).any():
+            raise InputError("holds values that are no labels", file=path, field="anatomy.path", mend=mend)
+        values = whole.astype(np.int64)
+    low, high = int(values.min()), int(values.max())
+    # Counted, not sorted: a scan has a hundred million voxels.
+    few = high - low <= _WIDEST
+    found: list[int] = (np.flatnonzero(np.bincount((values - low).ravel())) + low).tolist() if few else []
+    if not 0 < len(found) <= _MOST_LABELS:
         raise InputError(
-            "holds values that are no labels", file=path, field="anatomy.path",
-            mend="give a label map here, and the CT in anatomy.ct",
-        )  # fmt: skip
-    if len(np.unique(values)) > 500:
-        raise InputError(
-            f"holds {len(np.unique(values))} values: that is a CT, no label map", file=path, field="anatomy.path",
-            mend="give the label map here, and the CT in anatomy.ct",
-        )  # fmt: skip
+            f"holds values from {low} to {high}: that is a CT, no label map", file=path, field="anatomy.path", mend=mend
+        )
+    return found

@@ -27,7 +27,7 @@ HOMES = {
 }
 ANYWHERE = {
     *("case", "casefile", "caseproblems", "casesections", "caseunused", "presets"),
-    "anatomyfile",
+    *("anatomyfile", "notebook"),
     *("compiled", "errors", "memory", "signals", "threads", "progress", "__init__"),
 }
 

@@ -22,6 +22,8 @@ CLOSING_MM = 9.0
 """Radius of the ball that fits into no channel: what it does not reach from outside is enclosed."""
 MOUTH_MM = 11.0
 """How far a mouth may lie from that of the twin."""
+FREE = 0.75
+"""Share of its radii that has to be free for the channel of a twin to be the bone's."""
 _RIM_MM = 3.0
 _DETOUR = 1.8
 _STATIONS = 5
@@ -105,6 +107,9 @@ class Channels:
         points, _, _ = self._hollow
         if not len(points):
             return twin, 0.0
+        free = (self.solid.signed_distance(twin.points) > FREE * twin.radii).all()
+        if free and (self._closed.signed_distance(twin.points[1:-1]) < 0.0).all():
+            return twin, 1.0
         allowed = self._beside(twin)
         ends = [self._mouth(twin.points[k], float(twin.radii[k]), allowed) for k in (0, -1)]
         expected = float(np.linalg.norm(np.diff(twin.points, axis=0), axis=1).sum())

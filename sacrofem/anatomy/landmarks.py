@@ -17,7 +17,7 @@ from sacrofem.anatomy.frame import Frame
 from sacrofem.anatomy.lattice import LatticeSolid
 from sacrofem.anatomy.parameters import SacrumParameters
 from sacrofem.anatomy.solid import LEVELS, SIDES, AuricularFace, Corridor, FloatArray, Landmarks, Side
-from sacrofem.anatomy.twin import Twin
+from sacrofem.anatomy.twin import CLOSE_MM, Twin
 
 SLOPE_DEG = SacrumParameters.slope_deg
 """Of the endplate in the anatomical frame: the bone fixes z, not the scanner."""
@@ -25,9 +25,11 @@ HEIGHT_MM, WIDTH_MM = (45.0, 66.0), (20.0, 34.0)
 """Long and short axis of an auricular face: 56.2 ± 4.6 mm long, 10.7 to 16.2 cm² (literature, section 5)."""
 TUBEROSITY_MM = 24.0
 """Further than this behind the ventral face, what looks to the side is tuberosity, where ligaments are (shape)."""
-UPRIGHT = 0.3
-"""Vertical part of a joint's normal that halves its chance: the joint plane stands upright, 0 to 40° from sagittal
+UPRIGHT = 0.15
+"""Vertical part of a joint's normal that makes its chance a third: the plane stands upright, 0 to 40° from sagittal
 (literature, section 5 [T])."""
+LEVEL_MM = 10.0
+"""Distance from the level of the twin's joint that makes a place's chance a third."""
 BoolArray = NDArray[np.bool_]
 
 
@@ -70,6 +72,10 @@ def find_landmarks(solid: LatticeSolid, twin: Twin) -> ScannedLandmarks:
     theirs = twin.sacrum.landmarks
     surface, normals = surface_points(placed)
     plate = find_endplate(placed, surface, normals, twin.sacrum)
+    if twin.mean_mm < CLOSE_MM:
+        plate = replace(
+            plate, normal=twin.sacrum.endplate_normal, centre=np.zeros(3), promontory=twin.sacrum.landmarks.promontory
+        )
     normal, centre = plate.normal, plate.centre
     # The bone fixes z: the sagittal part of the normal leans forward by the standard slope.
     slope = np.radians(SLOPE_DEG)
@@ -143,10 +149,15 @@ def _auricular(
 ) -> dict[Side, tuple[AuricularFace, float]]:
     """Best plane and extent of the bone that looks to either side between S1 and S3, and the share within 2 mm of it.
 
-    The twin knows the levels only: where between front and back the joint lies the bone itself shows. Both sides
-    choose together, as the flattest mirrored pair; then each has its own plane.
+    Where the twin fits there, its joint is the bone's. Else it knows the levels only, and where between front and back
+    the joint lies the bone itself shows: both sides choose together, as the flattest mirrored pair; then each has its
+    own plane.
     """
-    _, depth, along = twin.sacrum.arc_coordinates(back.place(surface))
+    there = back.place(surface)
+    ear = twin.sacrum.auricular_distance(there) < 0.0
+    if np.abs(twin.sacrum.signed_distance(there[ear])).mean() < CLOSE_MM:
+        return {side: _of_twin(surface[ear], twin.sacrum.landmarks.auricular[side], back) for side in SIDES}
+    _, depth, along = twin.sacrum.arc_coordinates(there)
     level = (along > -2.0) & (along < twin.sacrum.ends[2]) & (depth < TUBEROSITY_MM)
     sides: dict[Side, BoolArray] = {}
     for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
@@ -156,6 +167,8 @@ def _auricular(
     flip = np.array([-1.0, 1.0, 1.0])
     points: dict[Side, FloatArray] = {"left": surface[sides["left"]], "right": surface[sides["right"]] * flip}
     looks: dict[Side, FloatArray] = {"left": normals[sides["left"]], "right": normals[sides["right"]] * flip}
+    lateral: dict[Side, FloatArray] = {"left": np.ones(3), "right": flip}
+    at = float(twin.sacrum.arc_coordinates(twin.sacrum.landmarks.auricular["left"].centre[None])[2][0])
     best, plane, middle = -1.0, np.array([1.0, 0.0, 0.0]), np.zeros(3)
     for side in SIDES:
         tree = KDTree(points[side])
@@ -164,7 +177,9 @@ def _auricular(
             normal = looks[side][around].mean(axis=0)
             normal /= np.linalg.norm(normal)
             centre = points[side][around].mean(axis=0)
-            score = float(normal[0] * np.exp(-((normal[2] / UPRIGHT) ** 2))) * sum(
+            off_level = float(twin.sacrum.arc_coordinates(back.place(centre[None] * lateral[side]))[2][0]) - at
+            chance = np.exp(-((normal[2] / UPRIGHT) ** 2) - (off_level / LEVEL_MM) ** 2)
+            score = float(normal[0] * chance) * sum(
                 np.count_nonzero(_on(points[one], looks[one], centre, normal, tolerance))
                 for one, tolerance in zip(SIDES, (2.0, 4.0) if side == "left" else (4.0, 2.0), strict=True)
             )
@@ -176,6 +191,13 @@ def _auricular(
         mirror = np.array([sign, 1.0, 1.0])
         result[side] = replace(face, centre=face.centre * mirror, normal=face.normal * mirror), share
     return result
+
+
+def _of_twin(points: FloatArray, face: AuricularFace, back: Frame) -> tuple[AuricularFace, float]:
+    """The face of the twin in the anatomical frame, and the share of the bone there within 2 mm of it."""
+    moved = replace(face, centre=back.back(face.centre[None])[0], normal=face.normal @ back.rotation)
+    mine = points[points[:, 0] * face.normal[0] > 0.0]
+    return moved, float(np.mean(np.abs((mine - moved.centre) @ moved.normal) < 2.0))
 
 
 def _on(
@@ -212,7 +234,10 @@ def _one_face(
         new = new * np.sign(new @ start)
         if new @ start < 0.94:
             break
-        plane, mean = new, points[patch].mean(axis=0)
+        # The window stays where it is: a side that runs on below would draw it down.
+        plane, mean = new, middle + ((points[patch].mean(axis=0) - middle) @ new) * new
+    if patch.any():
+        mean = points[patch].mean(axis=0)
     around = np.linalg.norm(points - mean, axis=1) < 0.4 * HEIGHT_MM[1]
     close = around & (np.abs((points - mean) @ plane) < 8.0)
     share = float(np.mean(np.abs((points[close] - mean) @ plane) < 2.0)) if close.any() else 0.0

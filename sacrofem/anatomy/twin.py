@@ -26,6 +26,8 @@ TRUNCATION_MM = 8.0
 """Distances beyond that count as that."""
 MOST_RESIDUAL_MM = 4.5
 """Mean distance of the twin's surface beyond which a solid is no sacrum."""
+CLOSE_MM = 0.8
+"""A twin that lies nearer than that on the average is the bone: its own landmarks are."""
 PRIOR = 0.15
 """Relative scatter given to every dimension beforehand: about twice the published standard deviations (4 to 9 %)."""
 _ROUGH, _FINE = 2500, 6000
@@ -109,14 +111,13 @@ def fit_twin(solid: LatticeSolid, sex: Sex = "female", seed: int = 0) -> Twin:
     many = random.choice(len(nodes), min(_FINE, len(nodes)), replace=False)
     fit = _Fit(nodes[many], values[many], frame, _scaled(SacrumParameters.preset(sex), scale))
     frame, sacrum = fit.made(first := fit.solve(np.zeros(fit.size), _FIRST_TURNS))
-    # The endplate is the one plane that the bone shows well: the second fit keeps to it.
-    placed = solid.placed(frame)
-    plate = find_endplate(placed, *surface_points(placed), sacrum)
-    anchor = frame.back(plate.centre[None])[0], plate.normal @ frame.rotation
-    frame, sacrum = fit.made(fit.solve(first, _SECOND_TURNS, anchor))
-    near = nodes[np.abs(values) < 0.75 * solid.spacing_mm]
-    known = values[np.abs(values) < 0.75 * solid.spacing_mm]
-    away = np.abs(sacrum.signed_distance(frame.place(near)) - known)
+    if _distances(solid, nodes, values, frame, sacrum).mean() > CLOSE_MM:
+        # The endplate is the one plane that the bone shows well: the second fit keeps to it.
+        placed = solid.placed(frame)
+        plate = find_endplate(placed, *surface_points(placed), sacrum)
+        anchor = frame.back(plate.centre[None])[0], plate.normal @ frame.rotation
+        frame, sacrum = fit.made(fit.solve(first, _SECOND_TURNS, anchor))
+    away = _distances(solid, nodes, values, frame, sacrum)
     twin = Twin(frame, sacrum, float(away.mean()), float(np.percentile(away, 95)))
     if twin.mean_mm > MOST_RESIDUAL_MM:
         raise InputError(
@@ -124,6 +125,14 @@ def fit_twin(solid: LatticeSolid, sex: Sex = "female", seed: int = 0) -> Twin:
             field="anatomy.path", mend="give the surface or the label of a whole sacrum",
         )  # fmt: skip
     return twin
+
+
+def _distances(
+    solid: LatticeSolid, nodes: FloatArray, values: FloatArray, frame: Frame, sacrum: ParametricSacrum
+) -> FloatArray:
+    """Distances in mm between the surfaces of bone and twin, at the nodes next to that of the bone."""
+    near = np.abs(values) < 0.75 * solid.spacing_mm
+    return np.asarray(np.abs(sacrum.signed_distance(frame.place(nodes[near])) - values[near]))
 
 
 def _samples(solid: LatticeSolid) -> tuple[FloatArray, FloatArray]:

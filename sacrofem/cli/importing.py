@@ -41,7 +41,7 @@ def import_(
     given = options or CaseOptions()
     if given.anatomy is not None:
         raise InputError("is the first argument here", field="--anatomy", value=str(given.anatomy), mend="leave it out")
-    keys = anatomy_keys(path, ct=given.ct, units=given.units, labels=given.label)
+    keys = anatomy_keys(path, ct=given.ct, units=given.units, labels=given.label, field="PATH")
     if path.is_dir() or keys["kind"] == "mesh":
         raise InputError(
             "is no surface and no label map", field="PATH", value=str(path),

@@ -8,7 +8,6 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from sacrofem.presets import DEFAULT_PRESET
 from sacrofem.study.studyfile import MOST_SCENARIOS, Design, Factor, Section, StudyFile
 
 _SAMPLED = ("latin-hypercube", "sobol", "morris", "sobol-indices")
-_MOST_SHOWN = 50
 
 
 @dataclass(frozen=True)
@@ -80,18 +78,9 @@ class Study:
         }
 
     def _repr_html_(self) -> str:
-        """The scenarios as a table, for notebooks; the first fifty of many."""
-        shown = self.scenarios[:_MOST_SHOWN]
-        head = "".join(f"<th>{escape(name)}</th>" for name in ("scenario", *self.columns))
-        body = "".join(
-            f"<tr><td>{s.number}</td>" + "".join(f"<td>{escape(_text(s.factors.get(c)))}</td>" for c in self.columns)
-            + "</tr>"
-            for s in shown
-        )  # fmt: skip
-        count = len(self.scenarios)
-        rest = "" if count == len(shown) else f", the first {len(shown)} of them"
-        caption = f"{self.name}: {count} scenarios ({self.design.kind}) in {len(self.groups())} groups{rest}"
-        return f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        from sacrofem.notebook import study_html
+
+        return study_html(self)
 
     def groups(self) -> list[tuple[Scenario, ...]]:
         """Scenarios that differ in cement only, in the order of their first ones: they share mesh and set-up."""
@@ -193,10 +182,6 @@ def _study(content: StudyFile, base: Case, path: Path) -> Study:
     return Study(
         content.name, columns, tuple(scenarios), content.design, content.factors, base, content.scenarios
     )  # fmt: skip
-
-
-def _text(value: Any) -> str:
-    return f"{value:.5g}" if isinstance(value, float) else "" if value is None else str(value)
 
 
 def _mend(kind: str, where: str) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sacrofem.case import Case
-from sacrofem.compare import Comparison, compare
+from sacrofem.compare import Comparison, compare, measure_states, statics_of
 from sacrofem.errors import SacrofemError, one_line
 from sacrofem.plans import Plans
 from sacrofem.threads import threads
 
 Record = Mapping[str, Any]
+Values = Mapping[str, Any]
 #: Solves the cases at some places of a group: (place, record), each as soon as it is finished.
 Evaluate = Callable[[Sequence[Case], Sequence[int]], Iterator[tuple[int, Record]]]
 
@@ -35,7 +36,7 @@ class GroupSolver:
         """Solve the cases at these places of a group; its other cases fix zones and set-up."""
         with threads(self._threads):
             if len(cases) == 1:
-                yield 0, _alone(cases[0])
+                yield 0, self._alone(cases[0])
                 return
             try:
                 self._set_up(cases)
@@ -51,7 +52,7 @@ class GroupSolver:
             done = 0
             try:
                 for place, comparison in zip(good, self._plans.solve(good), strict=True):
-                    yield place, record(comparison)
+                    yield place, record(comparison, self._intact())
                     done += 1
             except SacrofemError:
                 # One that cannot be solved stops its whole batch: the rest is done one by one.
@@ -61,9 +62,19 @@ class GroupSolver:
     def _one(self, place: int) -> Record:
         assert self._plans is not None
         try:
-            return record(next(self._plans.solve([place])))
+            return record(next(self._plans.solve([place])), self._intact())
         except SacrofemError as error:
             return failure(error)
+
+    def _alone(self, case: Case) -> Record:
+        try:
+            return record(compare(case))
+        except SacrofemError as error:
+            return failure(error)
+
+    def _intact(self) -> Values | None:
+        """The measures of the unbroken bone, for records that have them."""
+        return None
 
     def _set_up(self, cases: Sequence[Case]) -> None:
         if self._cases == list(cases):
@@ -73,11 +84,30 @@ class GroupSolver:
         self._cases = list(cases)
 
 
-def _alone(case: Case) -> Record:
-    try:
-        return record(compare(case))
-    except SacrofemError as error:
-        return failure(error)
+class IntactGroupSolver(GroupSolver):
+    """As `GroupSolver`; records hold the unbroken bone too, solved once for every group."""
+
+    _values: Values | None = None
+
+    def _set_up(self, cases: Sequence[Case]) -> None:
+        if self._cases != list(cases):
+            self._values = None
+        super()._set_up(cases)
+
+    def _alone(self, case: Case) -> Record:
+        try:
+            comparison = compare(case, intact=True)
+        except SacrofemError as error:
+            return failure(error)
+        return record(comparison, comparison.intact)
+
+    def _intact(self) -> Values | None:
+        if self._values is None:
+            assert self._plans is not None
+            model = self._plans.model
+            solved = statics_of(model).solve("intact", model.bone.youngs, model.bone.poisson, None)
+            self._values = measure_states(model, {"intact": solved}, self._plans.zones)["intact"].values
+        return self._values
 
 
 def failure(error: BaseException) -> Record:
@@ -85,13 +115,15 @@ def failure(error: BaseException) -> Record:
     return {"status": "failed", "error": f"{type(error).__name__}: {one_line(error)}", "values": {}}
 
 
-def record(comparison: Comparison) -> Record:
+def record(comparison: Comparison, intact: Values | None = None) -> Record:
     """The record of a solved scenario: every measure and what cement did, but no time and no place."""
     values: dict[str, Any] = {}
     for key in comparison.before:
         values[f"{key}_before"] = comparison.before[key]
         values[f"{key}_after"] = comparison.after[key]
         values[f"{key}_change"] = comparison.change[key]
+        if intact is not None:
+            values[f"{key}_intact"] = intact[key]
     cement = comparison.cement
     for key in ("requested_ml", "placed_ml", "in_bone_ml", "in_gap_ml", "in_lesion_ml", "withheld_ml"):
         values[f"cement_{key}"] = cement[key]

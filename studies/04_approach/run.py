@@ -7,19 +7,28 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common import bars, main
 
+from sacrofem.study.evaluate import IntactGroupSolver
+
 KEYS = ("micromotion_mean_um", "fragment_motion_um", "fracture_von_mises_p95_mpa", "stiffness_n_per_mm")
 
 
 def draw(rows):
     """Changes, approach by approach."""
-    return bars(rows, lambda row: f"{row['cement.approach']}, {row['cement.spread']}", KEYS)
+    solved = [row for row in rows if row["status"] == "done"]
+    return bars(solved, lambda row: f"{row['cement.approach']}, {row['cement.spread']}", KEYS)
 
 
 def check(rows):
     """Every approach lessens the micromotion, and none leaks into canal or foramina."""
-    found = [f"{row['cement.approach']} does not" for row in rows if not row["micromotion_mean_um_change"] < 0]
-    return found + [f"{row['cement.approach']} is unsafe" for row in rows if row["safety_violated"]]
+    solved = [row for row in rows if row["status"] == "done"]
+    found = [f"{row['cement.approach']} does not" for row in solved if not row["micromotion_mean_um_change"] < 0]
+    found += [
+        f"{row['cement.approach']}: more than intact is not there"
+        for row in solved
+        if not row["fragment_motion_um_after"] > row["fragment_motion_um_intact"]
+    ]
+    return found + [f"{row['cement.approach']} is unsafe" for row in solved if row["safety_violated"]]
 
 
 if __name__ == "__main__":
-    sys.exit(main(__file__, draw, check))
+    sys.exit(main(__file__, draw, check, factory=IntactGroupSolver))

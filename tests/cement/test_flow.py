@@ -168,7 +168,7 @@ def _connected(mesh: TetMesh, members, start) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [60])
+@pytest.mark.parametrize("count", [30])
 def test_random_plans(site, count):
     """Connected to the tip, nothing unaccounted for, and more cement contains less."""
     rng = np.random.default_rng(7)

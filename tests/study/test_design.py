@@ -136,15 +136,3 @@ def test_a_description_of_another_version_is_refused(tmp_path, change):
     data = study(tmp_path, GRID).to_json() | change
     with pytest.raises(InputError, match=r"study\.json: describes no study that this version can read; run the study"):
         study_of(data, file=tmp_path / "study.json")
-
-
-def test_a_study_is_a_table_in_a_notebook(tmp_path):
-    text = study(tmp_path, GRID)._repr_html_()
-    assert "trial: 6 scenarios (grid) in 2 groups</caption>" in text
-    assert "<th>scenario</th><th>cement.volume_ml</th><th>way &lt;i&gt;</th>" in text
-    assert text.count("<tr>") == 7
-    assert "<tr><td>6</td><td>4</td><td>long</td></tr>" in text
-    many = '[[factors]]\npath = "cement.volume_ml"\nvalues = ' + str([0.1 * k for k in range(1, 61)]) + "\n"
-    text = study(tmp_path, many)._repr_html_()
-    assert text.count("<tr>") == 51
-    assert "60 scenarios (grid) in 1 groups, the first 50 of them" in text
