@@ -109,7 +109,7 @@ def main(
     with tempfile.TemporaryDirectory() as temporary:
         out = options.out or Path(temporary) / "out"
         executor = "serial" if options.ci else "processes"
-        outcome = run_study(study, out, executor=executor, jobs=options.jobs, progress=_say, factory=factory)
+        outcome = run_study(study, out, executor=executor, jobs=options.jobs, progress=say_progress, factory=factory)
         rows = read_table(out / "results.csv")
         if not options.ci:
             shutil.copyfile(out / "results.csv", here / "results.csv")
@@ -126,5 +126,6 @@ def main(
     return 1 if problems else 0
 
 
-def _say(total: int, done: int, failed: int) -> None:
+def say_progress(total: int, done: int, failed: int) -> None:
+    """A line on standard error for every scenario."""
     sys.stderr.write(f"{done + failed} of {total}, {failed} failed\n")

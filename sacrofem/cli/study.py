@@ -131,33 +131,23 @@ def status(folder: Path, /, *, json: bool = False) -> int:
 
 
 @study.command
-def report(
-    file: Path,
-    /,
-    *,
-    out: Path,
-    measure: tuple[str, ...] = (),
-    json: bool = False,
-) -> int:
-    """Write report.html of a study into its folder: curves, maps, sensitivity, and a table that sorts and filters.
+def report(folder: Path, /, *, measure: tuple[str, ...] = (), json: bool = False) -> int:
+    """Write report.html into the folder of a study: curves, maps, sensitivity, and a table that sorts and filters.
 
     Parameters
     ----------
-    file
-        The study file that was run.
-    out
-        The folder that `study run --out` wrote.
+    folder
+        What `study run --out` wrote to.
     measure
         A measure to show, such as micromotion_mean_um; may be given several times. Without it the headlines.
     json
         One JSON object to standard output.
     """
     from sacrofem.report.study import write_study_report
-    from sacrofem.study.design import read_study
 
-    written = write_study_report(out, read_study(file), measure)
+    written = write_study_report(folder, measure)
     if json:
-        print_json({"folder": str(out), "files": written})
+        print_json({"folder": str(folder), "files": written})
     else:
-        show(f"written: {', '.join(str(out / name) for name in written)}. {CLAIM}")
+        show(f"written: {', '.join(str(folder / name) for name in written)}. {CLAIM}")
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -141,6 +141,44 @@ def same_values(stored: Values, found: Values, scales: Values) -> bool:
         if abs(new - old) > SAME_NUMBERS * max(abs(old), SMALLEST_SHARE_OF_SCALE * abs(of or 0.0)):
             return False
     return True
+
+
+def shipped_halves(
+    data: Mapping[str, Any], case: Case, row: Mapping[str, Any], keys: Sequence[str]
+) -> dict[str, float]:
+    """Half widths of the shipped mesh band of changes, for a scenario of a study that is the shipped case.
+
+    Parameters
+    ----------
+    data
+        Of `read_shipped`.
+    case
+        Of the scenario.
+    row
+        Its values by column: ``{key}_before``, ``{key}_after``, ``{key}_change``.
+    keys
+        Measures.
+
+    Returns
+    -------
+    dict
+        Share by key; without a key that does not converge, or whose values are not those of the band: zones of a
+        study are fixed by all its plans together.
+    """
+    if not is_shipped_case(data, case):
+        return {}
+    convergence = shipped_convergence(data, case)
+    level = convergence.levels[convergence.own]
+    found = {}
+    for key in keys:
+        estimate = (convergence.estimates.get(key) or {}).get("change")
+        same = all(
+            same_values({key: values.get(key)}, {key: row.get(f"{key}_{part}")}, level.before)
+            for part, values in (("before", level.before), ("after", level.after))
+        )
+        if same and estimate is not None and estimate.converged:
+            found[key] = estimate.half_width
+    return found
 
 
 def ship(case: Case, path: Path, *, progress: Progress | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The study file: a base case, factors by dotted path, and a design that makes scenarios of them."""
+"""A study: a base case, factors by dotted path, and the scenarios that a design makes of them."""
 
 from __future__ import annotations
 
@@ -9,128 +9,19 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 from scipy.stats import qmc
 
 from sacrofem.case import Case
 from sacrofem.errors import InputError, SacrofemError
 from sacrofem.presets import DEFAULT_PRESET
+from sacrofem.study.studyfile import MOST_SCENARIOS, Design, Factor, Section, StudyFile
 
-Kind = Literal["grid", "list", "one-at-a-time", "latin-hypercube", "sobol", "morris", "sobol-indices"]
 _SAMPLED = ("latin-hypercube", "sobol", "morris", "sobol-indices")
-MOST_SCENARIOS = 100_000
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Factor(_Section):
-    """[[factors]]: what is varied.
-
-    Either ``path`` with ``values``, or ``path`` with ``low`` and ``high`` for a sampled design, or ``name`` with
-    ``levels`` that each set several keys at once under a label.
-    """
-
-    path: str = Field(default="", description="dotted key of the case, such as cement.volume_ml")
-    name: str = Field(default="", description="column of the table; not given: the path")
-    values: tuple[Any, ...] = Field(default=(), description="levels of the factor")
-    low: float | None = Field(default=None, description="lower end in a sampled design")
-    high: float | None = Field(default=None, description="upper end in a sampled design")
-    log: bool = Field(default=False, description="sample the logarithm")
-    levels: tuple[dict[str, Any], ...] = Field(
-        default=(),
-        description='tables of dotted keys with a "label": {label = "long", "cement.approach" = "long-axis"}',
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _tuples(cls, data: Any) -> Any:
-        if not isinstance(data, Mapping):
-            return data
-        return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Factor:
-        given = [bool(self.values), self.low is not None or self.high is not None, bool(self.levels)]
-        if sum(given) != 1:
-            raise ValueError("needs one of values, low and high, or levels")
-        if self.levels and not (self.name and not self.path):
-            raise ValueError("levels go with a name and no path")
-        if not self.levels and not self.path:
-            raise ValueError("needs a path")
-        if given[1]:
-            if self.low is None or self.high is None or not self.low < self.high:
-                raise ValueError("needs low < high")
-            if self.log and not self.low > 0.0:
-                raise ValueError("a logarithm needs low > 0")
-        if any("label" not in level for level in self.levels):
-            raise ValueError("every level needs a label")
-        return self
-
-    @property
-    def column(self) -> str:
-        """Its name in the table."""
-        return self.name or self.path
-
-    def changes(self, level: Any) -> dict[str, Any]:
-        """The keys of the case that a level sets."""
-        if self.levels:
-            return {key: value for key, value in level.items() if key != "label"}
-        return {self.path: level}
-
-    def shown(self, level: Any) -> Any:
-        """What stands in the table for a level."""
-        return level["label"] if self.levels else level
-
-    def at(self, share: float) -> Any:
-        """The level at a share in [0, 1) of the way from low to high, or of the list of levels."""
-        if self.low is None or self.high is None:
-            levels = self.levels or self.values
-            return levels[min(int(share * len(levels)), len(levels) - 1)]
-        if self.log:
-            return float(np.exp(np.log(self.low) + share * (np.log(self.high) - np.log(self.low))))
-        return float(self.low + share * (self.high - self.low))
-
-
-class Design(_Section):
-    """[design]: how factors make scenarios."""
-
-    kind: Kind = Field(
-        default="grid", description="grid, list, one-at-a-time, latin-hypercube, sobol, morris or sobol-indices"
-    )
-    samples: int = Field(
-        default=0,
-        ge=0,
-        le=MOST_SCENARIOS,
-        description="of latin-hypercube and sobol; trajectories of morris; base samples of sobol-indices",
-    )
-    levels: int = Field(default=4, ge=2, le=32, description="of morris: an even number of steps of every factor")
-    seed: int = Field(default=0, ge=0, description="of the draw")
-
-
-class StudyFile(_Section):
-    """The content of a study.toml."""
-
-    schema_version: Literal[1] = Field(default=1, alias="schema")
-    name: str = Field(min_length=1, max_length=200)
-    preset: str | None = None
-    base: str | None = Field(default=None, description="case file, relative to the study")
-    case: dict[str, Any] = Field(default_factory=dict, description="laid over the base")
-    design: Design = Field(default_factory=Design)
-    factors: tuple[Factor, ...] = ()
-    scenarios: tuple[dict[str, Any], ...] = Field(default=(), description="of a list design: dotted keys")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _tuples(cls, data: Any) -> Any:
-        if not isinstance(data, Mapping):
-            return data
-        return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
 
 
 @dataclass(frozen=True)
@@ -155,6 +46,10 @@ class Study:
     design : Design
     factors : tuple of Factor
         Of every design but a list.
+    base : Case or None
+        What factors change; with it `to_json` can describe the study.
+    listed : tuple of dict
+        Changes of a list.
     """
 
     name: str
@@ -162,11 +57,25 @@ class Study:
     scenarios: tuple[Scenario, ...]
     design: Design = field(default_factory=Design)
     factors: tuple[Factor, ...] = ()
+    base: Case | None = None
+    listed: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def digest(self) -> str:
         """Hash of all cases in their order."""
         return digest([scenario.case.to_dict() for scenario in self.scenarios])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data from which `study_of` makes the same study, whatever became of the files that it was read from."""
+        assert self.base is not None
+        return {
+            "schema": 1,
+            "name": self.name,
+            "base": self.base.to_dict(),
+            "design": self.design.model_dump(mode="json"),
+            "factors": [factor.model_dump(mode="json", exclude_defaults=True) for factor in self.factors],
+            "scenarios": [dict(row) for row in self.listed],
+        }
 
     def _repr_html_(self) -> str:
         from sacrofem.notebook import study_html
@@ -225,7 +134,33 @@ def read_study(path: Path) -> Study:
             first["msg"].removeprefix("Value error, "), file=path, field=where or None, value=value,
             mend=_mend(first["type"], where),
         ) from None  # fmt: skip
-    base = _base(content, path)
+    return _study(content, _base(content, path), path)
+
+
+def study_of(data: Mapping[str, Any], *, file: Path) -> Study:
+    """The study that `Study.to_json` described.
+
+    Parameters
+    ----------
+    data
+    file
+        Where it was found, for errors.
+
+    Raises
+    ------
+    InputError
+        It is no such description, or one that this version cannot read.
+    """
+    mend = "run the study again with `sacrofem study run`: what is solved is kept"
+    try:
+        content = StudyFile.model_validate({key: value for key, value in data.items() if key != "base"})
+        base = Case.from_dict(data["base"])
+    except (KeyError, TypeError, ValidationError, InputError):
+        raise InputError("describes no study that this version can read", file=file, mend=mend) from None
+    return _study(content, base, file)
+
+
+def _study(content: StudyFile, base: Case, path: Path) -> Study:
     columns = tuple(dict.fromkeys(factor.column for factor in content.factors)) or tuple(
         dict.fromkeys(key for row in content.scenarios for key in row)
     )
@@ -244,12 +179,14 @@ def read_study(path: Path) -> Study:
             )
     if not scenarios:
         raise InputError("no scenario", file=path, field="factors", mend="give [[factors]] or [[scenarios]]")
-    return Study(content.name, columns, tuple(scenarios), content.design, content.factors)
+    return Study(
+        content.name, columns, tuple(scenarios), content.design, content.factors, base, content.scenarios
+    )  # fmt: skip
 
 
 def _mend(kind: str, where: str) -> str:
     if kind == "extra_forbidden":
-        section: type[_Section] = Factor if where.startswith("factors") else StudyFile
+        section: type[Section] = Factor if where.startswith("factors") else StudyFile
         section = Design if where.startswith("design") else section
         names = [info.alias or name for name, info in section.model_fields.items()]
         return f"known are {', '.join(names)}"
@@ -300,6 +237,10 @@ def _rows(content: StudyFile, path: Path) -> Iterator[tuple[dict[str, Any], dict
         )  # fmt: skip
     if design.kind == "morris" and design.levels % 2:
         raise InputError("is odd", file=path, field="design.levels", value=design.levels, mend="give an even number")
+    if design.second_order and design.kind != "sobol-indices":
+        raise InputError(
+            "goes with sobol-indices alone", file=path, field="design.second_order", value=True, mend="leave it out"
+        )
     if design.kind == "sobol-indices" and design.samples & (design.samples - 1):
         raise InputError(
             "is no power of two", file=path, field="design.samples", value=design.samples, mend="give 64, 128, 256, ..."
@@ -350,4 +291,4 @@ def shares(design: Design, count: int) -> NDArray[np.float64]:
         return np.asarray(qmc.LatinHypercube(count, rng=design.seed).random(design.samples))
     from sacrofem.study.sensitivity import samples
 
-    return samples(design.kind, count, design.samples, levels=design.levels, seed=design.seed)
+    return samples(design, count)

@@ -24,6 +24,7 @@ from sacrofem.memory import BYTES_PER_UNKNOWN, available_bytes
 from sacrofem.study.design import Scenario, Study, digest
 from sacrofem.study.evaluate import Evaluate, GroupSolver, failure
 from sacrofem.study.lifeline import end_with_parent
+from sacrofem.study.sensitivity import KINDS
 from sacrofem.study.store import Store
 
 Executor = Literal["serial", "processes", "dask"]
@@ -139,12 +140,14 @@ def run_study(
         finished = {n for n, record in records.items() if record} - failed
         say(len(keys), len(finished), len(failed))
         tasks = list(_tasks(study, keys, {n for n, record in records.items() if record is None}))
-        numbers = {key: number for number, key in keys.items()}
+        numbers: dict[str, set[int]] = {}
+        for number, key in keys.items():
+            numbers.setdefault(key, set()).add(number)
         solved = 0
         for key in _EXECUTORS[executor](tasks, store, jobs or _workers(study), scheduler, factory):
             solved += 1
             record = store.read(key)
-            (finished if record and record["status"] == "done" else failed).add(numbers[key])
+            (finished if record and record["status"] == "done" else failed).update(numbers[key])
             say(len(keys), len(finished), len(failed))
         write_table(study, store)
     return Outcome(len(keys), len(finished), len(failed), solved)
@@ -182,7 +185,8 @@ def _plain(value: Any) -> Any:
 
 def _about(study: Study, keys: Mapping[int, str]) -> bytes:
     versions = {"sacrofem": sacrofem.__version__, "python": platform.python_version()}
-    for name in ("numpy", "scipy", "numba", "scikit-fem"):
+    sensitivity = ("SALib",) if study.design.kind in KINDS else ()
+    for name in ("numpy", "scipy", "numba", "scikit-fem", *sensitivity):
         versions[name] = metadata.version(name)
     content = {
         "schema": 1,
@@ -190,6 +194,7 @@ def _about(study: Study, keys: Mapping[int, str]) -> bytes:
         "digest": study.digest,
         "columns": list(study.columns),
         "versions": versions,
+        "study": study.to_json(),
         "scenarios": [
             {"scenario": scenario.number, "key": keys[scenario.number], "factors": dict(scenario.factors)}
             for scenario in study.scenarios
@@ -201,7 +206,9 @@ def _about(study: Study, keys: Mapping[int, str]) -> bytes:
 def _tasks(study: Study, keys: Mapping[int, str], missing: set[int]) -> Iterator[Task]:
     for group in study.groups():
         cases = tuple(scenario.case for scenario in group)
-        open_ = [place for place, scenario in enumerate(group) if scenario.number in missing]
+        # The same inputs twice, as trajectories of Morris have them, are one scenario to solve.
+        first_of = {keys[scenario.number]: place for place, scenario in reversed(list(enumerate(group)))}
+        open_ = sorted(place for place in first_of.values() if group[place].number in missing)
         for first in range(0, len(open_), _PIECE):
             places = tuple(open_[first : first + _PIECE])
             yield Task(cases, places, tuple(keys[_number(group, place)] for place in places))

@@ -2,12 +2,17 @@
 
 Morris 1991, Technometrics 33: μ* is the mean size of the effect of moving one factor by a step, σ its scatter (which
 interaction and curvature make). Sobol' 2001, Math. Comput. Simul. 55: S1 is the share of the variance that a factor
-explains alone, ST the share that is lost where it is fixed; Saltelli et al. 2010 sampling.
+explains alone, ST the share that is lost where it is fixed, S2 what a pair explains beyond its two S1; Saltelli et al.
+2010 sampling. Intervals are bootstraps with the seed of the design.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import csv
+import io
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -17,10 +22,17 @@ from numpy.typing import NDArray
 
 from sacrofem.errors import EnvironmentFailure, InputError
 from sacrofem.study.design import Study, shares
+from sacrofem.study.store import Store
+from sacrofem.study.studyfile import Design
 
 KINDS = ("morris", "sobol-indices")
+INDICES = "sensitivity.csv"
 CONFIDENCE = 0.95
 _RESAMPLES = 1000
+_MOST_NAMED = 10
+
+SAME = 1e-9
+"""Spread of a measure relative to its size below which nothing moved it: solves agree no better (DESIGN 5)."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +42,10 @@ class Index:
     Attributes
     ----------
     measure, factor : str
-        Columns of the table.
+        Columns of the table; of ``S2`` both factors, joined by " × ".
     index : str
-        ``mu_star``, ``mu`` and ``sigma`` in units of the measure over the whole range of the factor; ``S1``, ``ST``.
+        ``mu_star``, ``mu`` and ``sigma`` in units of the measure over the whole range of the factor; ``S1``, ``ST``
+        and ``S2``, shares of the variance.
     value : float
     half_width : float or None
         Of the 95 % confidence interval, by bootstrap; None where there is none.
@@ -56,8 +69,20 @@ def _problem(names: Sequence[str]) -> dict[str, Any]:
     return {"num_vars": len(names), "names": list(names), "bounds": [[0.0, 1.0]] * len(names)}
 
 
-def samples(kind: str, count: int, size: int, *, levels: int = 4, seed: int = 0) -> NDArray[np.float64]:
-    """(n, count) places in [0, 1]: ``size`` trajectories of Morris, or ``size`` (count + 2) of Saltelli.
+def samples(design: Design, count: int) -> NDArray[np.float64]:
+    """Places of the scenarios of a design of `KINDS` between the ends of its factors.
+
+    Parameters
+    ----------
+    design
+        Its ``samples`` are trajectories of Morris, or base samples of Saltelli's scheme.
+    count
+        Number of factors k.
+
+    Returns
+    -------
+    (n, k) array in [0, 1]
+        n is samples (k + 1) for Morris, samples (k + 2) for Sobol' indices, samples (2 k + 2) with the second order.
 
     Raises
     ------
@@ -65,9 +90,11 @@ def samples(kind: str, count: int, size: int, *, levels: int = 4, seed: int = 0)
         SALib is not installed.
     """
     problem = _problem([str(k) for k in range(count)])
-    if kind == "morris":
-        return np.asarray(_salib("sample.morris").sample(problem, size, num_levels=levels, seed=seed))
-    return np.asarray(_salib("sample.sobol").sample(problem, size, calc_second_order=False, seed=seed))
+    if design.kind == "morris":
+        sample = _salib("sample.morris").sample
+        return np.asarray(sample(problem, design.samples, num_levels=design.levels, seed=design.seed))
+    sample = _salib("sample.sobol").sample
+    return np.asarray(sample(problem, design.samples, calc_second_order=design.second_order, seed=design.seed))
 
 
 def indices(study: Study, rows: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> list[Index]:
@@ -82,58 +109,120 @@ def indices(study: Study, rows: Sequence[Mapping[str, Any]], measures: Sequence[
     measures
         Columns.
 
+    Returns
+    -------
+    list of Index
+        Measure by measure, index by index, factor by factor.
+
     Raises
     ------
     InputError
-        Another design, an unknown column, or scenarios without a value: their numbers.
+        Another design, another number of rows, an unknown column, or scenarios without a value: their numbers.
+    EnvironmentFailure
+        SALib is not installed.
     """
     if study.design.kind not in KINDS:
         raise InputError(
             f"a design {study.design.kind} has no indices", field="design.kind", mend=f"use {' or '.join(KINDS)}"
         )
+    if len(rows) != len(study.scenarios):
+        raise InputError(
+            f"has {len(rows)} rows for {len(study.scenarios)} scenarios", file="results.csv",
+            mend="run the study to its end",
+        )  # fmt: skip
     found: list[Index] = []
     names = list(study.columns)
     places = shares(study.design, len(names))
     for measure in measures:
         values = _values(rows, measure)
-        if float(np.ptp(values)) == 0.0:
-            # Nothing moves it: no variance to share out.
-            kinds = ("mu_star",) if study.design.kind == "morris" else ("S1", "ST")
-            found += [Index(measure, name, kind, 0.0, 0.0) for kind in kinds for name in names]
+        if np.ptp(values) <= SAME * np.abs(values).max():
+            found += _nothing(study.design, names, measure)
         elif study.design.kind == "morris":
-            got = _salib("analyze.morris").analyze(
-                _problem(names), places, values, num_levels=study.design.levels, conf_level=CONFIDENCE,
-                num_resamples=_RESAMPLES, seed=study.design.seed,
-            )  # fmt: skip
-            for kind in ("mu_star", "mu", "sigma"):
-                widths = got["mu_star_conf"] if kind == "mu_star" else [None] * len(names)
-                found += _listed(measure, names, kind, got[kind], widths)
+            found += _morris(study.design, names, measure, places, values)
         else:
-            got = _salib("analyze.sobol").analyze(
-                _problem(names), values, calc_second_order=False, conf_level=CONFIDENCE, num_resamples=_RESAMPLES,
-                seed=study.design.seed,
-            )  # fmt: skip
-            for kind in ("S1", "ST"):
-                found += _listed(measure, names, kind, got[kind], got[f"{kind}_conf"])
+            found += _sobol(study.design, names, measure, values)
     return found
 
 
-def _listed(measure: str, names: Sequence[str], kind: str, values: Any, widths: Any) -> list[Index]:
-    return [
-        Index(measure, name, kind, float(value), None if width is None else float(width))
-        for name, value, width in zip(names, values, widths, strict=True)
-    ]
+def write_indices(store: Store, found: Sequence[Index]) -> None:
+    """Write ``sensitivity.csv`` beside the table of a study; floats with all their digits.
+
+    Raises
+    ------
+    EnvironmentFailure
+        It cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["measure", "factor", "index", "value", "half_width_95"])
+    for index in found:
+        width = "" if index.half_width is None else repr(index.half_width)
+        writer.writerow([index.measure, index.factor, index.index, repr(index.value), width])
+    store.publisher.publish(store.folder / INDICES, text.getvalue().encode())
+
+
+def _morris(
+    design: Design, names: Sequence[str], measure: str, places: NDArray[np.float64], values: NDArray[np.float64]
+) -> Iterator[Index]:
+    got = _salib("analyze.morris").analyze(
+        _problem(names), places, values, num_levels=design.levels, conf_level=CONFIDENCE, num_resamples=_RESAMPLES,
+        seed=np.random.default_rng(design.seed),
+    )  # fmt: skip
+    yield from _listed(measure, names, "mu_star", got["mu_star"], got["mu_star_conf"])
+    for kind in ("mu", "sigma"):
+        yield from _listed(measure, names, kind, got[kind], [None] * len(names))
+
+
+def _sobol(design: Design, names: Sequence[str], measure: str, values: NDArray[np.float64]) -> Iterator[Index]:
+    # A generator, as SALib takes the number 0 for no seed at all and draws from NumPy's global state.
+    got = _salib("analyze.sobol").analyze(
+        _problem(names), values, calc_second_order=design.second_order, conf_level=CONFIDENCE,
+        num_resamples=_RESAMPLES, seed=np.random.default_rng(design.seed),
+    )  # fmt: skip
+    for kind in ("S1", "ST"):
+        yield from _listed(measure, names, kind, got[kind], got[f"{kind}_conf"])
+    if design.second_order:
+        pairs = list(itertools.combinations(range(len(names)), 2))
+        yield from _listed(
+            measure, _pairs(names), "S2", [got["S2"][pair] for pair in pairs], [got["S2_conf"][pair] for pair in pairs]
+        )
+
+
+def _nothing(design: Design, names: Sequence[str], measure: str) -> Iterator[Index]:
+    """Indices of what nothing moves: there is no variance to share out, and SALib would share out noise."""
+    if design.kind == "morris":
+        kinds = {"mu_star": names, "mu": names, "sigma": names}
+    else:
+        kinds = {"S1": names, "ST": names} | ({"S2": _pairs(names)} if design.second_order else {})
+    for kind, of in kinds.items():
+        width = None if kind in ("mu", "sigma") else 0.0
+        yield from _listed(measure, of, kind, [0.0] * len(of), [width] * len(of))
+
+
+def _pairs(names: Sequence[str]) -> list[str]:
+    return [f"{one} × {other}" for one, other in itertools.combinations(names, 2)]
+
+
+def _listed(
+    measure: str, names: Sequence[str], kind: str, values: Sequence[Any], widths: Sequence[Any]
+) -> Iterator[Index]:
+    for name, value, width in zip(names, values, widths, strict=True):
+        yield Index(measure, name, kind, float(value), None if width is None else float(width))
 
 
 def _values(rows: Sequence[Mapping[str, Any]], measure: str) -> NDArray[np.float64]:
     if not any(measure in row for row in rows):
         raise InputError("no such measure in the table", field="--measure", value=measure, mend="name a column of it")
-    missing = [number for number, row in enumerate(rows, 1) if not isinstance(row.get(measure), int | float)]
+    missing = [number for number, row in enumerate(rows, 1) if not _is_number(row.get(measure))]
     if missing:
-        shown = ", ".join(map(str, missing[:10])) + (", ..." if len(missing) > 10 else "")
+        shown = ", ".join(map(str, missing[:_MOST_NAMED])) + (", ..." if len(missing) > _MOST_NAMED else "")
         raise InputError(
             f"{len(missing)} scenarios have no {measure}: {shown}",
-            field="results.csv",
+            file="results.csv",
             mend="run the study again with --retry-failed, or choose another measure: indices need every scenario",
         )
     return np.array([float(row[measure]) for row in rows])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,9 +1,10 @@
+import json
 import math
 
 import pytest
 
 from sacrofem.errors import InputError
-from sacrofem.study.design import read_study
+from sacrofem.study.design import read_study, study_of
 
 HEAD = 'schema = 1\nname = "trial"\npreset = "sif-unilateral"\n[case.mesh]\nreference = "tiny"\n'
 
@@ -108,3 +109,30 @@ def test_what_is_wrong_is_said_before_anything_runs(tmp_path, text, said):
 def test_a_missing_file(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         read_study(tmp_path / "none.toml")
+
+
+GRID = (
+    '[[factors]]\npath = "cement.volume_ml"\nvalues = [1.0, 2.0, 4.0]\n'
+    '[[factors]]\nname = "way <i>"\nlevels = [{label = "short", "cement.approach" = "short-axis"}, '
+    '{label = "long", "cement.approach" = "long-axis", "lesion.radii_mm" = [9.0, 8.0, 7.0]}]\n'
+)
+SAMPLED = (
+    '[design]\nkind = "latin-hypercube"\nsamples = 5\nseed = 3\n'
+    '[[factors]]\npath = "cement.volume_ml"\nlow = 0.5\nhigh = 8.0\nlog = true\n'
+)
+LIST = '[design]\nkind = "list"\n[[scenarios]]\n"cement.volume_ml" = 1.0\n[[scenarios]]\n"materials.floor_mpa" = 5.0\n'
+
+
+@pytest.mark.parametrize("text", [GRID, SAMPLED, LIST], ids=["grid", "sampled", "list"])
+def test_a_study_is_made_again_from_its_description(tmp_path, text):
+    found = study(tmp_path, text)
+    again = study_of(json.loads(json.dumps(found.to_json())), file=tmp_path / "study.json")
+    assert again == found
+    assert again.digest == found.digest
+
+
+@pytest.mark.parametrize("change", [{"schema": 2}, {"base": {"cement": {"volume": 1}}}, {"base": None}, {"more": 1}])
+def test_a_description_of_another_version_is_refused(tmp_path, change):
+    data = study(tmp_path, GRID).to_json() | change
+    with pytest.raises(InputError, match=r"study\.json: describes no study that this version can read; run the study"):
+        study_of(data, file=tmp_path / "study.json")

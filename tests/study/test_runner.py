@@ -89,6 +89,26 @@ def test_running_again_solves_nothing(study, tmp_path, expected):
     assert (tmp_path / "out" / "results.csv").read_bytes() == expected
 
 
+def test_the_same_inputs_twice_are_solved_once_and_stand_in_the_table_twice(tmp_path, monkeypatch):
+    path = tmp_path / "study.toml"
+    row = '[[scenarios]]\n"cement.volume_ml" = {}\n'
+    path.write_text(
+        'schema = 1\nname = "twins"\n[case.mesh]\nreference = "tiny"\n[design]\nkind = "list"\n'
+        + "".join(row.format(volume) for volume in (1.0, 2.0, 1.0, 6.5, 6.5))
+    )
+    monkeypatch.setenv("CHEAP_LOG", str(tmp_path / "log"))
+    outcome = run_study(read_study(path), tmp_path / "out", executor="serial", factory=Cheap)
+    assert (outcome.total, outcome.done, outcome.failed, outcome.solved) == (5, 3, 2, 3)
+    assert len((tmp_path / "log").read_text().splitlines()) == 3
+    with (tmp_path / "out" / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["answer"] for row in rows[:3]] == [rows[0]["answer"], rows[1]["answer"], rows[0]["answer"]]
+    assert [row["status"] for row in rows] == ["done"] * 3 + ["failed"] * 2
+    assert run_study(read_study(path), tmp_path / "out", executor="serial", factory=Cheap).solved == 0
+    retried = run_study(read_study(path), tmp_path / "out", executor="serial", factory=Cheap, retry_failed=True)
+    assert (retried.failed, retried.solved) == (2, 1)
+
+
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_crash_at_every_step_of_publishing(study, tmp_path, expected, step, moment):

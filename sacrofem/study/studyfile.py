@@ -1,0 +1,123 @@
+"""What stands in a study.toml: factors, design and scenarios, checked one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Kind = Literal["grid", "list", "one-at-a-time", "latin-hypercube", "sobol", "morris", "sobol-indices"]
+MOST_SCENARIOS = 100_000
+
+
+class Section(BaseModel):
+    """A part of the file: frozen, strict, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Factor(Section):
+    """[[factors]]: what is varied.
+
+    Either ``path`` with ``values``, or ``path`` with ``low`` and ``high`` for a sampled design, or ``name`` with
+    ``levels`` that each set several keys at once under a label.
+    """
+
+    path: str = Field(default="", description="dotted key of the case, such as cement.volume_ml")
+    name: str = Field(default="", description="column of the table; not given: the path")
+    values: tuple[Any, ...] = Field(default=(), description="levels of the factor")
+    low: float | None = Field(default=None, description="lower end in a sampled design")
+    high: float | None = Field(default=None, description="upper end in a sampled design")
+    log: bool = Field(default=False, description="sample the logarithm")
+    levels: tuple[dict[str, Any], ...] = Field(
+        default=(),
+        description='tables of dotted keys with a "label": {label = "long", "cement.approach" = "long-axis"}',
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tuples(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Factor:
+        given = [bool(self.values), self.low is not None or self.high is not None, bool(self.levels)]
+        if sum(given) != 1:
+            raise ValueError("needs one of values, low and high, or levels")
+        if self.levels and not (self.name and not self.path):
+            raise ValueError("levels go with a name and no path")
+        if not self.levels and not self.path:
+            raise ValueError("needs a path")
+        if given[1]:
+            if self.low is None or self.high is None or not self.low < self.high:
+                raise ValueError("needs low < high")
+            if self.log and not self.low > 0.0:
+                raise ValueError("a logarithm needs low > 0")
+        if any("label" not in level for level in self.levels):
+            raise ValueError("every level needs a label")
+        return self
+
+    @property
+    def column(self) -> str:
+        """Its name in the table."""
+        return self.name or self.path
+
+    def changes(self, level: Any) -> dict[str, Any]:
+        """The keys of the case that a level sets."""
+        if self.levels:
+            return {key: value for key, value in level.items() if key != "label"}
+        return {self.path: level}
+
+    def shown(self, level: Any) -> Any:
+        """What stands in the table for a level."""
+        return level["label"] if self.levels else level
+
+    def at(self, share: float) -> Any:
+        """The level at a share in [0, 1) of the way from low to high, or of the list of levels."""
+        if self.low is None or self.high is None:
+            levels = self.levels or self.values
+            return levels[min(int(share * len(levels)), len(levels) - 1)]
+        if self.log:
+            return float(np.exp(np.log(self.low) + share * (np.log(self.high) - np.log(self.low))))
+        return float(self.low + share * (self.high - self.low))
+
+
+class Design(Section):
+    """[design]: how factors make scenarios."""
+
+    kind: Kind = Field(
+        default="grid", description="grid, list, one-at-a-time, latin-hypercube, sobol, morris or sobol-indices"
+    )
+    samples: int = Field(
+        default=0,
+        ge=0,
+        le=MOST_SCENARIOS,
+        description="of latin-hypercube and sobol; trajectories of morris; base samples of sobol-indices",
+    )
+    levels: int = Field(default=4, ge=2, le=32, description="of morris: an even number of steps of every factor")
+    second_order: bool = Field(default=False, description="of sobol-indices: pairs too, at twice the scenarios")
+    seed: int = Field(default=0, ge=0, description="of the draw")
+
+
+class StudyFile(Section):
+    """The content of a study.toml."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    name: str = Field(min_length=1, max_length=200)
+    preset: str | None = None
+    base: str | None = Field(default=None, description="case file, relative to the study")
+    case: dict[str, Any] = Field(default_factory=dict, description="laid over the base")
+    design: Design = Field(default_factory=Design)
+    factors: tuple[Factor, ...] = ()
+    scenarios: tuple[dict[str, Any], ...] = Field(default=(), description="of a list design: dotted keys")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tuples(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
