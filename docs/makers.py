@@ -20,6 +20,11 @@ def _table(head, rows):
     return "\n".join(lines + ["| " + " | ".join(map(_cell, row)) + " |" for row in rows])
 
 
+def _name(key):
+    """A key in code that may be broken after an underscore and nowhere else."""
+    return f"<code>{key.replace('_', '_<wbr>')}</code>"
+
+
 def _value(value):
     if value is None or value == () or value == {}:
         return "–"
@@ -87,7 +92,7 @@ def _section(model, name):
             continue
         default = "required" if info.is_required() else _value(info.get_default(call_default_factory=True))
         may = " ".join(part for part in (_kind(info.annotation), _range(info)) if part)
-        rows.append((f"`{shown}`", may, default, info.description or ""))
+        rows.append((_name(shown), may, default, info.description or ""))
     parts = []
     if name:
         about = (model.__doc__ or "").split(": ", 1)[-1].strip().split("\n\n")[0]
@@ -227,7 +232,7 @@ def parameters():
     for names, words in re.findall(r"^([a-z0-9_, ]+)\n((?:    .*\n?)+)", text + "\n", re.MULTILINE):
         for name in names.split(", "):
             values = (_number(getattr(bone, name)) for bone in (female, male))
-            rows.append((f"`{name}`", *values, " ".join(words.split())))
+            rows.append((_name(name), *values, " ".join(words.split())))
     return _table(("dimension", "women", "men", "source"), rows)
 
 
@@ -240,7 +245,7 @@ def measures():
     for key, measure in MEASURES.items():
         scale = MEASURES[measure.scale].label if isinstance(measure.scale, str) else f"{measure.scale:g}"
         scale = "itself" if measure.scale == key else scale
-        rows.append((f"`{key}`", measure.unit or "–", measure.definition, scale, "yes" if measure.per_fracture else "–"))
+        rows.append((_name(key), measure.unit or "–", measure.definition, scale, "yes" if measure.per_fracture else "–"))
     return _table(("key", "unit", "definition", "scale", "per fracture"), rows)
 
 
