@@ -245,7 +245,8 @@ def measures():
     for key, measure in MEASURES.items():
         scale = MEASURES[measure.scale].label if isinstance(measure.scale, str) else f"{measure.scale:g}"
         scale = "itself" if measure.scale == key else scale
-        rows.append((_name(key), measure.unit or "–", measure.definition, scale, "yes" if measure.per_fracture else "–"))
+        each = "yes" if measure.per_fracture else "–"
+        rows.append((_name(key), measure.unit or "–", measure.definition, scale, each))
     return _table(("key", "unit", "definition", "scale", "per fracture"), rows)
 
 

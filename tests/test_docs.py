@@ -1,4 +1,4 @@
-"""The documentation runs: every block of Python and every command line, page by page and in order, in an empty folder."""
+"""The documentation runs: every block of Python and every command line, page by page, in an empty folder."""
 
 import re
 import shlex
@@ -127,7 +127,7 @@ def test_command_lines_of_pages_are_known(capsys):
                 words = shlex.split(command, comments=True)
                 if words[0] == "sacrofem" and not words[1].startswith("-"):
                     found.add(tuple(words[1:3] if words[1] == "study" else words[1:2]))
-    assert len(found) > 8
+    assert len(found) >= 8
     for words in found:
         assert cli.main([*words, "--help"]) == 0, words
     capsys.readouterr()
