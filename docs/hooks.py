@@ -1,19 +1,42 @@
-"""Parts of the documentation that come from the package itself, so that they cannot grow old.
+"""What MkDocs does to the pages beyond Markdown: parts made by the package, studies and changes, equations.
 
-A page holds `<!-- sacrofem: NAME -->`; what NAME makes takes its place.
+A page holds `<!-- sacrofem: NAME -->`; what NAME makes (makers.py) takes its place, so that it cannot grow old.
+Equations are LaTeX between `$` or `$$` and become MathML, which browsers draw without a script or a network.
 """
 
-import io
+import html
 import re
-from contextlib import redirect_stdout, suppress
+import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+sys.path[:0] = [] if str(HERE) in sys.path else [str(HERE)]
+
+import makers  # noqa: E402 - found beside this file only after the line above
+
 MARK = re.compile(r"<!-- sacrofem: ([a-z-]+) -->")
-COMMANDS = (
-    "compare", "check", "mesh", "import", "converge", "deck", "verify", "view", "init", "info", "study run",
-    "study status", "study report",
-)  # fmt: skip
+MAKERS = makers.MAKERS
+# The tests need the reason why a block is not run; a highlighter takes the whole line for a language.
+_NO_RUN = re.compile(r"^(```[a-z]+) no-run: [^\n]*$", re.MULTILINE)
+_INLINE = re.compile(r'<span class="arithmatex">\\\((.*?)\\\)</span>', re.DOTALL)
+_DISPLAY = re.compile(r'<div class="arithmatex">\\\[(.*?)\\\]</div>', re.DOTALL)
+_BOLD = re.compile(r'<mi mathvariant="bold-italic">(?:&#x([0-9A-F]+);|([A-Za-z]))</mi>')
+# First and last letter of a row, and where the bold italic letters of that row begin.
+_ROWS = ((0x41, 0x5A, 0x1D468), (0x61, 0x7A, 0x1D482), (0x391, 0x3A9, 0x1D71C), (0x3B1, 0x3C9, 0x1D736))
+_OF_STUDIES = (".md", ".png", ".toml", ".py", ".csv")
+
+
+def on_files(files, config, **kwargs):
+    """Called by MkDocs with all files: the studies and the list of changes lie elsewhere in the repository."""
+    from mkdocs.structure.files import File
+
+    files.append(File.generated(config, "changes.md", abs_src_path=str(ROOT / "CHANGELOG.md")))
+    for path in sorted((ROOT / "studies").rglob("*")):
+        place = path.relative_to(ROOT)
+        if path.suffix in _OF_STUDIES and len(place.parts) <= 3:
+            files.append(File.generated(config, place.as_posix(), abs_src_path=str(path)))
+    return files
 
 
 def on_page_markdown(markdown, **kwargs):
@@ -22,127 +45,29 @@ def on_page_markdown(markdown, **kwargs):
 
 
 def filled(markdown):
-    """A page with its marks replaced."""
-    return MARK.sub(lambda match: MAKERS[match[1]](), markdown)
+    """A page with its marks replaced, and without the notes that are for its tests."""
+    return _NO_RUN.sub(r"\1", MARK.sub(lambda match: MAKERS[match[1]](), markdown))
 
 
-def _cell(text):
-    return str(text).replace("|", "\\|").replace("\n", " ")
+def on_page_content(content, **kwargs):
+    """Called by MkDocs with the HTML of every page."""
+    return with_mathml(content)
 
 
-def _value(value):
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    return f"`{list(value) if isinstance(value, tuple) else value!r}`".replace("'", '"')
+def with_mathml(content):
+    """HTML with its equations as MathML."""
+    inline = _INLINE.sub(lambda match: _mathml(match[1], "inline"), content)
+    return _DISPLAY.sub(lambda match: _mathml(match[1], "block"), inline)
 
 
-def case_tables():
-    """Every section of the case file with its keys, defaults and descriptions."""
-    from pydantic import BaseModel
+def _mathml(latex, display):
+    from latex2mathml.converter import convert
 
-    from sacrofem.case import Case
-
-    parts = []
-    for name, field in Case.model_fields.items():
-        section = field.annotation
-        if not hasattr(section, "model_fields"):
-            continue
-        parts.append(f"### [{name}]\n\n{(section.__doc__ or '').split(': ', 1)[-1].strip()}\n")
-        parts.append("| key | default | what it is |\n|---|---|---|")
-        for key, info in section.model_fields.items():
-            default = info.get_default(call_default_factory=True)
-            shown = "–" if isinstance(default, BaseModel) or default in ((), {}) else _value(default)
-            parts.append(f"| `{key}` | {_cell(shown)} | {_cell(info.description or '')} |")
-        parts.append("")
-    return "\n".join(parts)
+    # Browsers know no bold italic letters but those that are characters of their own.
+    return _BOLD.sub(_bold, convert(html.unescape(latex), display=display))
 
 
-def presets():
-    """The presets and what each of them sets."""
-    from sacrofem.presets import PRESETS
-
-    rows = ["| preset | what it is |", "|---|---|"]
-    rows += [f"| `{name}` | {_cell(preset.title)}; {_cell(preset.source)} |" for name, preset in PRESETS.items()]
-    return "\n".join(rows)
-
-
-def info():
-    """What `sacrofem info` prints of laws, loads and presets, with their sources."""
-    return "```text\n" + _printed(["info"]) + "```"
-
-
-def commands():
-    """The help of every command."""
-    parts = []
-    for name in COMMANDS:
-        parts.append(f"## sacrofem {name}\n\n```text\n{_printed([*name.split(), '--help'])}```\n")
-    return "\n".join(parts)
-
-
-def _printed(arguments):
-    from sacrofem import cli
-
-    text = io.StringIO()
-    with redirect_stdout(text), suppress(SystemExit):
-        cli.main(arguments)
-    # Versions and cores of the machine are no part of a manual.
-    lines = [line.rstrip() for line in text.getvalue().splitlines()]
-    return "\n".join(line for line in lines if not line.startswith(("python", "threads", "blas"))) + "\n"
-
-
-def measures():
-    """The table of measures, from the README."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return text.split("## Measures\n", 1)[1].split("\n## ", 1)[0].strip()
-
-
-def limits():
-    """The limits, from the README."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return text.split("## Limits\n", 1)[1].split("\n## ", 1)[0].strip()
-
-
-def claims():
-    """The page of the studies; its links lead into the repository, and are left out here."""
-    text = (ROOT / "studies" / "README.md").read_text(encoding="utf-8").split("\n## [", 1)[0]
-    return re.sub(r"\[([^\]]+)\]\([^)]+\)", r"`\1`", text)
-
-
-def changes():
-    """CHANGELOG.md."""
-    return (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-
-
-def parameters():
-    """Dimensions of the built-in sacrum with their sources, from its docstring."""
-    from inspect import cleandoc
-
-    from sacrofem.anatomy.parameters import SacrumParameters
-
-    text = cleandoc(SacrumParameters.__doc__).split("----------\n", 1)[1]
-    rows = ["| dimension | women | men | source |", "|---|---|---|---|"]
-    female, male = SacrumParameters.preset("female"), SacrumParameters.preset("male")
-    for name, words in re.findall(r"^([a-z0-9_, ]+)\n((?:    .*\n?)+)", text + "\n", re.MULTILINE):
-        for one in name.split(", "):
-            about = _cell(" ".join(words.split()))
-            rows.append(f"| `{one}` | {_number(getattr(female, one))} | {_number(getattr(male, one))} | {about} |")
-    return "\n".join(rows)
-
-
-def _number(value):
-    return ", ".join(f"{v:g}" for v in value) if isinstance(value, tuple) else f"{value:g}"
-
-
-MAKERS = {
-    "case-tables": case_tables,
-    "presets": presets,
-    "info": info,
-    "commands": commands,
-    "measures": measures,
-    "limits": limits,
-    "claims": claims,
-    "changes": changes,
-    "parameters": parameters,
-}
+def _bold(match):
+    code = int(match[1], 16) if match[1] else ord(match[2])
+    start = next(bold - first for first, last, bold in _ROWS if first <= code <= last)
+    return f"<mi>{chr(code + start)}</mi>"

@@ -37,7 +37,7 @@ OWN_FILES = (("anatomy", "path"), ("anatomy", "ct"), ("anatomy", "landmarks_file
 class Case(Section):
     """All that one run needs; immutable.
 
-    Build one with :meth:`preset`, :meth:`from_toml` or :meth:`with_`. Every section and key has a
+    Build one with `preset`, `from_toml` or `with_`. Every section and key has a
     documented default: together they are the typical patient (bilateral zone-1 insufficiency
     fractures of an osteoporotic woman, 4.1 ml PMMA by two needles, standing).
     """
@@ -115,7 +115,7 @@ class Case(Section):
         Raises
         ------
         InputError
-            The file cannot be read, is not TOML, or (as :class:`CaseError`) holds something refused.
+            The file cannot be read, is not TOML, or (as `CaseError`) holds something refused.
         """
         path = Path(path)
         data = parse_toml(path)
@@ -131,7 +131,7 @@ class Case(Section):
 
     @classmethod
     def preset(cls, name: str = DEFAULT_PRESET) -> Case:
-        """One of the named cases of :data:`sacrofem.presets.PRESETS`."""
+        """One of the named cases of `sacrofem.presets.PRESETS`."""
         return cls.from_dict({"preset": name})
 
     # ------------------------------------------------------------------ copies

@@ -1,4 +1,4 @@
-"""Named cases: only what differs from the defaults of :class:`sacrofem.case.Case`."""
+"""Named cases: only what differs from the defaults of `sacrofem.case.Case`."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ LAWS: Mapping[str, DensityLaw] = _registry(
     ),
     DensityLaw(
         "dalstra1993", "L5", 2017.3, 2.46, "apparent", (0.15, 0.38),
-        "lower end: literature.md 4.1, not below without a floor [D]; upper end: 20 % volume fraction (L10 [A]) x 1.9",
+        "lower end: not below without a floor [D]; upper end: 20 % volume fraction (L10 [A]) x 1.9",
         "Dalstra 1993 [K], coefficients as in Leung 2009, pelvis", "[A]",
     ),
     DensityLaw(

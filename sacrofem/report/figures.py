@@ -7,6 +7,7 @@ Colour maps are perceptually uniform; the two states of a comparison share one s
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -215,7 +216,9 @@ def figure_of(comparison: Comparison, name: str) -> Figure:
         No such figure, or the comparison has no fracture to draw.
     """
     if name not in FIGURES:
-        raise InputError("no such figure", field="name", value=name, mend=f"use one of {', '.join(FIGURES)}")
+        close = difflib.get_close_matches(name, FIGURES, n=1)
+        mend = f"did you mean {close[0]}?" if close else f"use one of {', '.join(FIGURES)}"
+        raise InputError("no such figure", field="name", value=name, mend=mend)
     if name in _OF_GAP and not len(comparison.mesh.paired[0]):
         others = ", ".join(other for other in FIGURES if other not in _OF_GAP)
         raise InputError("the comparison has no fracture", field="name", value=name, mend=f"use one of {others}")

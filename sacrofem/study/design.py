@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import itertools
 import json
@@ -189,7 +190,8 @@ def _mend(kind: str, where: str) -> str:
         section: type[Section] = Factor if where.startswith("factors") else StudyFile
         section = Design if where.startswith("design") else section
         names = [info.alias or name for name, info in section.model_fields.items()]
-        return f"known are {', '.join(names)}"
+        close = difflib.get_close_matches(where.rpartition(".")[2], names, n=1, cutoff=0.5)
+        return f"did you mean {close[0]}?" if close else f"known are {', '.join(names)}"
     return "see the documentation of study files"
 
 

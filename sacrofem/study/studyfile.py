@@ -106,9 +106,9 @@ class Design(Section):
 class StudyFile(Section):
     """The content of a study.toml."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
-    name: str = Field(min_length=1, max_length=200)
-    preset: str | None = None
+    schema_version: Literal[1] = Field(default=1, alias="schema", description="version of these names")
+    name: str = Field(min_length=1, max_length=200, description="what results are called")
+    preset: str | None = Field(default=None, description="named case that is varied; not given: sif-bilateral")
     base: str | None = Field(default=None, description="case file, relative to the study")
     case: dict[str, Any] = Field(default_factory=dict, description="laid over the base")
     design: Design = Field(default_factory=Design)

@@ -23,3 +23,8 @@ def test_another_figure_is_noticed():
     one, other = (matplotlib.image.imread(FOLDER / f"{name}.png")[..., :3] for name in ("anatomy", "landmarks"))
     height, width = min(one.shape[0], other.shape[0]), min(one.shape[1], other.shape[1])
     assert np.sqrt(np.mean((one[:height, :width] - other[:height, :width]) ** 2)) > 2 * ROOT_MEAN_SQUARE
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_stored_figures_are_small(name):
+    assert (FOLDER / f"{name}.png").stat().st_size < 60_000
