@@ -86,24 +86,6 @@ def test_near_misses_are_guessed(words, guess, tmp_path, monkeypatch, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_mistyped_measure_of_a_study_is_guessed(tmp_path, capsys):
-    from sacrofem.mechanics.catalogue import MEASURES
-
-    study = tmp_path / "study.toml"
-    study.write_text('schema = 1\nname = "s"\n[[factors]]\npath = "cement.volume_ml"\nvalues = [1.0]\n')
-    out = tmp_path / "out"
-    out.mkdir()
-    from sacrofem.study.design import read_study
-
-    (out / "study.json").write_text(f'{{"name": "s", "digest": "{read_study(study).digest}", "scenarios": []}}')
-    columns = ["scenario", "cement.volume_ml", "status", "error", *(f"{key}_change" for key in MEASURES)]
-    (out / "results.csv").write_text(",".join(columns) + "\n1,1.0,done,," + ",".join("0" for _ in MEASURES) + "\n")
-    status = cli.main(["study", "report", str(study), "--out", str(out), "--measure", "stifness_n_per_mm"])
-    err = capsys.readouterr().err
-    assert status == InputError.exit_status
-    assert "did you mean stiffness_n_per_mm?" in err
-
-
 def test_a_mistyped_figure_is_guessed():
     from sacrofem.report.figures import figure_of
 
