@@ -50,6 +50,11 @@ def _of_anatomy(case: Case) -> tuple[_Rule, ...]:
         (own, "an own mesh stands in its place", ("mesh.reference", "mesh.size_mm")),
         (case.mesh.size_mm is not None, "mesh.size_mm is given", ("mesh.reference",)),
         (
+            case.anatomy.ct is not None,
+            "density is that of the CT",
+            ("materials.bone", "materials.alar_void"),
+        ),
+        (
             case.lesion.kind == "none",
             "there is no lesion",
             ("lesion.centre_mm", "lesion.radii_mm", "lesion.density_factor"),

@@ -39,6 +39,11 @@ SOUND = {"fracture.zone": "none"}
         ),
         ({"lesion.radii_mm": (9.0, 9.0, 9.0)}, "lesion.radii_mm = [9.0, 9.0, 9.0]", "there is no lesion"),
         ({"mesh.size_mm": 5.0, "mesh.reference": "tiny"}, "mesh.reference = 'tiny'", "mesh.size_mm is given"),
+        (
+            {"anatomy.kind": "labels", "anatomy.path": "l.nii", "anatomy.ct": "c.nii", "materials.alar_void": False},
+            "materials.alar_void = False",
+            "density is that of the CT",
+        ),
         ({"anatomy.units": "cm"}, "anatomy.units = 'cm'", "only an own mesh or surface has units"),
         (
             {"materials.cortex_thickness_mm": 0.0, "materials.cortex_modulus_mpa": 9000.0},

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sacrofem.bone.ct import CTVolume
+from sacrofem.bone.headers import check_image_header
 from sacrofem.errors import EnvironmentFailure, InputError
 
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
@@ -54,6 +55,7 @@ def read_ct(path: str | os.PathLike[str]) -> CTVolume:
         if path.is_dir():
             image = _dicom(sitk, path)
         else:
+            check_image_header(path)
             reader = sitk.ImageFileReader()
             reader.SetFileName(str(path))
             reader.ReadImageInformation()
@@ -80,13 +82,6 @@ def read_ct(path: str | os.PathLike[str]) -> CTVolume:
 def _check_header(path: Path, reader: Any) -> None:
     if (voxels := int(np.prod(np.array(reader.GetSize(), dtype=float)))) > _MOST_VOXELS:
         raise InputError(f"declares {voxels} voxels", file=path, mend="the header may be damaged: export it again")
-    codes = [int(reader.GetMetaData(key)) for key in ("qform_code", "sform_code") if reader.HasMetaDataKey(key)]
-    if codes and not any(codes):
-        raise InputError(
-            "NIfTI without sform and qform: its orientation is unknown",
-            file=path,
-            mend="export it again from DICOM with its orientation",
-        )
 
 
 def _check_length(path: Path, reader: Any, sitk: Any) -> None:

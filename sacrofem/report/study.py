@@ -24,7 +24,7 @@ from sacrofem.report.table import label, number, unit
 from sacrofem.study.bands import read_shipped, shipped_halves
 from sacrofem.study.design import Study, study_of
 from sacrofem.study.sensitivity import INDICES, KINDS, Index, indices, write_indices
-from sacrofem.study.store import TABLE, Store
+from sacrofem.study.store import TABLE, Store, value_of
 
 PAGE = "report.html"
 HEADLINES = ("micromotion_mean_um", "fracture_von_mises_mean_mpa", "stiffness_n_per_mm")
@@ -62,18 +62,9 @@ def read_rows(folder: Path) -> list[Row]:
     path = folder / TABLE
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            return [{key: _value(text) for key, text in row.items()} for row in csv.DictReader(file)]
+            return [{key: value_of(text) for key, text in row.items()} for row in csv.DictReader(file)]
     except OSError:
         raise InputError("is no table of a study", file=path, mend="run the study first") from None
-
-
-def _value(text: str) -> Any:
-    if text in ("", "true", "false"):
-        return {"": None, "true": True, "false": False}[text]
-    try:
-        return int(text) if text.lstrip("-").isdigit() else float(text)
-    except ValueError:
-        return text
 
 
 def write_study_report(folder: Path, measures: Sequence[str] = ()) -> list[str]:

@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import itertools
 import json
+import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -174,15 +175,19 @@ def _study(content: StudyFile, base: Case, path: Path) -> Study:
         except SacrofemError as error:
             raise InputError(f"scenario {number}: {error}", file=path, field="factors") from None
         scenarios.append(Scenario(number, factors, case.with_(name=content.name)))
-        if number > MOST_SCENARIOS:
-            raise InputError(
-                f"more than {MOST_SCENARIOS} scenarios", file=path, field="factors", mend="use a sampled design"
-            )
+        _check_count(number, path)
     if not scenarios:
         raise InputError("no scenario", file=path, field="factors", mend="give [[factors]] or [[scenarios]]")
     return Study(
         content.name, columns, tuple(scenarios), content.design, content.factors, base, content.scenarios
     )  # fmt: skip
+
+
+def _check_count(count: int, path: Path) -> None:
+    if count > MOST_SCENARIOS:
+        raise InputError(
+            f"{count} scenarios are more than {MOST_SCENARIOS}", file=path, field="factors", mend="use a sampled design"
+        )
 
 
 def _mend(kind: str, where: str) -> str:
@@ -254,6 +259,8 @@ def _rows(content: StudyFile, path: Path) -> Iterator[tuple[dict[str, Any], dict
         )  # fmt: skip
     if not factors:
         return
+    if design.kind == "grid":
+        _check_count(math.prod(len(factor.levels or factor.values) for factor in factors), path)
     for levels in _levels(design, factors):
         shown = {factor.column: factor.shown(level) for factor, level in zip(factors, levels, strict=True)}
         changes: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import hashlib
 import json
 import multiprocessing
 import os
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import sacrofem
-from sacrofem.case import Case
+from sacrofem.case import OWN_FILES, Case
 from sacrofem.errors import EnvironmentFailure
 from sacrofem.memory import BYTES_PER_UNKNOWN, available_bytes
 from sacrofem.study.design import Scenario, Study, digest
@@ -69,22 +70,38 @@ class Outcome:
 def keys_of(study: Study) -> dict[int, str]:
     """Address of each scenario by its number: a hash of version, group and case.
 
-    The group belongs to it because its plans fix the measuring zones together.
+    The group belongs to it because its plans fix the measuring zones together. A file of one's own counts by what
+    is in it and not by where it lies: a changed one is solved again, a moved study is not.
     """
     found = {}
+    hashed: dict[str, str] = {}
     for group in study.groups():
-        contents = [_content(scenario.case) for scenario in group]
+        contents = [_content(scenario.case, hashed) for scenario in group]
         whole = digest(contents)
         for scenario, content in zip(group, contents, strict=True):
             found[scenario.number] = digest({"version": sacrofem.__version__, "group": whole, "case": content})
     return found
 
 
-def _content(case: Case) -> dict[str, Any]:
+def _content(case: Case, hashed: dict[str, str]) -> dict[str, Any]:
     content = case.to_dict()
     content.pop("name")
+    for section, key in OWN_FILES:
+        name = getattr(getattr(case, section), key)
+        if name is not None and Path(name).exists():
+            if name not in hashed:
+                hashed[name] = _hash(Path(name))
+            content[section][key] = hashed[name]
     content["solver"] = {k: v for k, v in content["solver"].items() if k not in ("threads", "memory_gib")}
     return content
+
+
+def _hash(path: Path) -> str:
+    """Of a file, or of all files of a folder."""
+    if path.is_dir():
+        return digest({str(file.relative_to(path)): _hash(file) for file in path.rglob("*") if file.is_file()})
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def run_study(

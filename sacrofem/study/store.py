@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import socket
 import sys
 import tempfile
@@ -24,6 +25,12 @@ from sacrofem.errors import EnvironmentFailure
 LOCK = "lock"
 SCENARIOS = "scenarios"
 TABLE = "results.csv"
+# Of a temporary file the permissions would be those of a secret; results have those of any other file.
+_UMASK = os.umask(0o022)
+os.umask(_UMASK)
+_MODE = 0o666 & ~_UMASK
+# What a spreadsheet would take for a formula, a signed number or label excepted.
+_FORMULA = re.compile(r"[=@\t\r]|[+-].*[(|!@]")
 
 
 class Publisher:
@@ -65,6 +72,8 @@ class Publisher:
         try:
             handle, temporary = tempfile.mkstemp(suffix=".partial", prefix=".", dir=path.parent)
             try:
+                if sys.platform != "win32":
+                    os.fchmod(handle, _MODE)
                 self.write(handle, content)
                 self.sync(handle)
             finally:
@@ -203,4 +212,19 @@ def _cell(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, list | tuple | dict):
         return json.dumps(value, ensure_ascii=False)
-    return repr(value) if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return repr(value)
+    text = str(value)
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def value_of(cell: str) -> Any:
+    """What a cell of the table holds: a number, true or false, a text, or None where it is empty."""
+    if cell in ("", "true", "false"):
+        return {"": None, "true": True, "false": False}[cell]
+    if cell.startswith("'") and _FORMULA.match(cell[1:]):
+        return cell[1:]
+    try:
+        return int(cell) if cell.lstrip("-").isdigit() else float(cell)
+    except ValueError:
+        return cell

@@ -48,6 +48,8 @@ class Factor(Section):
         given = [bool(self.values), self.low is not None or self.high is not None, bool(self.levels)]
         if sum(given) != 1:
             raise ValueError("needs one of values, low and high, or levels")
+        if self.name.startswith(("=", "+", "-", "@")):
+            raise ValueError("a spreadsheet would take its name for a formula: begin with a letter")
         if self.levels and not (self.name and not self.path):
             raise ValueError("levels go with a name and no path")
         if not self.levels and not self.path:

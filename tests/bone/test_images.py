@@ -90,6 +90,59 @@ def test_nifti_without_orientation_is_refused(tmp_path):
         read_ct(path)
 
 
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_sform_and_qform_that_disagree_are_refused(tmp_path, suffix):
+    path = tmp_path / f"ct{suffix}"
+    sitk.WriteImage(image(), str(path))
+    whole = path.read_bytes()
+    raw = bytearray(gzip.decompress(whole) if suffix == ".nii.gz" else whole)
+    rows = np.array(struct.unpack_from("<12f", raw, 280)).reshape(3, 4)
+    shifted, wider = rows.copy(), rows.copy()
+    shifted[0, 3] += 0.1
+    struct.pack_into("<12f", raw, 280, *shifted.ravel())
+    path.write_bytes(gzip.compress(raw) if suffix == ".nii.gz" else raw)
+    assert read_ct(path).hu.shape == (5, 6, 7)
+    wider[:, 2] /= 2.0
+    struct.pack_into("<12f", raw, 280, *wider.ravel())
+    path.write_bytes(gzip.compress(raw) if suffix == ".nii.gz" else raw)
+    with pytest.raises(InputError, match=r"6 mm apart \(voxels 0\.5 x 0\.75 x 1 and 0\.5 x 0\.75 x 2 mm\)"):
+        read_ct(path)
+
+
+META = "ObjectType = Image\nNDims = 3\nDimSize = 2 2 2\n{}ElementType = MET_SHORT\nElementDataFile = a.raw\n"
+NRRD = "NRRD0004\ntype: short\ndimension: 3\nsizes: 2 2 2\n{}encoding: raw\ndata file: a.raw\n\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.mhd", META.format(""), "has no ElementSpacing or ElementSize"),
+        ("a.mhd", META.format("ElementSpacing = 1 0 1\n"), "ElementSpacing = '1 0 1': is no spacing"),
+        ("a.mhd", META.format("ElementSpacing = 1 -1 1\n"), "ElementSpacing = '1 -1 1': is no spacing"),
+        ("a.mhd", META.format("ElementSpacing = 1 nan 1\n"), "ElementSpacing = '1 nan 1': is no spacing"),
+        ("a.nhdr", NRRD.format(""), "has no spacings or space directions"),
+        ("a.nhdr", NRRD.format("spacings: 1 1 inf\n"), "spacings = '1 1 inf': is no spacing"),
+    ],
+    ids=["missing", "zero", "negative", "no number", "missing in NRRD", "endless"],
+)
+def test_spacing_that_is_missing_or_none_is_refused(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    (tmp_path / "a.raw").write_bytes(b"\0" * 16)
+    with pytest.raises(InputError, match=message):
+        read_ct(tmp_path / name)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan")], ids=["zero", "negative", "no number"])
+def test_impossible_spacing_of_nifti_is_refused(tmp_path, value):
+    path = tmp_path / "ct.nii"
+    sitk.WriteImage(image(), str(path))
+    raw = bytearray(path.read_bytes())
+    struct.pack_into("<f", raw, 84, value)
+    path.write_bytes(raw)
+    with pytest.raises(InputError, match=f"pixdim = '0.5 {value:g} 2': is no spacing"):
+        read_ct(path)
+
+
 def test_what_is_no_ct_is_refused_in_one_line(tmp_path):
     sitk.WriteImage(image(), str(tmp_path / "whole.nii.gz"))
     content = (tmp_path / "whole.nii.gz").read_bytes()
@@ -116,7 +169,8 @@ def test_what_is_no_ct_is_refused_in_one_line(tmp_path):
 
 def test_a_header_that_declares_too_much_is_refused(tmp_path):
     (tmp_path / "huge.mhd").write_text(
-        "ObjectType = Image\nNDims = 3\nDimSize = 100000 100000 100000\nElementType = MET_SHORT\n"
+        "ObjectType = Image\nNDims = 3\nElementSpacing = 1 1 1\nDimSize = 100000 100000 100000\n"
+        "ElementType = MET_SHORT\n"
         "ElementDataFile = huge.raw\n"
     )
     (tmp_path / "huge.raw").write_bytes(b"\0" * 64)

@@ -84,6 +84,12 @@ def test_base_is_a_case_file_beside_the_study(tmp_path):
     assert {s.case.cement.volume_ml for s in found.scenarios} == {2.5}
 
 
+ENDLESS = "".join(
+    f'[[factors]]\npath = "{path}"\nvalues = {[1.0 + k / 1000 for k in range(1000)]}\n'
+    for path in ("cement.volume_ml", "materials.density_factor", "fracture.aperture_mm")
+)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -99,6 +105,11 @@ def test_base_is_a_case_file_beside_the_study(tmp_path):
         ('[design]\nkind = "mesh"\n', "design.kind"),
         ('[[factors]]\nname = "a"\nlevels = [{"cement.volume_ml" = 1.0}]\n', "label"),
         ('[[scenarios]]\n"cement.volume_ml" = 1.0\n', 'kind = "list"'),
+        pytest.param(
+            '[[factors]]\npath = "cement.volume_ml"\nlow = 2.0\nhigh = 1.0\n', "needs low < high", id="reversed"
+        ),
+        pytest.param('[[factors]]\npath = "cement.volume_ml"\nvalues = []\n', "one of values", id="empty"),
+        pytest.param(ENDLESS, "1000000000 scenarios", id="endless"),
         ("[[factors]\n", "no TOML"),
     ],
 )

@@ -14,10 +14,10 @@ import pytest
 from cheap_study import Cheap, Deadly
 
 from sacrofem import cli
-from sacrofem.errors import EnvironmentFailure
+from sacrofem.errors import EnvironmentFailure, InputError
 from sacrofem.study.design import read_study
 from sacrofem.study.runner import keys_of, run_study, write_table
-from sacrofem.study.store import Publisher, Store
+from sacrofem.study.store import Publisher, Store, value_of
 
 HELPERS = Path(__file__).parents[1] / "helpers"
 STEPS = ("write", "sync", "replace", "sync_folder")
@@ -357,3 +357,58 @@ def test_the_table_can_be_written_again(study, tmp_path, expected):
     (folder / "results.csv").unlink()
     write_table(study, Store(folder))
     assert (folder / "results.csv").read_bytes() == expected
+
+
+def test_no_cell_of_the_table_is_a_formula(tmp_path):
+    labels = ["=cmd|'/C calc'!A0", "@SUM(A1)", "-2+3+cmd|' /C calc'!A0", "+1.0 mm", "-5"]
+    levels = ", ".join(f'{{ label = "{x}", "cement.volume_ml" = {n + 1}.0 }}' for n, x in enumerate(labels))
+    path = tmp_path / "study.toml"
+    path.write_text(
+        f'schema = 1\nname = "f"\npreset = "sif-unilateral"\n[[factors]]\nname = "plan"\nlevels = [{levels}]\n'
+    )
+    run_study(read_study(path), tmp_path / "out", executor="serial", factory=Cheap)
+    with (tmp_path / "out" / "results.csv").open(newline="") as file:
+        cells = [row["plan"] for row in csv.DictReader(file)]
+    assert cells == [f"'{label}" for label in labels[:3]] + labels[3:]
+    assert [value_of(cell) for cell in cells[:4]] == labels[:4]
+    path.write_text('schema = 1\nname = "f"\n[[factors]]\nname = "=x"\nlevels = [{ label = "a" }]\n')
+    with pytest.raises(InputError, match="take its name for a formula"):
+        read_study(path)
+
+
+def test_a_file_of_ones_own_counts_by_what_is_in_it(tmp_path):
+    def keys(folder, moduli):
+        folder.mkdir()
+        (folder / "moduli.csv").write_text(moduli)
+        (folder / "base.toml").write_text('schema = 1\n[materials]\nmoduli = "moduli.csv"\n')
+        (folder / "study.toml").write_text(
+            'schema = 1\nname = "own"\nbase = "base.toml"\n[[factors]]\npath = "cement.volume_ml"\nvalues = [1.0]\n'
+        )
+        return keys_of(read_study(folder / "study.toml"))
+
+    first = keys(tmp_path / "a", "0,100.0\n")
+    assert keys(tmp_path / "moved", "0,100.0\n") == first
+    assert keys(tmp_path / "changed", "0,200.0\n") != first
+
+
+def test_results_have_the_permissions_of_any_other_file(study, tmp_path):
+    (tmp_path / "other").write_text("")
+    run_study(study, tmp_path / "out", executor="serial", factory=Cheap)
+    for path in [tmp_path / "out" / "results.csv", *(tmp_path / "out" / "scenarios").iterdir()]:
+        assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_the_number_of_workers_changes_nothing_on_resuming(study, tmp_path, expected):
+    run_study(study, tmp_path / "out", jobs=2, factory=Cheap)
+    for path in sorted((tmp_path / "out" / "scenarios").iterdir())[:5]:
+        path.unlink()
+    run_study(study, tmp_path / "out", jobs=1, factory=Cheap)
+    assert (tmp_path / "out" / "results.csv").read_bytes() == expected
+
+
+def test_another_study_in_the_folder_gets_a_table_of_its_own(study, tmp_path, expected):
+    other = tmp_path / "other"
+    other.mkdir()
+    run_study(read_study(study_file(other, volumes=2)), tmp_path / "out", executor="serial", factory=Cheap)
+    run_study(study, tmp_path / "out", executor="serial", factory=Cheap)
+    assert (tmp_path / "out" / "results.csv").read_bytes() == expected
