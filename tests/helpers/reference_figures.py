@@ -27,8 +27,10 @@ def landmarks():
 def response():
     from sacrofem.report.studyfigures import response_figure
 
-    rows = [{"cement.volume_ml": v, "a": -0.1 * v, "b": 0.02 * v**2} for v in (1.0, 2.0, 3.0, 5.0)]
-    return response_figure(rows, "cement.volume_ml", {"a": "micromotion", "b": "stiffness"}, bands={"a": 0.03})
+    volumes = (1.0, 2.0, 3.0, 5.0)
+    rows = [{"scenario": n, "cement.volume_ml": v, "a": -0.1 * v, "b": 0.02 * v**2} for n, v in enumerate(volumes, 1)]
+    bands = {(n, "a"): 0.03 for n in (1, 2, 3, 4)}
+    return response_figure(rows, "cement.volume_ml", {"a": "micromotion", "b": "stiffness"}, bands=bands)
 
 
 FIGURES = {"anatomy": anatomy, "landmarks": landmarks, "response": response}
