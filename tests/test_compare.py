@@ -364,3 +364,15 @@ def test_cement_that_only_touches_holds_less_than_bonded():
         bonded.after["micromotion_mean_um"], rel=1e-9
     )
     close(bonded.before, touching.before, 1e-9)
+
+
+@pytest.mark.slow
+def test_a_fresh_gap_with_friction_is_solved():
+    """0.05 mm, nothing in it, Coulomb friction: closes beside the bridge of cement, slips, balances."""
+    changes = {"mesh.reference": "tiny", "mesh.order": 1, "fracture.state": "fresh"}
+    found = compare(Case.preset("sif-bilateral").with_(**changes))
+    assert found.checks["residual"] < 1e-8
+    assert found.checks["energy"] < 1e-6
+    before, after = (found.states[name] for name in ("before", "after"))
+    assert found.change["micromotion_mean_um"] < -0.8
+    assert np.abs(before.displacement).max() > np.abs(after.displacement).max()

@@ -257,13 +257,18 @@ def tangents(contact: Contact, normals: FloatArray, at: Tractions) -> FloatArray
 
 def contact_matrices(space: Space, tensors: FloatArray) -> FloatArray:
     """(p, 6a, 6a) stiffness between twin faces from tensors (p, s, 3, 3) in N/mm³ at the contact points."""
-    shape, areas = contact_points(space, tensors.shape[1])
-    p, s, a = len(areas), len(shape), shape.shape[1]
-    outer = (shape[:, :, None] * shape[:, None, :]).reshape(s, a * a)
-    weighted = (areas[..., None, None] * tensors).reshape(p, s, 9)
-    single = (np.swapaxes(weighted, 1, 2) @ outer).reshape(p, 3, 3, a, a)
-    block = np.moveaxis(single, (3, 1, 4, 2), (1, 2, 3, 4)).reshape(p, 3 * a, 3 * a)
+    block = jump_matrices(space, tensors, np.ones(len(tensors), bool))
     return np.concatenate([np.concatenate([block, -block], axis=2), np.concatenate([-block, block], axis=2)], axis=1)
+
+
+def jump_matrices(space: Space, tensors: FloatArray, pairs: BoolArray) -> FloatArray:
+    """(n, 3a, 3a) stiffness in the jump of the n chosen pairs (p,), from tensors (p, s, 3, 3) in N/mm³."""
+    shape, areas = contact_points(space, tensors.shape[1])
+    s, a = shape.shape
+    outer = (shape[:, :, None] * shape[:, None, :]).reshape(s, a * a)
+    weighted = (areas[pairs, :, None, None] * tensors[pairs]).reshape(-1, s, 9)
+    single = (np.swapaxes(weighted, 1, 2) @ outer).reshape(-1, 3, 3, a, a)
+    return np.asarray(np.moveaxis(single, (3, 1, 4, 2), (1, 2, 3, 4)).reshape(-1, 3 * a, 3 * a))
 
 
 def contact_points(space: Space, count: int) -> tuple[FloatArray, FloatArray]:
