@@ -1,6 +1,7 @@
 """What the studies share: run the study file beside the script, keep its table, draw its figure, check its claim.
 
-python studies/NN_name/run.py          the full study: results.csv and figure.png beside it
+python studies/NN_name/run.py          the full study: results.csv and figure.png beside it; where there is a
+                                       fresh.toml too, results-fresh.csv and figure-fresh.png
 python studies/NN_name/run.py --ci     study-ci.toml, a few scenarios on the tiny mesh; checked by sign and loose band
 """
 
@@ -22,6 +23,7 @@ from sacrofem.study.evaluate import GroupSolver
 from sacrofem.study.runner import Factory, run_study
 
 Row = dict[str, Any]
+FRESH = "fresh.toml"
 SHOWN = {
     "micromotion_mean_um": "micromotion, mean",
     "fracture_von_mises_p95_mpa": "von Mises at the fracture, p95",
@@ -105,22 +107,34 @@ def main(
     parser.add_argument("--jobs", type=int)
     options = parser.parse_args()
     here = Path(script).resolve().parent
-    study = read_study(here / ("study-ci.toml" if options.ci else "study.toml"))
-    with tempfile.TemporaryDirectory() as temporary:
-        out = options.out or Path(temporary) / "out"
-        executor = "serial" if options.ci else "processes"
-        outcome = run_study(study, out, executor=executor, jobs=options.jobs, progress=say_progress, factory=factory)
-        rows = read_table(out / "results.csv")
-        if not options.ci:
-            shutil.copyfile(out / "results.csv", here / "results.csv")
-            draw(rows).savefig(here / "figure.png", dpi=150)
-        else:
-            draw(rows).savefig(Path(temporary) / "figure.png", dpi=60)
-    for row in rows:
-        factors = ", ".join(f"{key} = {row[key]}" for key in study.columns)
-        changes = ", ".join(f"{label} {percent(row, key)}" for key, label in SHOWN.items()) if say is None else say(row)
-        sys.stdout.write(f"{factors}: {row['error'] or changes}\n")
-    problems = check(rows) + ([f"{outcome.failed} scenarios failed"] if outcome.failed else [])
+    names = {"study-ci.toml": ""} if options.ci else {"study.toml": "", FRESH: "-fresh"}
+    rows: list[Row] = []
+    failed = 0
+    for name, mark in names.items():
+        if not (here / name).exists():
+            continue
+        study = read_study(here / name)
+        with tempfile.TemporaryDirectory() as temporary:
+            out = (options.out or Path(temporary) / "out") / (mark and FRESH)
+            executor = "serial" if options.ci else "processes"
+            outcome = run_study(
+                study, out, executor=executor, jobs=options.jobs, progress=say_progress, factory=factory
+            )
+            found = read_table(out / "results.csv")
+            failed += outcome.failed
+            if not options.ci:
+                shutil.copyfile(out / "results.csv", here / f"results{mark}.csv")
+                draw(found).savefig(here / f"figure{mark}.png", dpi=150)
+            else:
+                draw(found).savefig(Path(temporary) / "figure.png", dpi=60)
+        for row in found:
+            factors = ", ".join(f"{key} = {row[key]}" for key in study.columns)
+            changes = (
+                ", ".join(f"{label} {percent(row, key)}" for key, label in SHOWN.items()) if say is None else say(row)
+            )
+            sys.stdout.write(f"{factors}: {row['error'] or changes}\n")
+        rows += found if not mark else []
+    problems = check(rows) + ([f"{failed} scenarios failed"] if failed else [])
     for text in problems:
         sys.stdout.write(f"not as expected: {text}\n")
     return 1 if problems else 0

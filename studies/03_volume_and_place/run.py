@@ -10,7 +10,7 @@ from common import bars, main
 
 def draw(rows):
     """Changes, plan by plan."""
-    return bars(rows, lambda row: f"{row['cement a side']}, gap {row['cement.in_gap']}")
+    return bars(rows, lambda row: f"{row['cement a side']}, gap {row.get('cement.in_gap') or row['fracture.state']}")
 
 
 def check(rows):

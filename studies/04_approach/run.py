@@ -15,7 +15,13 @@ KEYS = ("micromotion_mean_um", "fragment_motion_um", "fracture_von_mises_p95_mpa
 def draw(rows):
     """Changes, approach by approach."""
     solved = [row for row in rows if row["status"] == "done"]
-    return bars(solved, lambda row: f"{row['cement.approach']}, {row['cement.spread']}", KEYS)
+    return bars(solved, name, KEYS)
+
+
+def name(row):
+    """Approach, spread, and the state of the gap where it was varied."""
+    keys = ("cement.approach", "cement.spread", "fracture.state")
+    return ", ".join(str(row[key]) for key in keys if key in row)
 
 
 def check(rows):
