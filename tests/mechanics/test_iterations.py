@@ -67,7 +67,7 @@ def test_a_scanned_sacrum_with_moduli_of_its_own():
 def test_the_count_hardly_grows_with_the_mesh():
     found = [
         iterations.count(name, model, iterations.statics(model), next(iterations.states(model)))[0].to_1e8
-        for name in ("tiny", "coarse", "medium")
+        for name in ("tiny", "coarse")  # `python benchmarks/iterations.py` goes on to a million unknowns.
         for model in [prepare(iterations.Case.preset().with_(**iterations.GROWTH[name]))]
     ]
     assert max(found) < 1.3 * found[0]
