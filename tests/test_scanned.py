@@ -88,6 +88,7 @@ def test_as_a_surface(surface, wanted):
     assert np.linalg.norm(mine.promontory - theirs.promontory) < 3.0
     np.testing.assert_allclose(mine.levels, theirs.levels, atol=5.0)
     assert min(scan.confidence[f"foramen_{name}"] for name in theirs.foramina) == 1.0
+    assert min(scan.confidence[f"auricular_{side}"] for side in ("left", "right")) > 0.9
     for side in ("left", "right"):
         a, b = mine.auricular[side], theirs.auricular[side]
         assert a.normal @ b.normal > np.cos(np.radians(12.0))

@@ -147,16 +147,18 @@ def _levels(solid: LatticeSolid, points: FloatArray) -> FloatArray:
 def _auricular(
     surface: FloatArray, normals: FloatArray, twin: Twin, back: Frame, spacing_mm: float
 ) -> dict[Side, tuple[AuricularFace, float]]:
-    """Best plane and extent of the bone that looks to either side between S1 and S3, and the share within 2 mm of it.
+    """Best plane and extent of the bone that looks to either side between S1 and S3, and a share.
 
     Where the twin fits there, its joint is the bone's. Else it knows the levels only, and where between front and back
     the joint lies the bone itself shows: both sides choose together, as the flattest mirrored pair; then each has its
-    own plane.
+    own plane. The share is that of the bone within 2 mm: of the twin's joint, or of that plane.
     """
     there = back.place(surface)
     ear = twin.sacrum.auricular_distance(there) < 0.0
-    if np.abs(twin.sacrum.signed_distance(there[ear])).mean() < CLOSE_MM:
-        return {side: _of_twin(surface[ear], twin.sacrum.landmarks.auricular[side], back) for side in SIDES}
+    off = np.abs(twin.sacrum.signed_distance(there[ear]))
+    if off.mean() < CLOSE_MM:
+        share = float(np.mean(off < 2.0))
+        return {side: (_of_twin(twin.sacrum.landmarks.auricular[side], back), share) for side in SIDES}
     _, depth, along = twin.sacrum.arc_coordinates(there)
     level = (along > -2.0) & (along < twin.sacrum.ends[2]) & (depth < TUBEROSITY_MM)
     sides: dict[Side, BoolArray] = {}
@@ -193,11 +195,9 @@ def _auricular(
     return result
 
 
-def _of_twin(points: FloatArray, face: AuricularFace, back: Frame) -> tuple[AuricularFace, float]:
-    """The face of the twin in the anatomical frame, and the share of the bone there within 2 mm of it."""
-    moved = replace(face, centre=back.back(face.centre[None])[0], normal=face.normal @ back.rotation)
-    mine = points[points[:, 0] * face.normal[0] > 0.0]
-    return moved, float(np.mean(np.abs((mine - moved.centre) @ moved.normal) < 2.0))
+def _of_twin(face: AuricularFace, back: Frame) -> AuricularFace:
+    """The face of the twin in the anatomical frame."""
+    return replace(face, centre=back.back(face.centre[None])[0], normal=face.normal @ back.rotation)
 
 
 def _on(
