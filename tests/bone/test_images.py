@@ -2,6 +2,7 @@
 
 import builtins
 import gzip
+import locale
 import struct
 from importlib import import_module
 
@@ -41,6 +42,7 @@ def test_every_format_and_storage_order_gives_the_same_points(tmp_path, suffix, 
 
 def dicom(folder, slices, series="1.2.3"):
     folder.mkdir(exist_ok=True)
+    spoken = locale.setlocale(locale.LC_ALL)
     writer = sitk.ImageFileWriter()
     writer.KeepOriginalImageUIDOn()
     for k in slices:
@@ -57,11 +59,15 @@ def dicom(folder, slices, series="1.2.3"):
             one.SetMetaData(key, value)
         writer.SetFileName(str(folder / f"{series}-{k}.dcm"))
         writer.Execute(one)
+    # Writing DICOM leaves the process in the locale "C".
+    locale.setlocale(locale.LC_ALL, spoken)
 
 
 def test_a_series_of_dicom_is_one_volume(tmp_path):
     dicom(tmp_path / "ct", range(4))
+    spoken = locale.setlocale(locale.LC_ALL)
     volume = read_ct(tmp_path / "ct")
+    assert locale.setlocale(locale.LC_ALL) == spoken
     assert volume.hu.shape == (5, 4, 4)
     np.testing.assert_allclose(volume.spacing[2], 2.5)
     assert volume.at(np.array([[1.0, 1.0, 5.0]]))[0] == pytest.approx(20.0)
