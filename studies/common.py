@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from sacrofem.study.design import read_study
 from sacrofem.study.evaluate import GroupSolver
 from sacrofem.study.runner import Factory, run_study
+from sacrofem.study.store import value_of
 
 Row = dict[str, Any]
 FRESH = "fresh.toml"
@@ -43,16 +44,7 @@ LABELS = SHOWN | {
 def read_table(path: Path) -> list[Row]:
     """Rows of a results.csv, numbers as floats and empty cells as None."""
     with path.open(encoding="utf-8", newline="") as file:
-        return [{key: _value(text) for key, text in row.items()} for row in csv.DictReader(file)]
-
-
-def _value(text: str) -> Any:
-    if text == "":
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        return {"true": True, "false": False}.get(text, text)
+        return [{key: value_of(text) for key, text in row.items()} for row in csv.DictReader(file)]
 
 
 def percent(row: Row, key: str) -> str:

@@ -19,9 +19,10 @@ from pydantic import ValidationError
 from scipy.stats import qmc
 
 from sacrofem.case import Case
+from sacrofem.casesections import Section
 from sacrofem.errors import InputError, SacrofemError
 from sacrofem.presets import DEFAULT_PRESET
-from sacrofem.study.studyfile import MOST_SCENARIOS, Design, Factor, Section, StudyFile
+from sacrofem.study.studyfile import MOST_SCENARIOS, Design, Factor, StudyFile
 
 _SAMPLED = ("latin-hypercube", "sobol", "morris", "sobol-indices")
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from sacrofem.casesections import Section
 
 Kind = Literal["grid", "list", "one-at-a-time", "latin-hypercube", "sobol", "morris", "sobol-indices"]
 MOST_SCENARIOS = 100_000
-
-
-class Section(BaseModel):
-    """A part of the file: frozen, strict, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Factor(Section):
@@ -35,13 +30,6 @@ class Factor(Section):
         default=(),
         description='tables of dotted keys with a "label": {label = "long", "cement.approach" = "long-axis"}',
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _tuples(cls, data: Any) -> Any:
-        if not isinstance(data, Mapping):
-            return data
-        return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
 
     @model_validator(mode="after")
     def _consistent(self) -> Factor:
@@ -116,10 +104,3 @@ class StudyFile(Section):
     design: Design = Field(default_factory=Design)
     factors: tuple[Factor, ...] = ()
     scenarios: tuple[dict[str, Any], ...] = Field(default=(), description="of a list design: dotted keys")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _tuples(cls, data: Any) -> Any:
-        if not isinstance(data, Mapping):
-            return data
-        return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
