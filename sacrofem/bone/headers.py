@@ -33,9 +33,9 @@ def check_image_header(path: Path) -> None:
     if name.endswith((".nii", ".nii.gz")):
         _check_nifti(path)
     elif name.endswith((".mha", ".mhd")):
-        _check_text(path, " = ", {"ElementSpacing": " ", "ElementSize": " "}, end="ElementDataFile")
+        _check_text(path, "=", {"ElementSpacing": True, "ElementSize": True}, end="ElementDataFile")
     elif name.endswith((".nrrd", ".nhdr")):
-        _check_text(path, ": ", {"spacings": " ", "space directions": None}, end="")
+        _check_text(path, ":", {"spacings": True, "space directions": False}, end="")
 
 
 def _start(path: Path, count: int) -> bytes:
@@ -84,14 +84,14 @@ def _corners(affine: FloatArray, shape: FloatArray) -> FloatArray:
     return np.asarray(index @ affine[:, :3].T + affine[:, 3])
 
 
-def _check_text(path: Path, between: str, wanted: dict[str, str | None], *, end: str) -> None:
-    """One of the wanted fields must be there; those with a separator hold numbers above zero."""
+def _check_text(path: Path, between: str, wanted: dict[str, bool], *, end: str) -> None:
+    """One of the wanted fields must be there; those that are marked hold numbers above zero."""
     found = False
     for line in _start(path, _TEXT_BYTES).decode("latin-1").splitlines():
-        key, _, value = line.partition(between.strip())
+        key, _, value = line.partition(between)
         if key.strip() in wanted:
             found = True
-            if wanted[key.strip()] is not None:
+            if wanted[key.strip()]:
                 _check_spacing(path, key.strip(), [_number(word) for word in value.split()])
         if key.strip() == end:
             break
