@@ -16,20 +16,19 @@ from sacrofem.mechanics.blocks import BlockMatrix, node_pattern, scatter
 from sacrofem.mechanics.candidates import CandidateZone, LaneZone
 from sacrofem.mechanics.direct import MultifrontalCholesky, analyse
 from sacrofem.mechanics.fronts import Fronts, LaneFactor, LaneFactors
-from sacrofem.mechanics.lanes import LANES, LaneArray, lane_norms, lane_residual, lane_smooth, z_order
+from sacrofem.mechanics.lanes import LANES, LaneArray, lane_residual, lane_smooth, lane_sums, z_order
 from sacrofem.mechanics.multigrid import (
     SMOOTHING_DEGREE,
     SPECTRUM_MARGIN,
     SPECTRUM_RATIO,
     diagonal_inverse,
+    largest_eigenvalues,
     smoother_blocks,
 )
 from sacrofem.mechanics.space import Space
 from sacrofem.mesh.tetmesh import TET_EDGES, BoolArray, FloatArray, IntArray
 
 Gap = tuple[FloatArray, FloatArray]
-# Steps of the power iteration of a batch, which begins where the batch before it ended.
-_POWER_STEPS = 12
 
 
 @kernel(parallel=True, fastmath=True)
@@ -318,20 +317,21 @@ class LaneMultigrid:
         self._upper = SPECTRUM_MARGIN * self._largest_eigenvalues()
 
     def _largest_eigenvalues(self) -> FloatArray:
-        """Power iteration on D A, all lanes at once."""
-        start = np.random.default_rng(0).standard_normal((*self._z.shape[:2], 1)).astype(np.float32)
-        guess = np.repeat(start, LANES, axis=2) * self._levels.free[..., None]
-        one = np.ones(LANES, np.float32)
-        nothing = np.zeros_like(guess)
-        value: FloatArray = np.ones(LANES)
-        for _ in range(_POWER_STEPS):
-            x = np.asarray(guess / lane_norms(guess).astype(np.float32), dtype=np.float32)
-            less = x.copy()
-            # x - D A x takes the place of ``less``; what is missing to x is D A x.
-            self._step(x, nothing, one, 0 * one, less)
-            guess = x - less
-            value = lane_norms(guess)
-        return value
+        shape, free = self._z.shape, self._levels.free
+        one, nothing = np.ones(LANES, np.float32), np.zeros(shape, np.float32)
+
+        def precondition(r: NDArray[np.float32]) -> NDArray[np.float32]:
+            self._step(nothing, r, one, 0 * one, self._z, from_zero=True)
+            return self._z
+
+        def apply(p: NDArray[np.float32]) -> NDArray[np.float32]:
+            self._residual(p, nothing)
+            return np.negative(self._r, out=self._r)
+
+        start = np.random.default_rng(0).standard_normal((*shape[:2], 1)).astype(np.float32)
+        return largest_eigenvalues(
+            np.repeat(start, LANES, axis=2) * free[..., None], precondition, apply, lambda a, b: lane_sums(a, a, b)[0]
+        )
 
     def _step(
         self, x: LaneArray, f: LaneArray, alpha: LaneArray, beta: LaneArray, previous: LaneArray, *,
@@ -343,6 +343,13 @@ class LaneMultigrid:
             levels.rest.indptr, levels.rest.indices, levels.single, x, f, zone.of_node, zone.pointer, zone.slots,
             buffer, levels.free, levels.starts, levels.members, levels.offsets, levels.inverse,
             levels.own_of, self._own_offsets, self._own_inverse, levels.largest, from_zero, alpha, beta, previous,
+        )  # fmt: skip
+
+    def _residual(self, x: LaneArray, f: LaneArray) -> None:
+        levels, zone = self._levels, self._levels.zone
+        lane_residual(
+            levels.rest.indptr, levels.rest.indices, levels.single, x, f, zone.of_node, zone.pointer, zone.slots,
+            self._filled.forces(x), levels.free, self._r,
         )  # fmt: skip
 
     def _smooth(self, f: LaneArray, z: LaneArray, other: LaneArray, *, from_zero: bool) -> tuple[LaneArray, LaneArray]:
@@ -367,12 +374,9 @@ class LaneMultigrid:
 
     def __call__(self, f: NDArray[np.float32]) -> NDArray[np.float32]:
         """One V-cycle for f (N, 3, LANES); the result is valid until the next call."""
-        levels, zone = self._levels, self._levels.zone
+        levels = self._levels
         z, other = self._smooth(f, self._z, self._other, from_zero=True)
-        lane_residual(
-            levels.rest.indptr, levels.rest.indices, levels.single, z, f, zone.of_node, zone.pointer, zone.slots,
-            self._filled.forces(z), levels.free, self._r,
-        )  # fmt: skip
+        self._residual(z, f)
         _restrict(levels.around_pointer, levels.nodes_around, self._r, self._below)
         self._below *= levels.coarse_free
         correction = levels.coarse.solve(self._below)
