@@ -15,7 +15,8 @@ from numba import prange
 
 from sacrofem.compiled import kernel
 from sacrofem.mechanics.blocks import BlockMatrix
-from sacrofem.mechanics.lanes import LANES, LaneArray
+from sacrofem.mechanics.lanes import LaneArray
+from sacrofem.mechanics.lanevectors import LANES
 from sacrofem.mechanics.space import Space, lame, tet_gradients
 from sacrofem.mesh.tetmesh import TET_EDGES, BoolArray, FloatArray, IntArray
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sacrofem.compiled import kernel
 from sacrofem.mechanics.direct import MultifrontalCholesky, Symbolic
-from sacrofem.mechanics.lanes import LANES
+from sacrofem.mechanics.lanevectors import LANES, add_transposed, multiply_rows
 from sacrofem.mesh.tetmesh import FloatArray, IntArray
 
 _BLOCK = 48
@@ -141,34 +141,17 @@ def _lane_forward(  # type: ignore[no-untyped-def]
         width = 3 * n_own
         for a in range(n_all):
             # The factor's rows of the border follow those of its own block.
-            _rows(values, value_pointer[front] + 3 * a * width, width, min(a + 1, n_own), work[base:] if a < n_own
-                  else x[start:], acc)  # fmt: skip
+            row = value_pointer[front] + 3 * a * width
+            if a < n_own:
+                multiply_rows(values, row, width, a + 1, work, base, acc)
+            else:
+                multiply_rows(values, row, width, n_own, x, start, acc)
             for i in range(3):
                 for lane in range(LANES):
                     if a < n_own:
                         x[start + a, i, lane] = acc[i, lane]
                     else:
                         work[base + a, i, lane] -= acc[i, lane]
-
-
-@kernel(fastmath=True, inline="always")
-def _rows(values, at, width, count, source, acc):  # type: ignore[no-untyped-def]
-    """Three rows of a front times ``count`` nodes."""
-    for i in range(3):
-        for lane in range(LANES):
-            acc[i, lane] = 0
-    for b in range(count):
-        k = at + 3 * b
-        v00, v01, v02 = values[k], values[k + 1], values[k + 2]
-        k += width
-        v10, v11, v12 = values[k], values[k + 1], values[k + 2]
-        k += width
-        v20, v21, v22 = values[k], values[k + 1], values[k + 2]
-        for lane in range(LANES):
-            x0, x1, x2 = source[b, 0, lane], source[b, 1, lane], source[b, 2, lane]
-            acc[0, lane] += v00 * x0 + v01 * x1 + v02 * x2
-            acc[1, lane] += v10 * x0 + v11 * x1 + v12 * x2
-            acc[2, lane] += v20 * x0 + v21 * x1 + v22 * x2
 
 
 @kernel(parallel=True, fastmath=True)
@@ -180,37 +163,24 @@ def _lane_backward(chosen, factored, bounds, border_pointer, borders, value_poin
         start, n_own = bounds[front, 0], bounds[front, 1] - bounds[front, 0]
         n_border = border_pointer[front + 1] - border_pointer[front]
         right = np.empty((n_own, 3, LANES), x.dtype)
+        minus = np.empty((1, 3, LANES), x.dtype)
         width = 3 * n_own
         for b in range(n_own):
             for i in range(3):
                 for lane in range(LANES):
                     right[b, i, lane] = x[start + b, i, lane]
         for a in range(n_border):
-            _add_rows(values, value_pointer[front] + (width + 3 * a) * width, width, n_own, x,
-                      borders[border_pointer[front] + a], -1, right)  # fmt: skip
+            for i in range(3):
+                for lane in range(LANES):
+                    minus[0, i, lane] = -x[borders[border_pointer[front] + a], i, lane]
+            row = value_pointer[front] + (width + 3 * a) * width
+            add_transposed(values, row, width, minus, 0, right, 0, n_own)
         for b in range(n_own):
             for i in range(3):
                 for lane in range(LANES):
                     x[start + b, i, lane] = 0
         for a in range(n_own):
-            _add_rows(values, value_pointer[front] + 3 * a * width, width, a + 1, right, a, 1, x[start:])
-
-
-@kernel(fastmath=True, inline="always")
-def _add_rows(values, at, width, count, source, node, sign, target):  # type: ignore[no-untyped-def]
-    """Add ``sign`` times the transposed rows of one node, times the node's value, to ``count`` nodes."""
-    for b in range(count):
-        k = at + 3 * b
-        v00, v01, v02 = sign * values[k], sign * values[k + 1], sign * values[k + 2]
-        k += width
-        v10, v11, v12 = sign * values[k], sign * values[k + 1], sign * values[k + 2]
-        k += width
-        v20, v21, v22 = sign * values[k], sign * values[k + 1], sign * values[k + 2]
-        for lane in range(LANES):
-            x0, x1, x2 = source[node, 0, lane], source[node, 1, lane], source[node, 2, lane]
-            target[b, 0, lane] += v00 * x0 + v10 * x1 + v20 * x2
-            target[b, 1, lane] += v01 * x0 + v11 * x1 + v21 * x2
-            target[b, 2, lane] += v02 * x0 + v12 * x1 + v22 * x2
+            add_transposed(values, value_pointer[front] + 3 * a * width, width, right, a, x, start, a + 1)
 
 
 class LaneFactors:

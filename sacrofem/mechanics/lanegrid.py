@@ -16,7 +16,8 @@ from sacrofem.mechanics.blocks import BlockMatrix, node_pattern, scatter
 from sacrofem.mechanics.candidates import CandidateZone, LaneZone
 from sacrofem.mechanics.direct import MultifrontalCholesky, analyse
 from sacrofem.mechanics.fronts import Fronts, LaneFactor, LaneFactors
-from sacrofem.mechanics.lanes import LANES, LaneArray, lane_residual, lane_smooth, lane_sums, z_order
+from sacrofem.mechanics.lanes import LaneArray, lane_residual, lane_smooth, lane_sums, z_order
+from sacrofem.mechanics.lanevectors import LANES
 from sacrofem.mechanics.multigrid import (
     SMOOTHING_DEGREE,
     SPECTRUM_MARGIN,

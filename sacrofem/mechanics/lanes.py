@@ -14,9 +14,9 @@ from numba import prange
 from numpy.typing import NDArray
 
 from sacrofem.compiled import kernel
+from sacrofem.mechanics.lanevectors import LANES, multiply_rows, subtract_blocks
 from sacrofem.mesh.tetmesh import FloatArray, IntArray
 
-LANES = 32
 LaneArray = NDArray[np.floating[Any]]
 # Rows are dealt out in this many pieces, so that a thread allocates its scratch once a piece.
 PIECES = 128
@@ -25,34 +25,8 @@ _CURVE_BITS = 10
 
 @kernel(fastmath=True, inline="always")
 def _subtract_row(indptr, indices, data, x, n, zone_of, pointer, slots, buffer, acc):  # type: ignore[no-untyped-def]
-    """Subtract row n of A x and what the zone adds; two blocks at a time, as each sum waits for the one before."""
-    k, stop = indptr[n], indptr[n + 1]
-    while k + 1 < stop:
-        j, m = indices[k], indices[k + 1]
-        a00, a01, a02 = data[k, 0, 0], data[k, 0, 1], data[k, 0, 2]
-        a10, a11, a12 = data[k, 1, 0], data[k, 1, 1], data[k, 1, 2]
-        a20, a21, a22 = data[k, 2, 0], data[k, 2, 1], data[k, 2, 2]
-        k += 1
-        b00, b01, b02 = data[k, 0, 0], data[k, 0, 1], data[k, 0, 2]
-        b10, b11, b12 = data[k, 1, 0], data[k, 1, 1], data[k, 1, 2]
-        b20, b21, b22 = data[k, 2, 0], data[k, 2, 1], data[k, 2, 2]
-        k += 1
-        for lane in range(LANES):
-            x0, x1, x2 = x[j, 0, lane], x[j, 1, lane], x[j, 2, lane]
-            y0, y1, y2 = x[m, 0, lane], x[m, 1, lane], x[m, 2, lane]
-            acc[0, lane] -= (a00 * x0 + a01 * x1 + a02 * x2) + (b00 * y0 + b01 * y1 + b02 * y2)
-            acc[1, lane] -= (a10 * x0 + a11 * x1 + a12 * x2) + (b10 * y0 + b11 * y1 + b12 * y2)
-            acc[2, lane] -= (a20 * x0 + a21 * x1 + a22 * x2) + (b20 * y0 + b21 * y1 + b22 * y2)
-    if k < stop:
-        j = indices[k]
-        a00, a01, a02 = data[k, 0, 0], data[k, 0, 1], data[k, 0, 2]
-        a10, a11, a12 = data[k, 1, 0], data[k, 1, 1], data[k, 1, 2]
-        a20, a21, a22 = data[k, 2, 0], data[k, 2, 1], data[k, 2, 2]
-        for lane in range(LANES):
-            x0, x1, x2 = x[j, 0, lane], x[j, 1, lane], x[j, 2, lane]
-            acc[0, lane] -= a00 * x0 + a01 * x1 + a02 * x2
-            acc[1, lane] -= a10 * x0 + a11 * x1 + a12 * x2
-            acc[2, lane] -= a20 * x0 + a21 * x1 + a22 * x2
+    """Subtract row n of A x and what the zone adds."""
+    subtract_blocks(indices, data, indptr[n], indptr[n + 1], x, acc)
     z = zone_of[n]
     if z >= 0:
         for slot in range(pointer[z], pointer[z + 1]):
@@ -104,7 +78,7 @@ def lane_smooth(  # type: ignore[no-untyped-def]
     n_clusters = len(starts) - 1
     for piece in prange(PIECES):
         acc = np.empty((3, LANES), x.dtype)
-        defect = np.empty((3 * largest, LANES), x.dtype)
+        defect = np.empty((largest, 3, LANES), x.dtype)
         step = np.empty((3, LANES), x.dtype)
         for c in range(n_clusters * piece // PIECES, n_clusters * (piece + 1) // PIECES):
             first, size = starts[c], starts[c + 1] - starts[c]
@@ -117,34 +91,14 @@ def lane_smooth(  # type: ignore[no-untyped-def]
                     _subtract_row(indptr, indices, data, x, n, zone_of, pointer, slots, buffer, acc)
                 for i in range(3):
                     for lane in range(LANES):
-                        defect[3 * a + i, lane] = acc[i, lane] * free[n, i]
+                        defect[a, i, lane] = acc[i, lane] * free[n, i]
             own = own_of[c]
-            if size == 1 and own < 0:
-                # All but a few clusters; their nine numbers stay in registers.
-                n, base = members[first], offsets[c]
-                d00, d01, d02 = inverse[base], inverse[base + 1], inverse[base + 2]
-                d10, d11, d12 = inverse[base + 3], inverse[base + 4], inverse[base + 5]
-                d20, d21, d22 = inverse[base + 6], inverse[base + 7], inverse[base + 8]
-                for lane in range(LANES):
-                    e0, e1, e2 = defect[0, lane], defect[1, lane], defect[2, lane]
-                    step[0, lane] = d00 * e0 + d01 * e1 + d02 * e2
-                    step[1, lane] = d10 * e0 + d11 * e1 + d12 * e2
-                    step[2, lane] = d20 * e0 + d21 * e1 + d22 * e2
-                _update(x, n, step, from_zero, alpha, beta, previous)
-                continue
             for a in range(size):
-                for i in range(3):
-                    for lane in range(LANES):
-                        step[i, lane] = 0
-                    base = (offsets[c] if own < 0 else own_offsets[own]) + (3 * a + i) * 3 * size
-                    for b in range(3 * size):
-                        if own < 0:
-                            d = inverse[base + b]
-                            for lane in range(LANES):
-                                step[i, lane] += d * defect[b, lane]
-                        else:
-                            for lane in range(LANES):
-                                step[i, lane] += own_inverse[base + b, lane] * defect[b, lane]
+                row = 9 * a * size
+                if own < 0:
+                    multiply_rows(inverse, offsets[c] + row, 3 * size, size, defect, 0, step)
+                else:
+                    multiply_rows(own_inverse, own_offsets[own] + row, 3 * size, size, defect, 0, step)
                 _update(x, members[first + a], step, from_zero, alpha, beta, previous)
 
 

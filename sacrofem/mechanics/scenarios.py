@@ -20,7 +20,6 @@ from sacrofem.mechanics.blocks import BlockMatrix
 from sacrofem.mechanics.candidates import LaneZone
 from sacrofem.mechanics.lanegrid import Gap, LaneLevels, LaneMultigrid
 from sacrofem.mechanics.lanes import (
-    LANES,
     PIECES,
     LaneArray,
     lane_advance,
@@ -30,6 +29,7 @@ from sacrofem.mechanics.lanes import (
     lane_sums,
     lane_turn,
 )
+from sacrofem.mechanics.lanevectors import LANES
 from sacrofem.mechanics.solver import DIRECT_NODES, LARGEST_RESIDUAL, MAX_ITERATIONS, LinearSystem, Solution
 from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.stiffness import Assembler, Membrane
