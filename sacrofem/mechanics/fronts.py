@@ -232,13 +232,28 @@ def _lower_inverse(lower):  # type: ignore[no-untyped-def]
                 for k in range(j, i):
                     s += lower[first + i, first + k] * corner[k, j]
                 corner[i, j] = -s / lower[first + i, first + i]
-        inverse[first:stop, first:stop] = corner
+        _put(corner, inverse, first, first, 1.0)
         if first:
-            left = np.dot(
-                np.ascontiguousarray(lower[first:stop, :first]), np.ascontiguousarray(inverse[:first, :first])
-            )
-            inverse[first:stop, :first] = -np.dot(corner, left)
+            left = np.dot(_part(lower, first, stop, 0, first), _part(inverse, 0, first, 0, first))
+            _put(np.dot(corner, left), inverse, first, 0, -1.0)
     return inverse
+
+
+@kernel()
+def _part(matrix, first, stop, left, right):  # type: ignore[no-untyped-def]
+    """Copy of a part of a matrix. Loops compile much faster than slices that are assigned."""
+    part = np.empty((stop - first, right - left))
+    for a in range(stop - first):
+        for b in range(right - left):
+            part[a, b] = matrix[first + a, left + b]
+    return part
+
+
+@kernel()
+def _put(part, matrix, first, left, factor):  # type: ignore[no-untyped-def]
+    for a in range(part.shape[0]):
+        for b in range(part.shape[1]):
+            matrix[first + a, left + b] = factor * part[a, b]
 
 
 @kernel(parallel=True)
@@ -271,7 +286,9 @@ def _factorise(  # type: ignore[no-untyped-def]
             for a in range(n_border):
                 local[border[a]] = -1
             if front == len(bounds) - 1:
-                matrix += added
+                for a in range(full):
+                    for b in range(full):
+                        matrix[a, b] += added[a, b]
             for k in range(child_pointer[front], child_pointer[front + 1]):
                 child = children[k]
                 count = border_pointer[child + 1] - border_pointer[child]
@@ -285,13 +302,13 @@ def _factorise(  # type: ignore[no-untyped-def]
                                     update_pointer[child] + (3 * a + i) * width + 3 * b + j
                                 ]
             if s:
-                lower = np.linalg.cholesky(matrix[:s, :s].copy())
+                lower = np.linalg.cholesky(_part(matrix, 0, s, 0, s))
                 at = value_pointer[front]
                 for a in range(s):
                     for b in range(a + 1):
                         values[lane, at + a * s + b] = lower[a, b]
                 if n_border:
-                    below = np.dot(matrix[s:, :s].copy(), _lower_inverse(lower).T)
+                    below = np.dot(_part(matrix, s, full, 0, s), _lower_inverse(lower).T)
                     at += s * s
                     for a in range(3 * n_border):
                         for b in range(s):
