@@ -20,8 +20,8 @@ import sacrofem
 from sacrofem.case import Case
 from sacrofem.compare import compare
 from sacrofem.errors import EnvironmentFailure, InputError
+from sacrofem.hashing import sha256
 from sacrofem.mesh.files import reference_folder, replace_file
-from sacrofem.report.results import sha256
 
 # Relative to the largest value of its kind (DESIGN 5).
 TOLERANCE = 1e-7

@@ -126,7 +126,12 @@ def main(
             )
             sys.stdout.write(f"{factors}: {row['error'] or changes}\n")
         rows += found if not mark else []
-    problems = check(rows) + ([f"{failed} scenarios failed"] if failed else [])
+    return conclude(check(rows), failed)
+
+
+def conclude(problems: Sequence[str], failed: int) -> int:
+    """Say what is not as expected; the exit status."""
+    problems = [*problems, *([f"{failed} scenarios failed"] if failed else [])]
     for text in problems:
         sys.stdout.write(f"not as expected: {text}\n")
     return 1 if problems else 0

@@ -11,8 +11,8 @@ import sacrofem
 from sacrofem import cli
 from sacrofem.case import Case
 from sacrofem.errors import EnvironmentFailure, SolverError
+from sacrofem.hashing import sha256
 from sacrofem.presets import PRESETS
-from sacrofem.report.results import sha256
 
 
 @dataclass

@@ -36,7 +36,7 @@ def files_of(file: Path | None, case: Case) -> list[Path]:
 
 def hashes(files: list[Path]) -> dict[str, str]:
     """Hash of each file by name."""
-    from sacrofem.report.results import sha256
+    from sacrofem.hashing import sha256
 
     return {path.name: sha256(path) for path in files}
 

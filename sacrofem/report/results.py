@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sacrofem import __version__
 from sacrofem.errors import EnvironmentFailure, InputError
+from sacrofem.hashing import sha256
 from sacrofem.memory import peak_bytes
 from sacrofem.signals import interrupts_wait
 
@@ -148,12 +148,6 @@ def _listed(folder: Path) -> set[str]:
     names = json.loads((folder / MANIFEST).read_text(encoding="utf-8")).get("files", {})
     # A manifest that somebody edited must not make us delete outside the folder.
     return {name for name in names if Path(name).name == name}
-
-
-def sha256(path: Path) -> str:
-    """Hash of a file."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def peak_memory_mib() -> float | None:

@@ -16,10 +16,10 @@ from matplotlib.figure import Figure
 
 from sacrofem import __version__
 from sacrofem.errors import InputError
+from sacrofem.hashing import sha256
 from sacrofem.report import studyfigures as figures
 from sacrofem.report import studywords as words
 from sacrofem.report.page import CLAIM, Picture, environment, script
-from sacrofem.report.results import sha256
 from sacrofem.report.table import label, number, unit
 from sacrofem.study.bands import read_shipped, shipped_halves
 from sacrofem.study.design import Study, study_of

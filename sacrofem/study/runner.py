@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import hashlib
 import json
 import multiprocessing
 import os
@@ -21,6 +20,7 @@ from typing import Any, Literal
 import sacrofem
 from sacrofem.case import OWN_FILES, Case
 from sacrofem.errors import EnvironmentFailure
+from sacrofem.hashing import sha256
 from sacrofem.memory import BYTES_PER_UNKNOWN, available_bytes
 from sacrofem.study.design import Scenario, Study, digest
 from sacrofem.study.evaluate import Evaluate, GroupSolver, failure
@@ -90,18 +90,17 @@ def _content(case: Case, hashed: dict[str, str]) -> dict[str, Any]:
         name = getattr(getattr(case, section), key)
         if name is not None and Path(name).exists():
             if name not in hashed:
-                hashed[name] = _hash(Path(name))
+                hashed[name] = _whole(Path(name))
             content[section][key] = hashed[name]
     content["solver"] = {k: v for k, v in content["solver"].items() if k not in ("threads", "memory_gib")}
     return content
 
 
-def _hash(path: Path) -> str:
-    """Of a file, or of all files of a folder."""
+def _whole(path: Path) -> str:
+    """Hash of a file, or of all files of a folder."""
     if path.is_dir():
-        return digest({str(file.relative_to(path)): _hash(file) for file in path.rglob("*") if file.is_file()})
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest({str(file.relative_to(path)): sha256(file) for file in path.rglob("*") if file.is_file()})
+    return sha256(path)
 
 
 def run_study(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from common import LABELS, read_table, say_progress
+from common import LABELS, conclude, read_table, say_progress
 from matplotlib.figure import Figure
 
 from sacrofem.report.studyfigures import draw_indices
@@ -100,10 +100,7 @@ def main():
     for index in (*effects, *shares):
         width = "" if index.half_width is None else f" ± {index.half_width:.3f}"
         sys.stdout.write(f"{index.measure}, {index.factor}: {index.index} {index.value:.3f}{width}\n")
-    problems = check(effects, shares) + ([f"{failed} scenarios failed"] if failed else [])
-    for text in problems:
-        sys.stdout.write(f"not as expected: {text}\n")
-    return 1 if problems else 0
+    return conclude(check(effects, shares), failed)
 
 
 if __name__ == "__main__":
