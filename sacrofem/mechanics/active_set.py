@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from time import perf_counter
 
 import numpy as np
 
 from sacrofem.errors import SolverError
-from sacrofem.mechanics.blocks import BlockMatrix, scatter
+from sacrofem.mechanics.blocks import BlockMatrix
 from sacrofem.mechanics.contact import (
     Contact,
     ContactState,
@@ -26,27 +26,21 @@ from sacrofem.mechanics.contact import (
     Multipliers,
     Tractions,
     contact_force,
-    contact_matrices,
     contact_points,
-    jump_matrices,
     split_jump,
     stiffened,
     tangents,
     tractions,
 )
-from sacrofem.mechanics.direct import analyse
 from sacrofem.mechanics.factors import Factorisation
+from sacrofem.mechanics.linearised import Linearised
 from sacrofem.mechanics.solver import LARGEST_RESIDUAL, LinearSystem, Method, Solution
 from sacrofem.mechanics.space import Space
-from sacrofem.mechanics.stiffness import Assembler
-from sacrofem.mechanics.updated import MOST_JUMPS, UpdatedSystem
-from sacrofem.memory import limit_bytes, resident_bytes
-from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray
+from sacrofem.mesh.tetmesh import BoolArray, FloatArray
 
 LOAD_STEPS = 4
 """Equal parts in which the load is applied: friction depends on the way, and no case needs more to converge."""
 MAX_ITERATIONS = 400
-UPDATED = "multifrontal Cholesky, updated where the gap closes"
 # The penalty begins softer, or the closed set would change point by point, and hardens with each augmentation.
 SOFT, HARDENING = 1e-2, 10.0
 # Part of the imbalance that is left when the limit of friction and the multipliers are renewed.
@@ -61,92 +55,12 @@ ACCURACY = 5e-5
 FRICTION = 20.0
 
 
-class _Iteration:
-    """The matrices of one problem; a factor is kept as long as no point changes its state."""
-
-    def __init__(
-        self,
-        space: Space,
-        matrix: BlockMatrix,
-        fixed: BoolArray,
-        contact: Contact,
-        coarse: Callable[[], BlockMatrix] | None,
-        system: Callable[..., LinearSystem],
-        memory_gib: float | None,
-        *,
-        updates: bool,
-    ) -> None:
-        self._memory_gib, self._updates, self._few = memory_gib, updates, False
-        self.space, self.matrix, self.fixed, self.contact, self._new_system = space, matrix, fixed, contact, system
-        self._coarse_base = coarse
-        self._vertices: tuple[BlockMatrix, Space, IntArray] | None = None
-        self._pairs = Assembler(space).pair_nodes
-        self._system: LinearSystem | None = None
-        self.name = ""
-        self.solves = 0
-
-    def _with(self, base: BlockMatrix, space: Space, pairs: IntArray, tensors: FloatArray) -> BlockMatrix:
-        data = base.data.copy()
-        scatter(base.indptr, base.indices, data, pairs, contact_matrices(space, tensors))
-        return replace(base, data=data)
-
-    def linearise(self, tensors: FloatArray) -> None:
-        """A new matrix with these tensors (p, s, 3, 3) at the contact points."""
-        touching = np.asarray(tensors.any(axis=(1, 2, 3)))
-        self._few = self._updated is not None and self._updated.jumps(touching) <= MOST_JUMPS
-        if self._few:
-            assert self._updated is not None
-            self._updated.set(touching, jump_matrices(self.space, tensors, touching))
-            return
-        tensors = tensors + self._damping
-        self._system = self._new_system(
-            self.space,
-            self._with(self.matrix, self.space, self._pairs, tensors),
-            self.fixed,
-            None if self._coarse_base is None else lambda: self._coarse(tensors),
-        )
-
-    @property
-    def _damping(self) -> FloatArray:
-        return np.asarray(self.contact.damping[..., None, None] * np.eye(3))
-
-    @cached_property
-    def _updated(self) -> UpdatedSystem | None:
-        """One factor for all iterations, where it fits into the memory."""
-        if not self._updates:
-            return None
-        matrix, nodes = self.matrix, self.space.nodes
-        symbolic = analyse(matrix.indptr, matrix.indices, nodes)
-        limit = limit_bytes(self._memory_gib)
-        if limit is not None and resident_bytes() + symbolic.peak_bytes() + matrix.data.nbytes > limit:
-            return None
-        damped = self._with(matrix, self.space, self._pairs, self._damping)
-        return UpdatedSystem(damped, self.fixed, nodes, self._pairs, symbolic)
-
-    def _coarse(self, tensors: FloatArray) -> BlockMatrix:
-        assert self._coarse_base is not None
-        if self._vertices is None:
-            vertices = Space(self.space.mesh, 1)
-            self._vertices = self._coarse_base(), vertices, Assembler(vertices).pair_nodes
-        return self._with(*self._vertices, tensors)
-
-    def correction(self, right: FloatArray) -> FloatArray:
-        if self._few:
-            assert self._updated is not None
-            self.name, self.solves = UPDATED, self.solves + 1
-            return self._updated.solve(right)
-        assert self._system is not None
-        solution = self._system.solve(right)
-        self.name, self.solves = solution.method, self.solves + solution.iterations
-        return solution.displacement
-
-
 class _Loading:
     """The state of the iteration while the load grows."""
 
     def __init__(
         self,
-        matrices: _Iteration,
+        matrices: Linearised,
         force: FloatArray,
         prescribed: FloatArray | None,
         tolerance: float,
@@ -431,7 +345,7 @@ def solve_contact(
     system = partial(
         LinearSystem, method=method, tolerance=CORRECTION_TOLERANCE, factorisation=factorisation, memory_gib=memory_gib
     )
-    matrices = _Iteration(
+    matrices = Linearised(
         space, matrix, fixed, contact, coarse, system, memory_gib,
         updates=method != "multigrid" and factorisation == "multifrontal",
     )  # fmt: skip
