@@ -45,25 +45,25 @@ class Bench:
     all_sizes: bool
     work: Path
 
-    def environment(self, caches: Path) -> dict[str, str]:
+    def environment(self, caches: Path | None) -> dict[str, str]:
+        """``caches``: where compiled kernels lie, for runs of which the first is cold; None: where they always lie."""
         return {
             **threads_environment(self.threads),
             "OMP_WAIT_POLICY": "PASSIVE",
-            "NUMBA_CACHE_DIR": str(caches / "numba"),
-            "XDG_CACHE_HOME": str(caches),
+            **({} if caches is None else {"NUMBA_CACHE_DIR": str(caches / "numba"), "XDG_CACHE_HOME": str(caches)}),
             "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH", "")])),
         }
 
-    def call(self, what: list[str], out: Path, caches: Path) -> Run:
+    def call(self, what: list[str], out: Path, caches: Path | None = None) -> Run:
         """One measured process, its output in ``out/log``."""
         out.mkdir(parents=True, exist_ok=True)
         result = run(what, log=out / "log", environment=self.environment(caches), folder=out, timeout_s=self.timeout_s)
         print(f"  {out.name:>16}: {result.wall_s:8.2f} s {result.peak_mib:8.0f} MiB", flush=True)
         return result
 
-    def own(self, script: str, *arguments: str, out: Path, caches: Path) -> tuple[Run, dict[str, Any]]:
+    def own(self, script: str, *arguments: str, out: Path) -> tuple[Run, dict[str, Any]]:
         """One of the scripts beside this file, and its record."""
-        result = self.call([sys.executable, str(HERE / script), *arguments], out, caches)
+        result = self.call([sys.executable, str(HERE / script), *arguments], out)
         if failed(result):
             raise SystemExit(f"{script} ended with status {result.status}:\n{_tail(out / 'log')}")
         return result, json.loads((out / "record.json").read_text())
@@ -87,7 +87,7 @@ def measured(bench: Bench, dofs: int, programs: list[Program], versions: dict[st
         extra = ["--paired"] if name == "paired" else []
         built = models / name
         result = bench.call(
-            [sys.executable, str(HERE / "model.py"), str(dofs), str(built), *extra], folder / f"build-{name}", caches
+            [sys.executable, str(HERE / "model.py"), str(dofs), str(built), *extra], folder / f"build-{name}"
         )
         if failed(result):
             raise SystemExit(f"the model could not be built:\n{_tail(folder / f'build-{name}' / 'log')}")
@@ -136,24 +136,22 @@ def measured(bench: Bench, dofs: int, programs: list[Program], versions: dict[st
         for name, some in runs.items()
     }
     print("assembly, bandwidth, scenarios", flush=True)
-    entry["assembly"] = assembly(bench, dofs, models, outs, caches)
+    entry["assembly"] = assembly(bench, dofs, models, outs)
     entry["bandwidth"] = bench.own(
-        "bandwidth.py", str(models / "common"), str(outs / "bandwidth"), out=outs / "bandwidth", caches=caches
+        "bandwidth.py", str(models / "common"), str(outs / "bandwidth"), out=outs / "bandwidth"
     )[1]
-    entry["scenarios"] = scenarios(bench, dofs, models, outs, caches)
+    entry["scenarios"] = scenarios(bench, dofs, models, outs)
     return {**ratios(entry), **entry}
 
 
-def assembly(bench: Bench, dofs: int, models: Path, outs: Path, caches: Path) -> dict[str, Any]:
+def assembly(bench: Bench, dofs: int, models: Path, outs: Path) -> dict[str, Any]:
     """sacrofem and scikit-fem in alternation; medians of their records."""
     whom = ["sacrofem"] if dofs > MOST_DOFS_SKFEM_ASSEMBLY and not bench.all_sizes else ["sacrofem", "skfem"]
     found: dict[str, Any] = {name: [] for name in whom}
     for _ in range(bench.repeats):
         for name in whom:
             out = outs / f"assembly-{name}"
-            found[name].append(
-                bench.own("assembly.py", name, str(models / "common"), str(out), out=out, caches=caches)[1]
-            )
+            found[name].append(bench.own("assembly.py", name, str(models / "common"), str(out), out=out)[1])
     if len(whom) == 2:
         norms = [found[name][0]["norm"] for name in whom]
         if not math.isclose(*norms, rel_tol=1e-12):
@@ -163,14 +161,13 @@ def assembly(bench: Bench, dofs: int, models: Path, outs: Path, caches: Path) ->
     return {"runs": found, "medians": medians}
 
 
-def scenarios(bench: Bench, dofs: int, models: Path, outs: Path, caches: Path) -> dict[str, Any]:
+def scenarios(bench: Bench, dofs: int, models: Path, outs: Path) -> dict[str, Any]:
     """Cement plans through the scenario engine."""
     long = dofs <= MOST_DOFS_LONG_SERIES or bench.all_sizes
     count = bench.scenarios if long else min(bench.scenarios, SHORT_SERIES)
     result, record = bench.own(
-        "scenarios.py", str(models / "common"), str(outs / "scenarios"), str(count),
-        out=outs / "scenarios", caches=caches,
-    )  # fmt: skip
+        "scenarios.py", str(models / "common"), str(outs / "scenarios"), str(count), out=outs / "scenarios"
+    )
     return {**record, "peak_mib": result.peak_mib, "per_minute": 60.0 / record["scenario_s"]}
 
 
