@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -26,6 +27,10 @@ from sacrofem.placement import cement_of
 from sacrofem.threads import threads
 
 __all__ = ["Plans", "compare_plans"]
+
+# A batch of lanes takes as long as about six fresh solves, however many of its lanes are used, and has kernels of its
+# own to compile.
+FEW = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +81,8 @@ class Plans:
         Of any of the cases, prepared already.
     refused : dict, optional
         Filled with the error of each plan, by its place, that cannot be placed; without it the first one is raised.
+    method : "auto", "lanes" or "fresh"
+        As for `ScenarioEngine`; auto solves up to six plans afresh.
 
     Attributes
     ----------
@@ -104,6 +111,7 @@ class Plans:
         progress: Progress | None = None,
         model: Model | None = None,
         refused: dict[int, SacrofemError] | None = None,
+        method: Literal["auto", "lanes", "fresh"] = "auto",
     ) -> None:
         if not cases:
             raise InputError("no plan is given", field="cases", mend="give one case at least")
@@ -132,6 +140,7 @@ class Plans:
             self.model.space, self.model.membrane, self.model.supports, self.model.force, baseline, tets, pairs,
             tolerance=self.model.case.solver.tolerance,
             start=self.before.state.displacement,
+            method="fresh" if method == "auto" and len(cases) <= FEW else method,
         )  # fmt: skip
         self.zones = zones_of(self._union())
         self._before = measure_states(self.model, {"before": self.before}, self.zones)

@@ -7,7 +7,8 @@ from sacrofem.case import Case
 from sacrofem.compare import compare
 from sacrofem.errors import InputError
 from sacrofem.mechanics.lanes import LANES
-from sacrofem.plans import Plans, compare_plans
+from sacrofem.mechanics.scenarios import METHOD
+from sacrofem.plans import FEW, Plans, compare_plans
 from sacrofem.threads import threads
 
 
@@ -21,15 +22,33 @@ def three():
     return cases, list(compare_plans(cases, audit=0.5, seed=1))
 
 
-def test_a_plan_among_others_is_the_plan_alone(three):
+def check_alone(case, found):
     """Motion and stiffness have no zone that depends on the plan: they equal a comparison of its own."""
-    cases, found = three
-    alone = compare(cases[1])
+    alone = compare(case)
     for state in ("before", "after", "change"):
         for key in ("micromotion_mean_um", "micromotion_p95_um", "stiffness_n_per_mm", "strain_energy_nmm"):
-            assert getattr(found[1], state)[key] == pytest.approx(getattr(alone, state)[key], rel=1e-7)
-    assert found[1].cement["in_gap_ml"] == pytest.approx(alone.cement["in_gap_ml"])
-    assert found[1].checks["force"] < 1e-8
+            assert getattr(found, state)[key] == pytest.approx(getattr(alone, state)[key], rel=1e-7)
+    assert found.cement["in_gap_ml"] == pytest.approx(alone.cement["in_gap_ml"])
+    assert found.checks["force"] < 1e-8
+
+
+def test_a_plan_among_others_is_the_plan_alone(three):
+    cases, found = three
+    check_alone(cases[1], found[1])
+
+
+@pytest.mark.slow
+def test_so_it_is_among_many():
+    cases = [tiny(cement__volume_ml=0.5 + 0.5 * number) for number in range(FEW + 1)]
+    with threads(2):
+        plans = Plans(cases)
+        assert plans.engine.method == METHOD
+        check_alone(cases[3], list(plans.solve(audit=0.2, seed=1))[3])
+
+
+def test_a_few_are_solved_afresh():
+    with threads(2):
+        assert Plans([tiny(cement__volume_ml=1.0), tiny(cement__volume_ml=2.0)]).engine.method != METHOD
 
 
 def test_plans_keep_their_order_and_differ(three):

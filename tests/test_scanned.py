@@ -96,12 +96,14 @@ def test_as_a_surface(surface, wanted):
     check_alike(compare(case), wanted)
 
 
-def test_as_a_label_map(label_map):
+def test_as_a_label_map(label_map, wanted):
     path, voxels_ml = label_map
-    case = Case.preset().with_(**{"anatomy.kind": "labels", "anatomy.path": str(path), "mesh.size_mm": SIZE_MM})
+    changes = {"mesh.size_mm": SIZE_MM, "cement.spread": "column"}
+    case = Case.preset().with_(**{"anatomy.kind": "labels", "anatomy.path": str(path)}, **changes)
     scan = scanned_sacrum(case.anatomy)
     check_frame(scan)
     assert scan.checks.volume_ml == pytest.approx(voxels_ml, rel=0.02)
+    check_alike(compare(case), wanted)
 
 
 def test_as_a_mesh(tmp_path, wanted):
