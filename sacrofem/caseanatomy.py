@@ -78,8 +78,8 @@ def fitted(case: Case, landmarks: Landmarks) -> tuple[Case, tuple[str, ...]]:
         return case, ()
     sides: tuple[Side, ...] = ("left", "right") if fracture.side == "both" else (fracture.side,)
     room, name = min(joint_room(landmarks, side) for side in sides)
-    distance = math.floor(10.0 * (room - 0.3)) / 10.0
-    if room >= usual or distance < NEAREST_MM:
+    # Infinite where no foramen was found.
+    if room >= usual or (distance := math.floor(10.0 * (room - 0.3)) / 10.0) < NEAREST_MM:
         return case, ()
     changed = case.with_(fracture__joint_distance_mm=distance, fracture__allow_near_joint=True)
     where = f"the fracture lies {distance:g} mm from it, not {usual:g}"
