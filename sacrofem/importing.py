@@ -67,7 +67,7 @@ def import_sacrum(case: Case, progress: Callable[[str], None] | None = None) -> 
     if progress is not None:
         progress("mesh")
     mesh = sacrum_mesh(scan.solid, size_mm=case.mesh.size_mm or DEFAULT_SIZE_MM)
-    check_found(mesh, case.anatomy.path)
+    check_found(mesh, case.anatomy.path, scan.notes)
     return ImportedSacrum(case, scan, mesh)
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import scans
 
-from sacrofem import InputError, compare
+from sacrofem import Case, InputError, compare
 from sacrofem.anatomy.regions import corridor_distance
+from sacrofem.importing import import_sacrum
 from sacrofem.mesh.fracture import fracture_surfaces
 from sacrofem.mesh.quality import check_mesh, components, element_quality, genus
 
@@ -39,6 +40,17 @@ def mesh(body_and_mesh):
 @pytest.fixture(scope="module")
 def comparison(mesh):
     return compare(scans.bilateral_case(), mesh=mesh, landmarks=scans.landmarks(), intact=True)
+
+
+# ------------------------------------------------------------------ what is no sacrum
+@pytest.mark.parametrize(("units", "why"), [("mm", 'set anatomy.units = "m"'), ("m", r"only \d+ mm² of endplate")])
+def test_a_stick_figure_is_refused(units, why):
+    path = scans.scan_folder().parent / "bad_inputs" / "sacrum.stl"
+    case = Case.preset().with_(
+        **{"anatomy.kind": "surface", "anatomy.path": str(path), "anatomy.units": units, "mesh.size_mm": 8.0}
+    )
+    with pytest.raises(InputError, match=why):
+        import_sacrum(case)
 
 
 # ------------------------------------------------------------------ landmarks

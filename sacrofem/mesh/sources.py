@@ -106,16 +106,16 @@ LEAST_MM2 = {"endplate": 400.0, "auricular_left": 400.0, "auricular_right": 400.
 (literature, section 5)."""
 
 
-def check_found(mesh: TetMesh, path: str | None) -> None:
-    """Refuse a scan on which endplate or joints were not found."""
+def check_found(mesh: TetMesh, path: str | None, notes: Sequence[str] = ()) -> None:
+    """Refuse a scan on which endplate or joints were not found; ``notes`` on its file may say why."""
     for name, least in LEAST_MM2.items():
         area = float(mesh.face_areas[mesh.face_sets[name]].sum())
         if area < least:
             raise InputError(
-                f"only {area:.0f} mm² of {name} were found on the bone",
+                "; ".join((f"only {area:.0f} mm² of {name} were found on the bone", *notes)),
                 file=path,
                 field="anatomy.path",
-                mend="look at the pictures of `sacrofem import`, and correct it in [anatomy.landmarks]",
+                mend="give the surface or the label of a whole sacrum, or its landmarks in [anatomy.landmarks]",
             )
 
 
