@@ -28,7 +28,7 @@ HOMES = {
 ANYWHERE = {
     *("case", "casefile", "caseproblems", "casesections", "caseunused", "presets"),
     *("anatomyfile", "notebook"),
-    *("compiled", "errors", "memory", "signals", "threads", "progress", "__init__"),
+    *("compiled", "errors", "hashing", "memory", "signals", "threads", "progress", "__init__"),
 }
 
 
