@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from sacrofem.mesh.tetmesh import FloatArray, IntArray, TetMesh
 
@@ -150,27 +151,29 @@ def raster(
     page, depth = projected(points, view)
     order = np.argsort(depth[faces].mean(axis=1))
     size = np.maximum(np.ceil((box[1] - box[0]) * pixels_per_mm), 1).astype(int)
-    triangles = page[faces[order]]
+    figure = Figure(figsize=tuple(size / 100), dpi=200, facecolor="black")
+    ax = figure.add_axes((0, 0, 1, 1))
+    ax.set_axis_off()
+    ax.set(xlim=box[:, 0], ylim=box[:, 1])
+    triangles = PolyCollection(list(page[faces[order]]), linewidths=0, antialiased=False)
+    ax.add_collection(triangles, autolim=False)
+    canvas = FigureCanvasAgg(figure)
 
-    def painted(paint: FloatArray) -> FloatArray:
-        figure = Figure(figsize=tuple(size / 100), dpi=200, facecolor="black")
-        ax = figure.add_axes((0, 0, 1, 1))
-        ax.set_axis_off()
-        ax.set(xlim=box[:, 0], ylim=box[:, 1])
-        ax.add_collection(PolyCollection(list(triangles), facecolors=paint, linewidths=0, antialiased=False))
-        canvas = FigureCanvasAgg(figure)
+    def painted(paint: FloatArray) -> NDArray[np.float32]:
+        triangles.set_facecolor(paint)
         canvas.draw()
-        return np.asarray(canvas.buffer_rgba())[..., :3] / 255.0
+        return np.asarray(canvas.buffer_rgba())[..., :3] * np.float32(1 / 255)
 
     # Opacity is painted like a colour, in a second picture: translucent paint would show every shared edge.
     colour = painted(np.maximum(colours[order, :3], 1 / 255))
     if (colours[:, 3] == 1).all():
-        alpha = (colour > 0).any(axis=2, keepdims=True).astype(float)
+        alpha = (colour > 0).any(axis=2, keepdims=True).astype(np.float32)
     else:
         alpha = painted(np.repeat(colours[order, 3:], 3, axis=1))[..., :1]
     image = np.concatenate([colour * alpha, alpha], axis=2)
     h, w = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
-    return np.asarray(image[:h, :w].reshape(h // 2, 2, w // 2, 2, 4).mean(axis=(1, 3)))
+    # Sums of slices: the same mean over two axes takes five times as long.
+    return np.asarray(0.25 * (image[:h:2, :w:2] + image[1:h:2, :w:2] + image[:h:2, 1:w:2] + image[1:h:2, 1:w:2]))
 
 
 def over(front: FloatArray, back: FloatArray) -> FloatArray:
