@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sacrofem.cement.bed import GAP_RAMP_MM, surface_distance
 from sacrofem.cement.needle import Injection, Needle
 from sacrofem.cement.shapes import Column, Ellipsoid
-from sacrofem.cement.spread import GAP_RAMP_MM, place_cement, spot_coverage, surface_distance
+from sacrofem.cement.spread import place_cement, spot_coverage
 from sacrofem.errors import InputError
 from sacrofem.mesh.gap import GapPoints, triangle_rule
 from sacrofem.mesh.tetmesh import TetMesh

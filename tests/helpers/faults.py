@@ -134,9 +134,9 @@ def jump_in_metres():
 
 @fault
 def hundred_cubic_millimetres_to_the_millilitre():
-    from sacrofem.cement import spread
+    from sacrofem.cement import bed, spread
 
-    spread._MM3_PER_ML = 100.0
+    bed.MM3_PER_ML = spread.MM3_PER_ML = 100.0
 
 
 @fault
