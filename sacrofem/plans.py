@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
@@ -81,8 +80,6 @@ class Plans:
         Of any of the cases, prepared already.
     refused : dict, optional
         Filled with the error of each plan, by its place, that cannot be placed; without it the first one is raised.
-    method : "auto", "lanes" or "fresh"
-        As for `ScenarioEngine`; auto solves up to six plans afresh.
 
     Attributes
     ----------
@@ -111,7 +108,6 @@ class Plans:
         progress: Progress | None = None,
         model: Model | None = None,
         refused: dict[int, SacrofemError] | None = None,
-        method: Literal["auto", "lanes", "fresh"] = "auto",
     ) -> None:
         if not cases:
             raise InputError("no plan is given", field="cases", mend="give one case at least")
@@ -140,7 +136,7 @@ class Plans:
             self.model.space, self.model.membrane, self.model.supports, self.model.force, baseline, tets, pairs,
             tolerance=self.model.case.solver.tolerance,
             start=self.before.state.displacement,
-            method="fresh" if method == "auto" and len(cases) <= FEW else method,
+            method="fresh" if len(cases) <= FEW else "auto",
         )  # fmt: skip
         self.zones = zones_of(self._union())
         self._before = measure_states(self.model, {"before": self.before}, self.zones)

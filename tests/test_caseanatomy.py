@@ -17,6 +17,10 @@ def landmarks():
     return ParametricSacrum(SacrumParameters.preset("female")).landmarks
 
 
+def test_that_of_the_built_in_sacrum_stays(landmarks):
+    assert fitted(Case.preset(), landmarks) == (Case.preset(), ())
+
+
 def test_it_moves_towards_the_joint_where_a_foramen_is_near(landmarks):
     face = landmarks.auricular["left"]
     name, foramen = "S1_left", landmarks.foramina["S1_left"]

@@ -9,7 +9,7 @@ import trimesh
 from sacrofem import Case, compare
 from sacrofem.anatomy.lattice import LatticeSolid
 from sacrofem.anatomy.sacrum import ParametricSacrum, SacrumParameters
-from sacrofem.caseanatomy import case_anatomy, fitted
+from sacrofem.caseanatomy import case_anatomy
 from sacrofem.errors import InputError
 from sacrofem.importing import import_sacrum, write_import
 from sacrofem.mesh.files import write_mesh
@@ -145,12 +145,6 @@ def test_landmarks_and_frame_can_be_given(surface):
     np.testing.assert_allclose(
         given.frame.back(given.landmarks.levels), found.frame.back(found.landmarks.levels), atol=1e-6
     )
-
-
-def test_a_default_fracture_keeps_out_of_the_foramina():
-    landmarks = sacrum().landmarks
-    case = Case.preset()
-    assert fitted(case, landmarks) == (case, ())
 
 
 def test_what_is_no_sacrum_is_refused(tmp_path):

@@ -163,13 +163,7 @@ def multiply_rows(typingctx, values, at, width, count, x, node, acc):  # type: i
                 base, column = e.times(e.sum(offset, b), 3 * LANES), e.times(b, 3)
                 for j in range(3):
                     value = e.load(p_x, e.sum(base, e.integer(j * LANES + lane)))
-                    places = [e.sum(begin, column, e.integer(j)) for begin in begins]
-                    weights = [
-                        e.load(p_values, e.sum(e.times(k, LANES), e.integer(lane)))
-                        if one_each
-                        else e.spread(p_values, k)
-                        for k in places
-                    ]
+                    weights = [weight(e.sum(begin, column, e.integer(j))) for begin in begins]
                     sums = [e.plus(total, weight, value) for total, weight in zip(sums, weights, strict=True)]
                 return sums
 
