@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sacrofem.cement.bed import MM3_PER_ML, Bed, Encroachment
+from sacrofem.cement.bed import MM3_PER_ML, Bed, Encroachment, check_tip
 from sacrofem.cement.flow import Flow
 from sacrofem.cement.front import Front, JointFront
 from sacrofem.cement.needle import Injection
