@@ -33,6 +33,13 @@ alone (it loses lines between flush faces otherwise), so none of them may be sho
 FREE = 2.0
 """Points nearer to a cut than this many edge lengths may move."""
 
+CHIP_VOLUME = 0.005
+"""A chip beside the break is smaller than this share of the bone. On a scanned sacrum the plane of zone 1 also met
+the transverse processes of the first coccygeal vertebra, far below the ala: 0.01 % of the bone."""
+
+CHIP_AREA = 0.05
+"""A chip is freed on less than this share of what its fracture breaks (2 % at those processes)."""
+
 LEAST_QUALITY = 0.02
 """Quality of the worst tet that a cut should leave (DESIGN, section 6)."""
 
@@ -42,7 +49,7 @@ def cut(mesh: TetMesh, surfaces: Sequence[FractureSurface], *, size_mm: float | 
 
     Away from the surfaces points, tets and faces stay as they are, to the last bit. Named sets
     survive; ``outer`` is made (all faces but ``cut``) where there is none. Where a surface only
-    shaves off a flake beside its main part, the bone stays whole.
+    shaves off a flake, or nicks a chip, beside its main part, the bone stays whole.
 
     Parameters
     ----------
@@ -258,24 +265,27 @@ def _refuse_miss(mesh: TetMesh, surface: FractureSurface) -> None:
 def _without_flakes(
     work: Complex, positive: BoolArray, broken: Mapping[str, IntArray]
 ) -> tuple[BoolArray, list[IntArray]]:
-    """Sides and broken faces without those that only shave off a flake thinner than a quarter of an edge.
+    """Sides and broken faces without those that only shave off a flake or nick a chip.
 
-    A plane that goes through the bone may also nick a bump of its surface; the flake would float.
-    Its tets change sides, so that the mesh need not follow the nick either.
+    A plane that goes through the bone may also nick a bump of its surface. A flake is thinner than a quarter of
+    an edge and would float. A chip is a process that the plane meets away from the break: below `CHIP_VOLUME` of
+    the bone, on less than `CHIP_AREA` of what the one fracture that frees it breaks.
+    Their tets change sides, so that the mesh need not follow the nick either.
     """
     positive = positive.copy()
     trial = split(TetMesh(work.points, work.tets, work.faces), broken)
     plus, minus = trial.paired
     size = float(np.median(work.fields[np.concatenate(list(broken.values())), -1]))
     label = components(trial)
-    volume = np.bincount(label, trial.volumes)
+    volume = np.bincount(label, trial.volumes).astype(float)
     owner, area = label[trial.face_owners], trial.face_areas
     exposed = np.bincount(np.concatenate([owner[plus], owner[minus]]), np.tile(area[plus], 2), minlength=len(volume))
     thin = (volume < 0.25 * size * exposed) & (volume < volume.max())
+    mines = [trial.face_sets[f"fracture_{name}"][plus] for name in broken]
+    thin |= _chips(volume, [(owner[plus[mine]], owner[minus[mine]], area[plus[mine]]) for mine in mines])
     flaked = thin[owner[plus]] | thin[owner[minus]]
     kept = []
-    for i, (name, faces) in enumerate(broken.items()):
-        mine = trial.face_sets[f"fracture_{name}"][plus]
+    for i, (name, faces, mine) in enumerate(zip(broken, broken.values(), mines, strict=True)):
         whole, lost = float(area[plus[mine]].sum()), float(area[plus[mine & flaked]].sum())
         if whole < 2.0 * size**2 or lost > 0.5 * whole:
             shaved = f", shaving off {volume[thin].sum():.3g} mm³" if lost else ""
@@ -285,7 +295,7 @@ def _without_flakes(
                 mend="move it deeper into the bone, or refine the mesh",
             )
         if lost:
-            log.info("fracture %s: %.3g mm² that only shave off flakes stay whole", name, lost)
+            log.info("fracture %s: %.3g mm² that only shave off flakes or chips stay whole", name, lost)
             beside = np.concatenate([owner[plus[mine & flaked]], owner[minus[mine & flaked]]])
             flake = np.isin(label, beside[thin[beside]])
             positive[i, flake] = ~positive[i, flake]
@@ -294,6 +304,21 @@ def _without_flakes(
         n = len(work.points)
         kept.append(faces[~np.isin(face_codes(faces, n), face_codes(original, n))])
     return positive, kept
+
+
+def _chips(volume: FloatArray, fractures: Sequence[tuple[IntArray, IntArray, FloatArray]]) -> BoolArray:
+    """Which pieces are chips; a fracture gives the pieces on both sides of its faces, and their areas."""
+    bared = np.array(
+        [
+            np.bincount(np.concatenate([plus, minus]), np.tile(area, 2), minlength=len(volume))
+            for plus, minus, area in fractures
+        ]
+    )
+    whole = np.array([area.sum() for _, _, area in fractures])
+    small: BoolArray = np.all(bared < CHIP_AREA * whole[:, None], axis=0)
+    small &= np.count_nonzero(bared, axis=0) == 1
+    small &= volume < CHIP_VOLUME * volume.sum()
+    return small
 
 
 def _fronts(surfaces: list[IntArray], broken: list[IntArray], n: int) -> IntArray:
