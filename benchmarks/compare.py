@@ -43,6 +43,7 @@ class Bench:
     scenarios: int
     timeout_s: float
     all_sizes: bool
+    cold: bool
     work: Path
 
     def environment(self, caches: Path | None) -> dict[str, str]:
@@ -102,10 +103,12 @@ def measured(bench: Bench, dofs: int, programs: list[Program], versions: dict[st
     touch_memory(min(MOST_TOUCHED_GIB, 0.5 * available_gib()))
 
     def once(program: Program) -> Run:
-        return bench.call(program.command(bench.python, models, outs / program.name), outs / program.name, caches)
+        kept = caches if bench.cold else None
+        return bench.call(program.command(bench.python, models, outs / program.name), outs / program.name, kept)
 
-    print("cold", flush=True)
-    cold = {program.name: once(program).asdict() for program in taken if program.compiles}
+    if bench.cold:
+        print("cold", flush=True)
+    cold = {program.name: once(program).asdict() for program in taken if program.compiles and bench.cold}
     runs: dict[str, list[dict[str, float]]] = {program.name: [] for program in taken}
     for repeat in range(bench.repeats):
         print(f"round {repeat + 1} of {bench.repeats}", flush=True)
@@ -237,6 +240,7 @@ def main() -> None:
     parser.add_argument("--peers", help="only these programs beside sacrofem, separated by commas")
     parser.add_argument("--python-peers", default=sys.executable, help="interpreter that has the Python peers")
     parser.add_argument("--all-sizes", action="store_true", help="run every program at every size")
+    parser.add_argument("--warm", action="store_true", help="no cold runs; kernels may be compiled already")
     parser.add_argument("--timeout", type=float, default=3600.0, help="seconds for one process")
     parser.add_argument("--work", type=Path, help="folder for models and outputs, kept (default: a temporary one)")
     given = parser.parse_args()
@@ -247,7 +251,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sacrofem-bench-") as temporary:
         bench = Bench(
             given.python_peers, given.threads, given.repeats, given.scenarios, given.timeout, given.all_sizes,
-            (given.work or Path(temporary)).resolve(),
+            not given.warm, (given.work or Path(temporary)).resolve(),
         )  # fmt: skip
         entries = {}
         for dofs in sizes:

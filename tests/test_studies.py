@@ -18,6 +18,12 @@ QUESTIONS = ("16_sensitivity",)
 VERDICTS = ("reproduced", "partly reproduced", "not reproduced", "cannot be tested here")
 
 
+def test_no_study_is_left_out():
+    """Fifteen claims and a question: every folder is a study, and every number is there."""
+    assert sorted(path for path in STUDIES.iterdir() if path.name[0].isdigit()) == FOLDERS
+    assert [folder.name[:2] for folder in FOLDERS] == [f"{number:02d}" for number in range(1, 17)]
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
 def test_parts(folder):
     text = (folder / "README.md").read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from sacrofem.report.drawing import CYCLE
 from sacrofem.report.studywords import factor_label, is_number, shown
 from sacrofem.study.sensitivity import Index
 
@@ -19,7 +20,7 @@ Row = Mapping[str, Any]
 Bands = Mapping[tuple[int, str], float]
 _MOST_MAPS = 6
 _MOST_LEVELS = 8
-_MOST_LINES = 6
+_MOST_LINES = len(CYCLE)
 _LEADING = ("mu_star", "ST")
 _MARKERS = "osD^vP"
 _BLUE, _ORANGE = "#2a6fa8", "#d1782c"
@@ -117,7 +118,7 @@ def _draw_lines(ax: Any, rows: Sequence[Row], factor: str, key: str, others: Seq
     if len(curves) <= _MOST_LINES:
         for number, (combination, points) in enumerate(curves.items()):
             text = ", ".join(f"{factor_label(n)}: {v}" for n, v in zip(varied, combination, strict=True))
-            style = {"color": f"C{number}", "marker": _MARKERS[number], "ms": 4.5, "lw": 1.5}
+            style = {"color": CYCLE[number], "marker": _MARKERS[number], "ms": 4.5, "lw": 1.5}
             ax.plot(*np.array(sorted(points)).T, **style, label=text or None)
         return
     for points in curves.values():

@@ -11,7 +11,8 @@ of the constants that stand there, and with ``--fit`` searches them anew.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -21,27 +22,15 @@ from sacrofem.anatomy.solid import Landmarks
 from sacrofem.bone.density import generic_density
 from sacrofem.mechanics.loads import endplate_faces, load, load_resultant, load_vector
 from sacrofem.mechanics.materials import bone_elasticity, cortex, cortical_membrane
-from sacrofem.mechanics.measures import mean_displacement
 from sacrofem.mechanics.space import Space
 from sacrofem.mechanics.statics import Statics
 from sacrofem.mechanics.supports import CALIBRATED_JOINT, Joint, elastic_supports
 from sacrofem.mesh.files import reference_mesh
+from sacrofem.study.motions import motions
 
 NUTATION_DEG, TRANSLATION_MM = 1.38, 0.3  # at 600 N, Bruna-Rosso 2016 (P3 [A])
 S1_ANTERIOR_MM = (0.18, 0.73)  # at 981 N, cadavers (P6 [A]); a range: only leaving it counts
 SINGLE_JOINT_MM = (0.76, 2.74)  # at 294 N on one joint, medial to anterior, Miller 1987 (P8 [A]); not fitted
-
-
-@dataclass(frozen=True)
-class Motions:
-    """Motion of the intact sacrum against fixed ilia."""
-
-    nutation_deg: float
-    translation_mm: float
-    s1_anterior_mm: float
-    centre: tuple[float, float]
-    shares: dict[str, float]
-    layer_closing_mm: float
 
 
 class IntactSacrum:
@@ -56,36 +45,19 @@ class IntactSacrum:
         self.force = load_vector(self.space, endplate_faces(self.space), resultant)
         self.resultant = resultant
 
-    def motions(self, joint: Joint) -> Motions:
-        space, marks = self.space, self.landmarks
-        supports = elastic_supports(space, marks, joint=joint)
-        solved = Statics(space, self.membrane, supports, self.force, tolerance=1e-8).solve(
+    def motions(self, joint: Joint) -> dict[str, Any]:
+        """Of `sacrofem.study.motions.motions` at 600 N, and ``shares`` of the load."""
+        supports = elastic_supports(self.space, self.landmarks, joint=joint)
+        solved = Statics(self.space, self.membrane, supports, self.force, tolerance=1e-8).solve(
             "intact", self.bone.youngs, self.bone.poisson, None
         )
-        u = solved.state.displacement
-        volume = space.mesh.volumes
-        corners = u[space.mesh.tets].mean(axis=1)
-        arm = space.mesh.centroids - np.average(space.mesh.centroids, axis=0, weights=volume)
-        mean = np.average(corners, axis=0, weights=volume)
-        second = np.einsum("m,mx,my->xy", volume, arm, arm)
-        spin = np.linalg.solve(
-            np.trace(second) * np.eye(3) - second, (volume[:, None] * np.cross(arm, corners - mean)).sum(axis=0)
-        )
-        # Rigid motion vanishes in the sagittal plane at centre + spin x mean / |spin|^2.
-        middle = np.average(space.mesh.centroids, axis=0, weights=volume)
-        centre = middle + np.cross(spin, mean) / (spin @ spin)
-        joints = np.flatnonzero(space.mesh.face_sets["auricular_left"])
-        gliding = mean_displacement(space, joints, u)
-        near = np.linalg.norm(space.mesh.points - marks.promontory, axis=1) < 8.0
-        anterior = -float(u[: len(near)][near, 1].mean())
-        return Motions(
-            float(np.degrees(spin[0])),
-            float(np.linalg.norm(gliding)),
-            anterior * 981.0 / 600.0,
-            (float(centre[1]), float(centre[2])),
-            solved.reactions.shares(self.resultant.force),
-            float(gliding @ marks.auricular["left"].normal),
-        )
+        shares = solved.reactions.shares(self.resultant.force)
+        return {**motions(self.space, self.landmarks, solved.state.displacement), "shares": shares}
+
+
+def anterior(found: dict[str, Any]) -> float:
+    """Forward motion of S1 at 981 N, from that at 600 N."""
+    return float(found["s1_anterior_mm"]) * 981.0 / 600.0
 
 
 def fit(sacrum: IntactSacrum) -> Joint:
@@ -109,12 +81,12 @@ def joint_of(logarithms: np.ndarray) -> Joint:
     return replace(CALIBRATED_JOINT, modulus_mpa=float(modulus), ligament_factor=float(factor))
 
 
-def misses(motions: Motions) -> list[float]:
+def misses(found: dict[str, Any]) -> list[float]:
     """Logarithms of value over target, or over the end of a range that was left."""
     pairs = (
-        (motions.nutation_deg, NUTATION_DEG),
-        (motions.translation_mm, TRANSLATION_MM),
-        (motions.s1_anterior_mm, float(np.clip(motions.s1_anterior_mm, *S1_ANTERIOR_MM))),
+        (found["nutation_deg"], NUTATION_DEG),
+        (found["joint_translation_mm"], TRANSLATION_MM),
+        (anterior(found), float(np.clip(anterior(found), *S1_ANTERIOR_MM))),
     )
     return [float(np.log(max(value, 1e-6) / target)) for value, target in pairs]
 
@@ -136,18 +108,20 @@ def main() -> None:
         m = sacrum.motions(chosen)
         print(f"\n{name}: modulus {chosen.modulus_mpa:.3g} MPa, ligament factor {chosen.ligament_factor:.3g}")
         for label, value, target in (
-            ("nutation at 600 N, deg", m.nutation_deg, NUTATION_DEG),
-            ("translation at 600 N, mm", m.translation_mm, TRANSLATION_MM),
+            ("nutation at 600 N, deg", m["nutation_deg"], NUTATION_DEG),
+            ("translation at 600 N, mm", m["joint_translation_mm"], TRANSLATION_MM),
         ):
             print(f"  {label:26}{value:6.3f}   target {target} ({value / target - 1:+.0%})")
-        low, high = S1_ANTERIOR_MM
-        verdict = "inside" if low <= m.s1_anterior_mm <= high else "outside"
-        print(f"  {'S1 anterior at 981 N, mm':26}{m.s1_anterior_mm:6.3f}   target {low} to {high} ({verdict})")
-        print(f"  translation at 294 N on one joint {m.translation_mm * 294 / 300:.3f} mm, measured {SINGLE_JOINT_MM}")
+        (low, high), forward = S1_ANTERIOR_MM, anterior(m)
+        verdict = "inside" if low <= forward <= high else "outside"
+        print(f"  {'S1 anterior at 981 N, mm':26}{forward:6.3f}   target {low} to {high} ({verdict})")
+        single = m["joint_translation_mm"] * 294 / 300
+        print(f"  translation at 294 N on one joint {single:.3f} mm, measured {SINGLE_JOINT_MM}")
         s2 = sacrum.landmarks.levels[1]
-        print(f"  centre of motion y {m.centre[0]:.1f}, z {m.centre[1]:.1f} mm; S2 at y {s2[1]:.1f}, z {s2[2]:.1f}")
-        print("  shares " + ", ".join(f"{part} {share:.2f}" for part, share in m.shares.items()))
-        print(f"  auricular face against ilium {m.layer_closing_mm:+.3f} mm along its normal")
+        centre = f"y {m['centre_y_mm']:.1f}, z {m['centre_z_mm']:.1f} mm"
+        print(f"  centre of motion {centre}; S2 at y {s2[1]:.1f}, z {s2[2]:.1f}")
+        print("  shares " + ", ".join(f"{part} {share:.2f}" for part, share in m["shares"].items()))
+        print(f"  auricular face against ilium {m['joint_closing_mm']:+.3f} mm along its normal")
 
 
 if __name__ == "__main__":

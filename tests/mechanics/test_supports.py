@@ -171,8 +171,8 @@ def test_calibrated_joint_still_moves_as_published():
     sys.modules["calibrate"] = calibrate
     spec.loader.exec_module(calibrate)
     motions = calibrate.IntactSacrum("sacrum-coarse-intact", 2).motions(CALIBRATED_JOINT)
-    assert motions.nutation_deg == pytest.approx(1.38, rel=0.3)
-    assert motions.translation_mm == pytest.approx(0.3, rel=0.3)
-    assert motions.shares["left"] == pytest.approx(motions.shares["right"], rel=1e-6)
+    assert motions["nutation_deg"] == pytest.approx(1.38, rel=0.3)
+    assert motions["joint_translation_mm"] == pytest.approx(0.3, rel=0.3)
+    assert motions["shares"]["left"] == pytest.approx(motions["shares"]["right"], rel=1e-6)
     s2 = calibrate.ParametricSacrum(calibrate.SacrumParameters.preset("female")).landmarks.levels[1]
-    assert abs(motions.centre[1] - s2[2]) < 10.0
+    assert abs(motions["centre_z_mm"] - s2[2]) < 10.0

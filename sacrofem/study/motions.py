@@ -1,0 +1,84 @@
+"""How a sacrum moves between fixed ilia, as a scenario of a study: nutation, gliding, centre of motion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from sacrofem.anatomy.solid import Landmarks
+from sacrofem.case import Case
+from sacrofem.compare import compare
+from sacrofem.errors import SacrofemError
+from sacrofem.mechanics.measures import mean_displacement
+from sacrofem.mechanics.space import Space
+from sacrofem.mesh.tetmesh import FloatArray
+from sacrofem.study.evaluate import Record, failure
+from sacrofem.threads import threads
+
+NEAR_PROMONTORY_MM = 8.0
+
+
+def motions(space: Space, landmarks: Landmarks, displacement: FloatArray) -> dict[str, Any]:
+    """Motion of a whole sacrum against its ilia.
+
+    The rigid part is that of the least mean square over the volume. Angles are counted forward (nutation).
+
+    Parameters
+    ----------
+    space, landmarks
+        Of one sacrum, with ``auricular_left`` among the face sets.
+    displacement : (N, 3)
+        mm.
+
+    Returns
+    -------
+    dict
+        ``nutation_deg``: rotation about the transverse axis; ``joint_translation_mm``: length of the mean
+        displacement of the left auricular face; ``joint_closing_mm``: its part along the outward normal;
+        ``s1_anterior_mm``: forward displacement of the surface within 8 mm of the promontory; ``centre_y_mm``,
+        ``centre_z_mm``: where the rigid part vanishes in the sagittal plane, in the anatomical frame (None
+        without a rotation).
+    """
+    mesh = space.mesh
+    corners = displacement[mesh.tets].mean(axis=1)
+    middle = np.average(mesh.centroids, axis=0, weights=mesh.volumes)
+    arm = mesh.centroids - middle
+    mean = np.average(corners, axis=0, weights=mesh.volumes)
+    second = np.einsum("m,mx,my->xy", mesh.volumes, arm, arm)
+    moment = (mesh.volumes[:, None] * np.cross(arm, corners - mean)).sum(axis=0)
+    spin = np.linalg.solve(np.trace(second) * np.eye(3) - second, moment)
+    turns = float(spin @ spin) > 0.0
+    centre = middle + np.cross(spin, mean) / (spin @ spin) if turns else None
+    gliding = mean_displacement(space, np.flatnonzero(mesh.face_sets["auricular_left"]), displacement)
+    near = np.linalg.norm(mesh.points - landmarks.promontory, axis=1) < NEAR_PROMONTORY_MM
+    return {
+        "nutation_deg": float(np.degrees(spin[0])),
+        "joint_translation_mm": float(np.linalg.norm(gliding)),
+        "joint_closing_mm": float(gliding @ landmarks.auricular["left"].normal),
+        "s1_anterior_mm": -float(displacement[: len(near)][near, 1].mean()),
+        "centre_y_mm": None if centre is None else float(centre[1]),
+        "centre_z_mm": None if centre is None else float(centre[2]),
+    }
+
+
+class MotionSolver:
+    """Solves scenarios one by one and keeps how each sacrum moves; for `run_study(factory=MotionSolver)`."""
+
+    def __call__(self, cases: Sequence[Case], places: Sequence[int]) -> Iterator[tuple[int, Record]]:
+        """Solve the cases at these places of a group."""
+        with threads(1):
+            for place in places:
+                try:
+                    yield place, {"status": "done", "error": "", "values": _values(cases[place])}
+                except SacrofemError as error:
+                    yield place, failure(error)
+
+
+def _values(case: Case) -> dict[str, Any]:
+    found = compare(case)
+    solved = found.records["before"]
+    shares = solved.reactions.shares(found.model.resultant.force)
+    moved = motions(found.space, found.model.landmarks, solved.state.displacement)
+    return {**moved, **{f"share_{part}": share for part, share in shares.items()}}
