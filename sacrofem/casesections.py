@@ -143,6 +143,12 @@ class Mesh(Section):
     fracture_size_mm: float | None = Field(
         default=None, ge=0.3, le=20, description="edge length at the fracture; not given: 0.6 of size_mm"
     )
+    replicate: int = Field(
+        default=0,
+        ge=0,
+        le=9999,
+        description="not 0: another mesh of the same size_mm, from a lattice that lies elsewhere (seed of its shift)",
+    )
     order: Literal[1, 2] = Field(
         default=2, description="2: quadratic displacement; 1: a preview, far too stiff (DESIGN 8)"
     )
@@ -151,6 +157,8 @@ class Mesh(Section):
     def _consistent(self) -> Mesh:
         if self.fracture_size_mm is not None and self.size_mm is None:
             raise refused("needs size_mm", "give mesh.size_mm too", "fracture_size_mm", self.fracture_size_mm)
+        if self.replicate and self.size_mm is None:
+            raise refused("needs size_mm", "give mesh.size_mm too", "replicate", self.replicate)
         if self.fracture_size_mm is not None and self.size_mm is not None and self.fracture_size_mm > self.size_mm:
             raise refused("coarser than mesh.size_mm", "make it smaller", "fracture_size_mm", self.fracture_size_mm)
         return self

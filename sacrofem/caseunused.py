@@ -47,7 +47,7 @@ def _of_anatomy(case: Case) -> tuple[_Rule, ...]:
     return (
         (without_units, "only an own mesh or surface has units", ("anatomy.units",)),
         (case.anatomy.kind in ("surface", "labels"), "a scan is meshed to a size", ("mesh.reference",)),
-        (own, "an own mesh stands in its place", ("mesh.reference", "mesh.size_mm")),
+        (own, "an own mesh stands in its place", ("mesh.reference", "mesh.size_mm", "mesh.replicate")),
         (case.mesh.size_mm is not None, "mesh.size_mm is given", ("mesh.reference",)),
         (
             case.anatomy.ct is not None,

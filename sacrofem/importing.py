@@ -66,7 +66,7 @@ def import_sacrum(case: Case, progress: Callable[[str], None] | None = None) -> 
     scan = scanned_sacrum(case.anatomy)
     if progress is not None:
         progress("mesh")
-    mesh = sacrum_mesh(scan.solid, size_mm=case.mesh.size_mm or DEFAULT_SIZE_MM)
+    mesh = sacrum_mesh(scan.solid, size_mm=case.mesh.size_mm or DEFAULT_SIZE_MM, replicate=case.mesh.replicate)
     check_found(mesh, case.anatomy.path, scan.notes)
     return ImportedSacrum(case, scan, mesh)
 

@@ -63,6 +63,7 @@ def mesh_solid(
     regions: Sequence[SizeRegion] = (),
     lattice_mm: float = 1.6,
     hausdorff_mm: float | None = None,
+    replicate: int = 0,
 ) -> TetMesh:
     """Mesh of an implicit solid; a symmetric one is meshed for x >= 0 and mirrored exactly.
 
@@ -79,6 +80,8 @@ def mesh_solid(
         the topology. Coarsening comes afterwards and keeps the topology.
     hausdorff_mm
         Allowed distance between the coarse and the lattice surface; by default a tenth of ``size_mm``.
+    replicate
+        Not 0: another mesh of the same size, from a lattice shifted by less than its spacing; seed of the shift.
 
     Returns
     -------
@@ -92,7 +95,9 @@ def mesh_solid(
     SacrofemError
         Where the quality stays below 0.02.
     """
-    half = mesh_half(solid, size_mm=size_mm, regions=regions, lattice_mm=lattice_mm, hausdorff_mm=hausdorff_mm)
+    half = mesh_half(
+        solid, size_mm=size_mm, regions=regions, lattice_mm=lattice_mm, hausdorff_mm=hausdorff_mm, replicate=replicate
+    )
     return mirror_and_join(half) if solid.symmetric else half
 
 
@@ -103,12 +108,13 @@ def mesh_half(
     regions: Sequence[SizeRegion] = (),
     lattice_mm: float = 1.6,
     hausdorff_mm: float | None = None,
+    replicate: int = 0,
 ) -> TetMesh:
     """As ``mesh_solid``, but of a symmetric solid only the half x >= 0, with the face set ``cut`` at x = 0."""
     for field, value in (("mesh.size_mm", size_mm), ("mesh.lattice_mm", lattice_mm)):
         if not 0.2 <= value <= 50.0:
             raise InputError("not a usable edge length", field=field, value=value, mend="give 0.2 to 50 mm")
-    points, tets = _cut_lattice(solid, lattice_mm)
+    points, tets = _cut_lattice(solid, lattice_mm, replicate)
     tolerance = 0.1 * size_mm if hausdorff_mm is None else hausdorff_mm
     finest = min([size_mm, *(region.size_mm for region in regions)])
     options = {"hausd": tolerance, "hgrad": 1.7, "ar": 60.0, "hmin": 0.3 * finest}
@@ -136,15 +142,19 @@ def mesh_half(
 
 
 # ---------------------------------------------------------------------- lattice
-def lattice(bounds: FloatArray, spacing: float, symmetric: bool) -> tuple[FloatArray, IntArray]:
+def lattice(
+    bounds: FloatArray, spacing: float, symmetric: bool, shift: FloatArray | None = None
+) -> tuple[FloatArray, IntArray]:
     """Points and tets of a box of cubes, six tets each (Kuhn), conforming.
 
-    A symmetric lattice begins exactly at x = 0; any other has its points at multiples of the spacing.
+    A symmetric lattice begins exactly at x = 0; any other has its points at multiples of the spacing, ``shift`` (3,)
+    spacings further along y and z, and along x where it is not symmetric.
     """
-    low, high = np.floor(bounds / spacing - [[1], [-1]]).astype(int)
+    shift = np.zeros(3) if shift is None else np.where([symmetric, False, False], 0.0, shift)
+    low, high = np.floor(bounds / spacing - shift - [[1], [-1]]).astype(int)
     if symmetric:
         low[0] = 0
-    axes = [spacing * np.arange(a, b + 1) for a, b in zip(low, high, strict=True)]
+    axes = [spacing * (np.arange(a, b + 1) + s) for a, b, s in zip(low, high, shift, strict=True)]
     shape = tuple(len(axis) for axis in axes)
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     number = np.arange(len(points)).reshape(shape)
@@ -160,8 +170,9 @@ def lattice(bounds: FloatArray, spacing: float, symmetric: bool) -> tuple[FloatA
     return points, np.concatenate(tets)
 
 
-def _cut_lattice(solid: Solid, spacing: float) -> tuple[FloatArray, IntArray]:
-    points, tets = lattice(solid.bounds, spacing, solid.symmetric)
+def _cut_lattice(solid: Solid, spacing: float, replicate: int) -> tuple[FloatArray, IntArray]:
+    shift = np.random.default_rng(replicate).random(3) if replicate else None
+    points, tets = lattice(solid.bounds, spacing, solid.symmetric, shift)
     value = solid.signed_distance(points)
     if not np.isfinite(value).all():
         raise InputError("the signed distance is not finite everywhere", field="anatomy", mend="mend the surface")

@@ -61,6 +61,7 @@ def sacrum_mesh(
     fracture_size_mm: float | None = None,
     lattice_mm: float = 2.0,
     hausdorff_mm: float | None = None,
+    replicate: int = 0,
 ) -> TetMesh:
     """A sacrum, meshed, its surfaces named, and fractured.
 
@@ -75,7 +76,7 @@ def sacrum_mesh(
         Fractures.
     size_mm, fracture_size_mm
         Edge length away from the fractures and at them.
-    lattice_mm, hausdorff_mm
+    lattice_mm, hausdorff_mm, replicate
         See ``mesh_solid``.
     """
     regions = [SizeRegion(_distance(surface), fracture_size_mm) for surface in surfaces if fracture_size_mm is not None]
@@ -85,10 +86,15 @@ def sacrum_mesh(
     outline = solid.auricular_distance if isinstance(solid, ParametricSacrum) else None
     left = left_half(surfaces) if solid.symmetric else None
     if left is not None:
-        half = mesh_half(solid, size_mm=size_mm, regions=regions, lattice_mm=lattice_mm, hausdorff_mm=hausdorff_mm)
+        half = mesh_half(
+            solid, size_mm=size_mm, regions=regions, lattice_mm=lattice_mm, hausdorff_mm=hausdorff_mm,
+            replicate=replicate,
+        )  # fmt: skip
         half = label_faces(half, landmarks, auricular_outline=outline)
         return mirror_and_join(cut(half, left, size_mm=fracture_size_mm) if left else half)
-    whole = mesh_solid(solid, size_mm=size_mm, regions=regions, lattice_mm=lattice_mm, hausdorff_mm=hausdorff_mm)
+    whole = mesh_solid(
+        solid, size_mm=size_mm, regions=regions, lattice_mm=lattice_mm, hausdorff_mm=hausdorff_mm, replicate=replicate
+    )
     whole = label_faces(whole, landmarks, auricular_outline=outline)
     return cut(whole, surfaces, size_mm=fracture_size_mm)
 
@@ -139,7 +145,7 @@ def case_mesh(case: Case, solid: Solid, landmarks: Landmarks) -> tuple[TetMesh, 
         finer = case.mesh.fracture_size_mm or FRACTURE_SIZE_SHARE * size
 
         def make(surfaces: Sequence[FractureSurface]) -> TetMesh:
-            return sacrum_mesh(solid, surfaces, size_mm=size, fracture_size_mm=finer)
+            return sacrum_mesh(solid, surfaces, size_mm=size, fracture_size_mm=finer, replicate=case.mesh.replicate)
 
         mesh = _symmetric(case, landmarks, make) if solid.symmetric else make(case_surfaces(case, landmarks))
         if case.anatomy.kind != "parametric":

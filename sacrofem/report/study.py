@@ -22,7 +22,8 @@ from sacrofem.report import studywords as words
 from sacrofem.report.page import CLAIM, Picture, environment, script
 from sacrofem.report.table import label, number, unit
 from sacrofem.study.bands import read_shipped, shipped_halves
-from sacrofem.study.design import Study, study_of
+from sacrofem.study.design import REPLICATE, Study, study_of
+from sacrofem.study.replicates import Scatter, scatter
 from sacrofem.study.sensitivity import INDICES, KINDS, Index, indices, write_indices
 from sacrofem.study.store import TABLE, Store, value_of
 
@@ -44,6 +45,16 @@ class _Content:
     found: Sequence[Index] = ()
     without: Sequence[str] = ()
     bands: figures.Bands = field(default_factory=dict)
+
+    @property
+    def scatter(self) -> list[Scatter]:
+        """Of the changes over meshes of the same size."""
+        return scatter(self.study, self.good, list(self.names))
+
+    @property
+    def varied(self) -> list[str]:
+        """Factors that a curve or a map is drawn over: the number of a mesh is no scale."""
+        return [column for column in self.study.columns if column != REPLICATE]
 
     @property
     def names(self) -> dict[str, str]:
@@ -224,7 +235,7 @@ def _curves(content: _Content) -> list[Picture]:
     logs = {factor.column for factor in study.factors if factor.log}
     lines = study.design.kind in ("grid", "one-at-a-time", "list")
     pictures = []
-    for factor in study.columns if names else ():
+    for factor in content.varied if names else ():
         rows = _alone(content, factor) if study.design.kind == "one-at-a-time" else content.good
         if not figures.numeric(rows, factor):
             continue
@@ -256,7 +267,7 @@ def _maps(content: _Content) -> list[Picture]:
     if content.study.design.kind != "grid" or not content.names:
         return []
     pictures = []
-    for one, other in figures.maps(content.study.columns, content.good):
+    for one, other in figures.maps(content.varied, content.good):
         figure = figures.map_figure(content.good, one, other, content.names)
         pair = f"{words.factor_name(one)} and {words.factor_name(other)}"
         rest = " A cell is the mean over all other factors." if len(content.study.columns) > 2 else ""
@@ -277,6 +288,8 @@ def _render(content: _Content, about: Mapping[str, Any], hashes: Mapping[str, st
         ("maps", "Maps", _maps(content)),
     ]
     contents = [(name, title) for name, title, pictures in sections if pictures]
+    meshes = content.scatter
+    contents += [("meshes", "Scatter of meshes")] if meshes else []
     contents += [("indices", "Indices")] if content.found or content.without else []
     contents += [("failures", "Without a result")] if failures else []
     contents += [("table", "Table"), ("provenance", "Versions and files")]
@@ -289,6 +302,7 @@ def _render(content: _Content, about: Mapping[str, Any], hashes: Mapping[str, st
             sentence=words.sentence(study, rows, len(content.good)),
             band=words.BANDED if content.bands else words.NOT_BANDED,
             sections=[section for section in sections if section[2]],
+            meshes=[asdict(one) | {"name": content.names[one.measure]} for one in meshes],
             index_rows=[asdict(index) | {"of": _index_name(index, content)} for index in content.found],
             index_note=words.INDEX_NOTE.get(study.design.kind, ""), without=content.without,
             failures=failures[:MOST_ROWS], total=len(rows),

@@ -24,6 +24,9 @@ from sacrofem.errors import InputError, SacrofemError
 from sacrofem.presets import DEFAULT_PRESET
 from sacrofem.study.studyfile import MOST_SCENARIOS, Design, Factor, StudyFile
 
+REPLICATE = "mesh.replicate"
+"""Column of the mesh among those of the same size."""
+
 _SAMPLED = ("latin-hypercube", "sobol", "morris", "sobol-indices")
 
 
@@ -169,8 +172,11 @@ def _study(content: StudyFile, base: Case, path: Path) -> Study:
     )
     if len(columns) < len(content.factors):
         raise InputError("two factors have one name", file=path, field="factors", mend="give each a name of its own")
+    if content.design.replicates > 1:
+        _check_replicates(content, columns, path)
+        columns = (*columns, REPLICATE)
     scenarios = []
-    for number, (factors, changes) in enumerate(_rows(content, path), 1):
+    for number, (factors, changes) in enumerate(_replicated(content, path), 1):
         try:
             case = base.with_(**changes)
         except SacrofemError as error:
@@ -182,6 +188,29 @@ def _study(content: StudyFile, base: Case, path: Path) -> Study:
     return Study(
         content.name, columns, tuple(scenarios), content.design, content.factors, base, content.scenarios
     )  # fmt: skip
+
+
+def _replicated(content: StudyFile, path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Every row on every mesh."""
+    count = content.design.replicates
+    for factors, changes in _rows(content, path):
+        for number in range(count):
+            mesh = {REPLICATE: number} if count > 1 else {}
+            yield factors | mesh, changes | mesh
+
+
+def _check_replicates(content: StudyFile, columns: Sequence[str], path: Path) -> None:
+    design = content.design
+    if design.kind in ("morris", "sobol-indices"):
+        raise InputError(
+            f"go with no {design.kind}", file=path, field="design.replicates", value=design.replicates,
+            mend=f"make {REPLICATE} a factor of it",
+        )  # fmt: skip
+    if REPLICATE in columns:
+        raise InputError(
+            f"{REPLICATE} is a factor already", file=path, field="design.replicates", value=design.replicates,
+            mend="leave one out",
+        )  # fmt: skip
 
 
 def _check_count(count: int, path: Path) -> None:

@@ -91,6 +91,9 @@ class Design(Section):
     levels: int = Field(default=4, ge=2, le=32, description="of morris: an even number of steps of every factor")
     second_order: bool = Field(default=False, description="of sobol-indices: pairs too, at twice the scenarios")
     seed: int = Field(default=0, ge=0, description="of the draw")
+    replicates: int = Field(
+        default=1, ge=1, le=100, description="meshes of the same size for every scenario (mesh.replicate 0, 1, ...)"
+    )
 
 
 class StudyFile(Section):

@@ -73,6 +73,29 @@ def test_meshing_is_deterministic(ball):
     assert np.array_equal(again.tets, ball.tets)
 
 
+def test_a_replicate_is_another_mesh_of_the_same_solid(ball):
+    first, again, other = (
+        mesh_solid(Ball(), size_mm=3.0, lattice_mm=1.5, hausdorff_mm=0.1, replicate=number) for number in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(again.points, first.points)
+    assert len({some.points.tobytes() for some in (ball, first, other)}) == 3
+    for mesh in (first, other):
+        assert symmetric_points(mesh)
+        assert mesh.volumes.sum() == pytest.approx(ball.volumes.sum(), rel=0.01)
+        assert len(mesh.tets) == pytest.approx(len(ball.tets), rel=0.15)
+        assert element_quality(mesh.points, mesh.tets).min() > 0.02
+
+
+def test_a_shifted_lattice_still_holds_the_box_and_begins_in_the_midplane():
+    bounds = np.array([[-3.0, -2.0, 0.0], [3.0, 2.0, 4.0]])
+    for symmetric in (True, False):
+        points, _ = lattice(bounds, 1.0, symmetric, np.array([0.9, 0.9, 0.1]))
+        assert (points.min(axis=0)[1:] <= bounds[0, 1:]).all()
+        assert (points.max(axis=0) >= bounds[1]).all()
+        assert points[:, 1:].min(axis=0) % 1.0 == pytest.approx([0.9, 0.1])
+        assert points[:, 0].min() == (0.0 if symmetric else pytest.approx(-4.1))
+
+
 def test_half_has_a_flat_cut_face():
     half = mesh_half(Ball(), size_mm=3.0, lattice_mm=1.5)
     cut = half.face_sets["cut"]

@@ -97,6 +97,33 @@ def test_every_number_is_that_of_the_table(tmp_path, text):
     assert len(page) < 2e6
 
 
+class Scattered:
+    """Changes of 10 % a millilitre, off by the number of the mesh."""
+
+    def __call__(self, cases, places):
+        for place in places:
+            volume, number = cases[place].cement.volume_ml, cases[place].mesh.replicate
+            values = {f"{KEYS[0]}_change": -0.1 * volume + 0.01 * volume * number}
+            yield place, {"status": "done", "error": "", "values": values}
+
+
+def test_scatter_over_meshes_stands_on_the_page(tmp_path):
+    """1 and 3 ml on two meshes: deviations of 1/√2 and 3/√2 points, pooled √(10/4); the widest is 3."""
+    path = tmp_path / "study.toml"
+    path.write_text(
+        'schema = 1\nname = "scatter"\n[case.mesh]\nsize_mm = 8.0\n[design]\nreplicates = 2\n'
+        '[[factors]]\npath = "cement.volume_ml"\nvalues = [1.0, 3.0]\n'
+    )
+    run_study(read_study(path), tmp_path / "out", executor="serial", factory=Scattered)
+    write_study_report(tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text()
+    table = page.partition('<table id="scatter">')[2].partition("</table>")[0]
+    values = [float(part.partition('"')[0]) for part in table.split('<data value="')[1:]]
+    assert values == pytest.approx([2.5**0.5, 3.0])
+    assert "<td>2</td>" in table
+    assert "Change by cement over mesh" not in page
+
+
 @pytest.fixture
 def no_pictures(monkeypatch):
     """Leave out what takes nearly all of the time, where a test looks at something else."""

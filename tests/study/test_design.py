@@ -39,6 +39,25 @@ def test_levels_set_several_keys_under_a_label(tmp_path):
     assert found.scenarios[1].case.cement.needles == 2
 
 
+@pytest.mark.parametrize(
+    "design",
+    [
+        '[design]\nreplicates = 3\n[[factors]]\npath = "cement.volume_ml"\nvalues = [1.0, 2.0]\n',
+        '[design]\nreplicates = 3\nkind = "list"\n[[scenarios]]\n"cement.volume_ml" = 1.0\n'
+        '[[scenarios]]\n"cement.volume_ml" = 2.0\n',
+    ],
+)
+def test_every_scenario_on_meshes_of_the_same_size(tmp_path, design):
+    found = study(tmp_path, "size_mm = 8.0\n" + design)
+    assert found.columns == ("cement.volume_ml", "mesh.replicate")
+    assert [(s.case.cement.volume_ml, s.case.mesh.replicate) for s in found.scenarios] == [
+        (volume, number) for volume in (1.0, 2.0) for number in (0, 1, 2)
+    ]
+    # Scenarios of one mesh are set up together.
+    assert [len(group) for group in found.groups()] == [2, 2, 2]
+    assert study_of(json.loads(json.dumps(found.to_json())), file=tmp_path).digest == found.digest
+
+
 def test_one_at_a_time(tmp_path):
     found = study(
         tmp_path,
@@ -110,6 +129,16 @@ ENDLESS = "".join(
         ),
         pytest.param('[[factors]]\npath = "cement.volume_ml"\nvalues = []\n', "one of values", id="empty"),
         pytest.param(ENDLESS, "1000000000 scenarios", id="endless"),
+        (
+            '[design]\nreplicates = 2\nkind = "morris"\nsamples = 2\n'
+            '[[factors]]\npath = "cement.volume_ml"\nlow = 1.0\nhigh = 2.0\n',
+            "make mesh.replicate a factor",
+        ),
+        (
+            '[design]\nreplicates = 2\n[[factors]]\npath = "mesh.replicate"\nvalues = [0, 1]\n',
+            "mesh.replicate is a factor already",
+        ),
+        ('[design]\nreplicates = 2\n[[factors]]\npath = "cement.volume_ml"\nvalues = [1.0]\n', "give mesh.size_mm"),
         ("[[factors]\n", "no TOML"),
     ],
 )
