@@ -76,6 +76,14 @@ def test_disk_full_leaves_the_old_result(solved, tmp_path, capsys):
     assert contents(tmp_path) == before
 
 
+@pytest.fixture(autouse=True)
+def _interruptible():
+    """A job in the background of a script is born with interrupts ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt(*_):
     os.kill(os.getpid(), signal.SIGINT)
 
