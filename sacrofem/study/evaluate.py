@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -108,6 +109,23 @@ class IntactGroupSolver(GroupSolver):
             solved = statics_of(model).solve("intact", model.bone.youngs, model.bone.poisson, None)
             self._values = measure_states(model, {"intact": solved}, self._plans.zones)["intact"].values
         return self._values
+
+
+class OneByOne(ABC):
+    """Solves scenarios one by one, with one thread each, and keeps what `values` makes of them."""
+
+    @abstractmethod
+    def values(self, comparison: Comparison) -> Values:
+        """The numbers of a record."""
+
+    def __call__(self, cases: Sequence[Case], places: Sequence[int]) -> Iterator[tuple[int, Record]]:
+        """Solve the cases at these places of a group."""
+        with threads(1):
+            for place in places:
+                try:
+                    yield place, {"status": "done", "error": "", "values": self.values(compare(cases[place]))}
+                except SacrofemError as error:
+                    yield place, failure(error)
 
 
 def failure(error: BaseException) -> Record:

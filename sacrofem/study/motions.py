@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from sacrofem.anatomy.solid import Landmarks
-from sacrofem.case import Case
-from sacrofem.compare import compare
-from sacrofem.errors import SacrofemError
+from sacrofem.compare import Comparison
 from sacrofem.mechanics.measures import mean_displacement
 from sacrofem.mechanics.space import Space
 from sacrofem.mesh.tetmesh import FloatArray
-from sacrofem.study.evaluate import Record, failure
-from sacrofem.threads import threads
+from sacrofem.study.evaluate import OneByOne, Values
 
 NEAR_PROMONTORY_MM = 8.0
 
@@ -63,22 +59,12 @@ def motions(space: Space, landmarks: Landmarks, displacement: FloatArray) -> dic
     }
 
 
-class MotionSolver:
-    """Solves scenarios one by one and keeps how each sacrum moves; for `run_study(factory=MotionSolver)`."""
+class MotionSolver(OneByOne):
+    """Keeps how each sacrum moves before cement, and who carries its load; for `run_study(factory=MotionSolver)`."""
 
-    def __call__(self, cases: Sequence[Case], places: Sequence[int]) -> Iterator[tuple[int, Record]]:
-        """Solve the cases at these places of a group."""
-        with threads(1):
-            for place in places:
-                try:
-                    yield place, {"status": "done", "error": "", "values": _values(cases[place])}
-                except SacrofemError as error:
-                    yield place, failure(error)
-
-
-def _values(case: Case) -> dict[str, Any]:
-    found = compare(case)
-    solved = found.records["before"]
-    shares = solved.reactions.shares(found.model.resultant.force)
-    moved = motions(found.space, found.model.landmarks, solved.state.displacement)
-    return {**moved, **{f"share_{part}": share for part, share in shares.items()}}
+    def values(self, comparison: Comparison) -> Values:
+        """See `motions`; with ``share_left``, ``share_right``, ``share_ligaments`` of the load."""
+        model, solved = comparison.model, comparison.records["before"]
+        shares = solved.reactions.shares(model.resultant.force)
+        moved = motions(comparison.space, model.landmarks, solved.state.displacement)
+        return moved | {f"share_{part}": share for part, share in shares.items()}

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from sacrofem.anatomy.regions import denis_zone, level_of
-from sacrofem.case import Case
-from sacrofem.compare import Comparison, compare, zones_of
-from sacrofem.errors import SacrofemError
+from sacrofem.compare import Comparison, zones_of
 from sacrofem.mechanics.measures import YIELD_STRAIN_COMPRESSION, YIELD_STRAIN_TENSION
 from sacrofem.mechanics.principal import principal_strains
-from sacrofem.study.evaluate import Record, failure
-from sacrofem.threads import threads
+from sacrofem.study.evaluate import OneByOne, Values
 
 HIGHEST = 0.01
 """Share of the cancellous volume that counts as overloaded first."""
@@ -54,14 +50,9 @@ def overload(comparison: Comparison) -> dict[str, Any]:
     return values
 
 
-class OverloadSolver:
-    """Solves scenarios one by one and keeps where each overloads; for `run_study(factory=OverloadSolver)`."""
+class OverloadSolver(OneByOne):
+    """Keeps where each sacrum overloads; for `run_study(factory=OverloadSolver)`."""
 
-    def __call__(self, cases: Sequence[Case], places: Sequence[int]) -> Iterator[tuple[int, Record]]:
-        """Solve the cases at these places of a group."""
-        with threads(1):
-            for place in places:
-                try:
-                    yield place, {"status": "done", "error": "", "values": overload(compare(cases[place]))}
-                except SacrofemError as error:
-                    yield place, failure(error)
+    def values(self, comparison: Comparison) -> Values:
+        """See `overload`."""
+        return overload(comparison)
