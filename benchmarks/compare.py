@@ -82,7 +82,7 @@ def _record(out: Path) -> dict[str, Any]:
 def measured(bench: Bench, dofs: int, programs: list[Program], versions: dict[str, str | None]) -> dict[str, Any]:
     """Everything of one size."""
     folder = bench.work / str(dofs)
-    models, outs, caches = folder / "models", folder / "out", folder / "caches"
+    models, outs, caches = folder / "models", folder / "out", folder / "caches" if bench.cold else None
     print(f"{dofs} displacements: model", flush=True)
     for name in ("common", "paired"):
         extra = ["--paired"] if name == "paired" else []
@@ -103,8 +103,7 @@ def measured(bench: Bench, dofs: int, programs: list[Program], versions: dict[st
     touch_memory(min(MOST_TOUCHED_GIB, 0.5 * available_gib()))
 
     def once(program: Program) -> Run:
-        kept = caches if bench.cold else None
-        return bench.call(program.command(bench.python, models, outs / program.name), outs / program.name, kept)
+        return bench.call(program.command(bench.python, models, outs / program.name), outs / program.name, caches)
 
     if bench.cold:
         print("cold", flush=True)

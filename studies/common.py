@@ -105,14 +105,16 @@ def main(
     parser.add_argument("--jobs", type=int)
     options = parser.parse_args()
     here = Path(script).resolve().parent
+    if options.draw:
+        for mark in ("", "-fresh"):
+            if (table := here / f"results{mark}.csv").exists():
+                save(draw, read_table(table), here / f"figure{mark}.png")
+        return 0
     names = {"study-ci.toml": ""} if options.ci else {"study.toml": "", FRESH: "-fresh"}
     rows: list[Row] = []
     failed = 0
     for name, mark in names.items():
         if not (here / name).exists():
-            continue
-        if options.draw:
-            save(draw, read_table(here / f"results{mark}.csv"), here / f"figure{mark}.png")
             continue
         study = read_study(here / name)
         with tempfile.TemporaryDirectory() as temporary:
@@ -135,7 +137,7 @@ def main(
             )
             sys.stdout.write(f"{factors}: {row['error'] or changes}\n")
         rows += found if not mark else []
-    return 0 if options.draw else conclude(check(rows), failed)
+    return conclude(check(rows), failed)
 
 
 def save(draw: Callable[[list[Row]], Figure], rows: list[Row], path: Path) -> None:

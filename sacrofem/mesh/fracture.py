@@ -279,10 +279,16 @@ def _without_flakes(
     label = components(trial)
     volume = np.bincount(label, trial.volumes).astype(float)
     owner, area = label[trial.face_owners], trial.face_areas
-    exposed = np.bincount(np.concatenate([owner[plus], owner[minus]]), np.tile(area[plus], 2), minlength=len(volume))
-    thin = (volume < 0.25 * size * exposed) & (volume < volume.max())
     mines = [trial.face_sets[f"fracture_{name}"][plus] for name in broken]
-    thin |= _chips(volume, [(owner[plus[mine]], owner[minus[mine]], area[plus[mine]]) for mine in mines])
+    # Area that each fracture bares on each piece.
+    bared = np.array(
+        [
+            np.bincount(owner[np.concatenate([plus[mine], minus[mine]])], np.tile(area[plus[mine]], 2), len(volume))
+            for mine in mines
+        ]
+    )
+    thin = (volume < 0.25 * size * bared.sum(axis=0)) & (volume < volume.max())
+    thin |= _chips(volume, bared)
     flaked = thin[owner[plus]] | thin[owner[minus]]
     kept = []
     for i, (name, faces, mine) in enumerate(zip(broken, broken.values(), mines, strict=True)):
@@ -306,16 +312,10 @@ def _without_flakes(
     return positive, kept
 
 
-def _chips(volume: FloatArray, fractures: Sequence[tuple[IntArray, IntArray, FloatArray]]) -> BoolArray:
-    """Which pieces are chips; a fracture gives the pieces on both sides of its faces, and their areas."""
-    bared = np.array(
-        [
-            np.bincount(np.concatenate([plus, minus]), np.tile(area, 2), minlength=len(volume))
-            for plus, minus, area in fractures
-        ]
-    )
-    whole = np.array([area.sum() for _, _, area in fractures])
-    small: BoolArray = np.all(bared < CHIP_AREA * whole[:, None], axis=0)
+def _chips(volume: FloatArray, bared: FloatArray) -> BoolArray:
+    """(n,) which pieces are chips, from their volumes (n,) and the areas (fractures, n) that fractures bare on them."""
+    broken = 0.5 * bared.sum(axis=1, keepdims=True)
+    small: BoolArray = np.all(bared < CHIP_AREA * broken, axis=0)
     small &= np.count_nonzero(bared, axis=0) == 1
     small &= volume < CHIP_VOLUME * volume.sum()
     return small

@@ -5,6 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from calibrate import NUTATION_DEG, S1_ANTERIOR_MM, TRANSLATION_MM
 from common import main
 from matplotlib.figure import Figure
 
@@ -15,11 +16,11 @@ PANELS = {
     "joint_translation_mm": "translation of the joint / mm",
     "s1_anterior_mm": "forward motion of S1 / mm",
 }
-# Bruna-Rosso 2016 (P3), cadavers (P6): force in N, value or range.
+# Force in N, and ends of the range; what is fitted to with its source in calibrate.py, 2.80° of Bruna-Rosso 2016 (P3).
 PUBLISHED = {
-    "nutation_deg": [(600.0, 1.38, 1.38), (1000.0, 2.80, 2.80)],
-    "joint_translation_mm": [(600.0, 0.3, 0.3)],
-    "s1_anterior_mm": [(981.0, 0.18, 0.73)],
+    "nutation_deg": [(600.0, NUTATION_DEG, NUTATION_DEG), (1000.0, 2.80, 2.80)],
+    "joint_translation_mm": [(600.0, TRANSLATION_MM, TRANSLATION_MM)],
+    "s1_anterior_mm": [(981.0, *S1_ANTERIOR_MM)],
 }
 NAMES = {
     ("elastic", True, "coarse"): ("calibrated joint", "o-"),
