@@ -99,7 +99,6 @@ def test_the_twin_lies_near(folder):
 def test_the_same_change_of_micromotion(folder):
     plain, noisy = (compare(case(folder, name)) for name in ("plain.ply", "noisy.ply"))
     key = "micromotion_mean_um"
-    # Two meshes of 8 mm differ by some points by themselves, and this fracture lies where its foramen lets it, 7 mm
-    # from the joint: 5.8 points with VTK 9.7, 5.0 at 4.5 mm.
-    assert plain.change[key] == pytest.approx(noisy.change[key], abs=0.08)
+    # At 4.5 mm and with flow, four decimated and noisy versions stay within 1.4 points.
+    assert plain.change[key] == pytest.approx(noisy.change[key], abs=0.03)
     assert -0.95 < plain.change[key] < -0.3

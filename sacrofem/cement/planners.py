@@ -27,8 +27,9 @@ _ALA_DEPTH_MM = 44.0
 _TIP_DEPTH_MM = 5.0
 # A needle is moved aside until its wall is so far from canal and foramina [D].
 _MARGIN_MM = 1.0
-# Where it is tried, from the fracture plane to either side, mm.
+# Where it is tried, from the fracture plane to either side, and how closely the nearest safe plane is found, mm.
 _OFFSETS_MM = (0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 4.0, -4.0, 6.0, -6.0, 8.0)
+_NEAREST_MM = 0.05
 # How far the tip of a transiliac needle lies beyond the fracture plane, so that cement reaches both of its sides [D].
 _BEYOND_MM = 4.0
 
@@ -46,8 +47,8 @@ def plan_needles(
 ) -> tuple[Needle, ...]:
     """Needles of an approach that keep clear of canal, foramina and, unless they come through one, the joints.
 
-    The first choice lies in the fracture plane; where it comes nearer than 1 mm to a structure, planes beside it are
-    tried.
+    The first choice lies in the fracture plane; where it comes nearer than 1 mm to a structure, the nearest plane
+    beside it is taken in which it does not.
 
     Parameters
     ----------
@@ -72,7 +73,10 @@ def plan_needles(
     blocking = [*structures.corridors, *(name for name in joints if name in structures.surfaces)]
     best: tuple[float, str] | None = None
     refusal: InputError | None = None
-    for offset in _OFFSETS_MM:
+
+    def safe(offset: float) -> tuple[Needle, ...] | None:
+        """The needles of a plane beside the fracture, where they keep clear; remembers the best that do not."""
+        nonlocal best, refusal
         try:
             needles = planner(
                 landmarks, side, needles_per_side, joint_distance_mm=joint_distance_mm, fracture_offset_mm=offset,
@@ -82,13 +86,29 @@ def plan_needles(
             if error.field == "cement.needles":
                 raise
             refusal = refusal or error
-            continue
+            return None
         paths = [needle_path(needle, structures, own_joint=approach == "transiliac") for needle in needles]
         clearance, structure = min((path.clearance_mm[name], name) for path in paths for name in blocking)
         if clearance >= _MARGIN_MM and all("anterior" not in path.crosses for path in paths):
             return needles
         if best is None or clearance > best[0]:
             best = clearance, structure
+        return None
+
+    tried: list[float] = []
+    for offset in _OFFSETS_MM:
+        if (needles := safe(offset)) is None:
+            tried.append(offset)
+            continue
+        # Towards the fracture, so that another mesh of the same bone gets nearly the same needle.
+        blocked = max((one for one in tried if one * offset >= 0.0), key=abs, default=offset)
+        while abs(offset - blocked) > _NEAREST_MM:
+            middle = 0.5 * (offset + blocked)
+            if (nearer := safe(middle)) is None:
+                blocked = middle
+            else:
+                offset, needles = middle, nearer
+        return needles
     if best is None:
         assert refusal is not None
         raise refusal

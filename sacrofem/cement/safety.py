@@ -10,13 +10,13 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from sacrofem.anatomy.regions import corridor_distance
-from sacrofem.anatomy.solid import Corridor, Landmarks
+from sacrofem.anatomy.solid import SIDES, Corridor, Landmarks
 from sacrofem.cement.flow import Arrival
 from sacrofem.cement.front import ShapeFront
 from sacrofem.cement.locate import Locator
 from sacrofem.cement.needle import Needle
 from sacrofem.cement.spread import CementRegion, PlacedInjection
-from sacrofem.mesh.tetmesh import FloatArray, TetMesh
+from sacrofem.mesh.tetmesh import BoolArray, FloatArray, TetMesh
 
 # Spacing of the points at which regions, corridors and needles are looked at, mm.
 _REGION_STEP_MM = 0.6
@@ -80,7 +80,11 @@ class Structures:
     @cached_property
     def _trees(self) -> Mapping[str, KDTree]:
         points, part, names = self._surface
-        return {name: KDTree(points[part == n]) for n, name in enumerate(names) if (part == n).any()}
+        found = {name: points[part == n] for n, name in enumerate(names) if (part == n).any()}
+        for side in SIDES:
+            if f"joint_{side}" in found:
+                found[f"joint_{side}"] = _patch_points(self.mesh, self.mesh.face_sets[f"auricular_{side}"])
+        return {name: KDTree(points) for name, points in found.items()}
 
     @property
     def surfaces(self) -> tuple[str, ...]:
@@ -215,6 +219,20 @@ def _words(name: str) -> str:
         return "the sacral canal"
     level, _, side = name.partition("_")
     return f"the {side} {level} foramen" if side else f"the {name}"
+
+
+def _patch_points(mesh: TetMesh, members: BoolArray) -> FloatArray:
+    """Centres of faces (n, 3), and the edges and corners between them.
+
+    The corners of its rim stand out from a set of faces by up to an edge, each mesh's elsewhere; the centres are what
+    made the faces members.
+    """
+    faces = mesh.faces[members]
+    edges = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+    edges, count = np.unique(edges, axis=0, return_counts=True)
+    inner = np.setdiff1d(faces, edges[count == 1])
+    middles = mesh.points[edges[count > 1]].mean(axis=1)
+    return np.concatenate([mesh.points[faces].mean(axis=1), middles, mesh.points[inner]])
 
 
 def _corridor_points(corridor: Corridor) -> FloatArray:

@@ -67,5 +67,6 @@ def test_the_next_plane_is_taken_where_the_first_is_blocked(site):
     moved = plan_needles(
         "short-axis", site.landmarks, "left", 1, structures, joint_distance_mm=12.0, signed_distance=site.inside
     )[0]
-    assert needle_path(moved, structures).clearance_mm["S1_left"] >= 1.0
+    # The nearest safe plane, not the next one of a list: the clearance is no larger than it must be.
+    assert 1.0 <= needle_path(moved, structures).clearance_mm["S1_left"] < 1.2
     assert moved.target_mm != first.target_mm

@@ -49,6 +49,23 @@ def structures(block):
     return Structures(block, landmarks)
 
 
+@pytest.mark.parametrize("count", [12, 16, 21])
+def test_the_ragged_rim_of_a_joint_stands_no_nearer_than_its_faces(structures, count):
+    made = box((count, count, count), (60.0, 60.0, 60.0))
+    mesh = TetMesh.from_tets(made.points - 30.0, made.tets)
+    x, y, z = mesh.points[mesh.faces].mean(axis=1).T
+    disc = (x > 29.9) & (np.hypot(y, z) < 15.0)
+    there = Structures(
+        mesh.with_sets(face_sets={"outer": np.ones(len(mesh.faces), bool), "auricular_left": disc}),
+        structures.landmarks,
+    )
+    for angle in np.radians(np.arange(0.0, 360.0, 15.0)):
+        y, z = 20.0 * np.cos(angle), 20.0 * np.sin(angle)
+        needle = Needle((10.0, y, z), (24.0, y, z))
+        more = needle_path(needle, there).clearance_mm["joint_left"] - (np.hypot(6.0, 5.0) - 0.5 * needle.diameter_mm)
+        assert 0.0 <= more < 0.5 * 60.0 / count
+
+
 def placed(block, structures, needle, volume=1.5, spread=None, **more):
     pores = np.full(len(block.tets), 0.9)
     return place_cement(

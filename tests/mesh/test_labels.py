@@ -1,10 +1,12 @@
 """Named surfaces of a sacrum mesh."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sacrofem.anatomy.regions import auricular_ellipse, axial_position
-from sacrofem.mesh.labels import label_faces
+from sacrofem.mesh.labels import JOINT_CURVE_MM, label_faces
 from sacrofem.mesh.tetmesh import TetMesh
 
 
@@ -37,3 +39,21 @@ def test_elliptic_outline_serves_where_the_true_one_is_unknown(mesh, marks):
     assert both > 0.6 * mesh.face_areas[known].sum()
     face = marks.auricular["left"]
     assert auricular_ellipse(face, marks)(face.centre[None])[0] == pytest.approx(-0.5 * face.width_mm)
+
+
+def test_what_falls_away_from_the_plane_of_a_joint_is_not_joint(mesh, marks):
+    plain = TetMesh(mesh.points, mesh.tets, mesh.faces)
+    centres = plain.points[plain.faces].mean(axis=1)
+
+    def heights(landmarks):
+        face = landmarks.auricular["left"]
+        return (centres[label_faces(plain, landmarks).face_sets["auricular_left"]] - face.centre) @ face.normal
+
+    # The twisted face of the built-in sacrum is joint altogether.
+    assert -JOINT_CURVE_MM < heights(marks).min() < -4.5
+    face = marks.auricular["left"]
+    further = replace(
+        marks, auricular={**marks.auricular, "left": replace(face, centre=face.centre + 3.0 * face.normal)}
+    )
+    assert len(heights(further)) > 0.5 * len(heights(marks))
+    assert -JOINT_CURVE_MM < heights(further).min() < -JOINT_CURVE_MM + 1.0
