@@ -14,11 +14,15 @@ from sacrofem.anatomy.sacrum import ParametricSacrum, SacrumParameters
 from sacrofem.anatomy.solid import FloatArray, Landmarks, Side, Solid
 from sacrofem.case import Case
 from sacrofem.casesections import Fracture
-from sacrofem.mesh.surfaces import joint_room
+from sacrofem.mesh.surfaces import NEAR_JOINT_MM, joint_room
 from sacrofem.scanned import scanned_sacrum
 
 NEAREST_MM = 5.0
 """Nearer to the joint than this no fracture is moved by itself."""
+MOST_TILT_DEG = 12.0
+"""Further than this the lower end of no fracture is turned to the joint by itself [D]: 30 mm below the joint's centre
+it lies 6 mm nearer to the joint then, and a fracture 12 mm from the joint still ends medial of it."""
+_CLEAR_MM = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,23 +71,40 @@ def case_anatomy(case: Case) -> CaseAnatomy:
 
 
 def fitted(case: Case, landmarks: Landmarks) -> tuple[Case, tuple[str, ...]]:
-    """The case with its default fracture moved towards the joint, where an own sacrum leaves it less room.
+    """The case with its default fracture made to pass lateral of the foramina, where an own sacrum leaves it less room.
 
-    A distance from the joint that the case gives itself stays, and is refused where it runs into a foramen.
+    Joint and foramina draw together downwards, so its lower end is turned to the joint, as little as will do. Where
+    that does not suffice, it is moved towards the joint as well. A place that the case gives itself stays, and is
+    refused where it runs into a foramen.
     """
     fracture = case.fracture
     usual = Fracture.model_fields["joint_distance_mm"].default
     own = case.anatomy.kind != "parametric" and (case.anatomy.kind != "mesh" or case.anatomy.landmarks_file is not None)
-    if not own or fracture.zone not in ("zone1", "H", "U") or fracture.joint_distance_mm != usual:
+    given = fracture.joint_distance_mm != usual or fracture.tilt_deg != 0
+    if not own or fracture.zone not in ("zone1", "H", "U") or given:
         return case, ()
     sides: tuple[Side, ...] = ("left", "right") if fracture.side == "both" else (fracture.side,)
-    room, name = min(joint_room(landmarks, side) for side in sides)
+
+    def room(tilt_deg: float) -> tuple[float, str]:
+        return min(joint_room(landmarks, side, tilt_deg) for side in sides)
+
     # Infinite where no foramen was found.
-    if room >= usual or (distance := math.floor(10.0 * (room - 0.3)) / 10.0) < NEAREST_MM:
+    parallel, name = room(0.0)
+    if parallel >= usual:
         return case, ()
-    changed = case.with_(fracture__joint_distance_mm=distance, fracture__allow_near_joint=True)
-    where = f"the fracture lies {distance:g} mm from it, not {usual:g}"
-    return changed, (f"foramen {name} begins {room:.1f} mm from the joint: {where}",)
+    tilts = [round(0.1 * tenth, 1) for tenth in range(round(10 * MOST_TILT_DEG) + 1)]
+    enough = (tilt for tilt in tilts if room(tilt)[0] >= usual + _CLEAR_MM)
+    tilt = next(enough, max(tilts, key=lambda tilt: room(tilt)[0]))
+    distance = min(usual, math.floor(10.0 * (room(tilt)[0] - _CLEAR_MM)) / 10.0)
+    if distance < NEAREST_MM:
+        return case, ()
+    found = {"fracture.tilt_deg": tilt, "fracture.joint_distance_mm": distance}
+    if distance < NEAR_JOINT_MM:
+        found["fracture.allow_near_joint"] = True
+    turned = [f"its lower end is turned {tilt:g}° towards it"] if tilt > 0 else []
+    moved = [f"it lies {distance:g} mm from it, not {usual:g}"] if distance < usual else []
+    text = f"foramen {name} begins {parallel:.1f} mm from the joint, the fracture passes between them: "
+    return case.with_(**found), (text + " and ".join([*turned, *moved]),)
 
 
 @lru_cache(maxsize=4)

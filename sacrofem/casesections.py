@@ -194,6 +194,12 @@ class Fracture(Section):
         default=12.0, ge=2, le=30, description="zone 1: distance medial of the sacroiliac joint; 5-15 mm [K]"
     )
     allow_near_joint: bool = Field(default=False, description="accept less than 10 mm, where supports disturb the gap")
+    tilt_deg: float = Field(
+        default=0.0,
+        ge=-20,
+        le=20,
+        description="zone 1: lower end turned towards the joint, about its centre's height; 0 is parallel to it [D]",
+    )
     extent: float = Field(
         default=1.0, ge=0.1, le=1, description="share of its height that is broken; below 1 it has a front"
     )

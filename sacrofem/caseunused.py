@@ -88,7 +88,7 @@ def _of_fracture(case: Case) -> tuple[_Rule, ...]:
         (
             fracture.zone not in placed and (bool(case.cement.injections) or not bolus),
             f"no zone-1 fracture and no preset needle follows it (zone = {fracture.zone})",
-            ("fracture.joint_distance_mm",),
+            ("fracture.joint_distance_mm", "fracture.tilt_deg"),
         ),
         (
             not sound and fracture.filler in ("open", "cement"),

@@ -97,6 +97,7 @@ def needle_plan(case: Case, site: Site) -> tuple[Injection, ...]:
             cement.needles,
             site.structures,
             joint_distance_mm=case.fracture.joint_distance_mm,
+            fracture_tilt_deg=case.fracture.tilt_deg,
             signed_distance=site.inside,
             gauge=cement.gauge,
         )

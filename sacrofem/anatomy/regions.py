@@ -1,4 +1,4 @@
-"""Where a point is: Denis zones, levels, outline of the auricular faces and distance to the nerve corridors."""
+"""Where a point is: Denis zones, levels, auricular faces and planes beside them, distance to the nerve corridors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from sacrofem.anatomy.solid import LEVELS, SIDES, AuricularFace, Corridor, FloatArray, Landmarks
+from sacrofem.anatomy.solid import LEVELS, SIDES, AuricularFace, Corridor, FloatArray, Landmarks, Side
 
 IntArray = NDArray[np.int64]
 Outline = Callable[[FloatArray], FloatArray]
@@ -121,3 +121,28 @@ def auricular_ellipse(face: AuricularFace, landmarks: Landmarks) -> Outline:
         return np.asarray((np.hypot(a, b) - 1.0) * 0.5 * min(face.height_mm, face.width_mm))
 
     return outline
+
+
+def alar_plane(
+    landmarks: Landmarks, side: Side, joint_distance_mm: float, tilt_deg: float = 0.0
+) -> tuple[FloatArray, FloatArray]:
+    """A plane through the ala beside a joint, lateral of the foramina: that of a zone-1 fracture.
+
+    Parameters
+    ----------
+    landmarks, side
+        Of the sacrum, and where.
+    joint_distance_mm
+        From the plane of the joint, at the joint's centre.
+    tilt_deg
+        By how much its lower end is turned to the joint, about the line from front to back; 0 is parallel to the joint.
+
+    Returns
+    -------
+    point, normal : (3,) float
+        mm, and the unit normal to the side.
+    """
+    face, tilt = landmarks.auricular[side], np.radians(tilt_deg)
+    up = landmarks.endplate_normal - (landmarks.endplate_normal @ face.normal) * face.normal
+    normal = np.cos(tilt) * face.normal + np.sin(tilt) * up / np.linalg.norm(up)
+    return face.centre - joint_distance_mm * face.normal, normal

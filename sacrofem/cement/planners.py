@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from sacrofem.anatomy.regions import alar_plane
 from sacrofem.anatomy.solid import Corridor, FloatArray, Landmarks, Side
 from sacrofem.cement.needle import Gauge, Needle
 from sacrofem.cement.safety import Structures, needle_path
@@ -42,6 +43,7 @@ def plan_needles(
     structures: Structures,
     *,
     joint_distance_mm: float,
+    fracture_tilt_deg: float = 0.0,
     signed_distance: SignedDistance | None = None,
     gauge: Gauge = 11,
 ) -> tuple[Needle, ...]:
@@ -56,8 +58,8 @@ def plan_needles(
         Which, in what, where, and how many.
     structures : Structures
         What to keep clear of.
-    joint_distance_mm
-        Distance of the fracture from the auricular plane.
+    joint_distance_mm, fracture_tilt_deg
+        Of the plane of the fracture, see `alar_plane`.
     signed_distance
         Of the bone, (n, 3) -> (n,), negative inside, where it is known.
     gauge
@@ -79,8 +81,9 @@ def plan_needles(
         nonlocal best, refusal
         try:
             needles = planner(
-                landmarks, side, needles_per_side, joint_distance_mm=joint_distance_mm, fracture_offset_mm=offset,
-                gauge=gauge, signed_distance=signed_distance,
+                landmarks, side, needles_per_side, joint_distance_mm=joint_distance_mm,
+                fracture_tilt_deg=fracture_tilt_deg, fracture_offset_mm=offset, gauge=gauge,
+                signed_distance=signed_distance,
             )  # fmt: skip
         except InputError as error:
             if error.field == "cement.needles":
@@ -130,6 +133,7 @@ def short_axis_needles(
     needles_per_side: int = 1,
     *,
     joint_distance_mm: float = 12.0,
+    fracture_tilt_deg: float = 0.0,
     fracture_offset_mm: float = 0.0,
     gauge: Gauge = 11,
     signed_distance: SignedDistance | None = None,
@@ -148,8 +152,8 @@ def short_axis_needles(
         Of the sacrum, and where.
     needles_per_side
         1 to 3.
-    joint_distance_mm
-        Distance of the fracture from the auricular plane.
+    joint_distance_mm, fracture_tilt_deg
+        Of the plane of the fracture, see `alar_plane`.
     fracture_offset_mm
         Distance of the tips lateral of the fracture plane.
     gauge
@@ -164,7 +168,7 @@ def short_axis_needles(
         Another number of needles, or a path that meets no bone.
     """
     _check_count(needles_per_side, 3)
-    centre, normal = _fracture_plane(landmarks, side, joint_distance_mm - fracture_offset_mm)
+    centre, normal = alar_plane(landmarks, side, joint_distance_mm - fracture_offset_mm, fracture_tilt_deg)
     along = _into_front(np.cross(landmarks.endplate_normal, normal))
     up = _unit(landmarks.endplate_normal - (landmarks.endplate_normal @ normal) * normal)
     medial_limit = max((_lateral_edge(landmarks.foramina[key]) for key in _keys(landmarks, side)), default=0.0)
@@ -191,6 +195,7 @@ def long_axis_needles(
     needles_per_side: int = 1,
     *,
     joint_distance_mm: float = 12.0,
+    fracture_tilt_deg: float = 0.0,
     fracture_offset_mm: float = 0.0,
     gauge: Gauge = 11,
     signed_distance: SignedDistance | None = None,
@@ -206,7 +211,7 @@ def long_axis_needles(
     Parameters and errors as `short_axis_needles`, with 1 or 2 needles.
     """
     _check_count(needles_per_side, 2)
-    centre, normal = _fracture_plane(landmarks, side, joint_distance_mm - fracture_offset_mm)
+    centre, normal = alar_plane(landmarks, side, joint_distance_mm - fracture_offset_mm, fracture_tilt_deg)
     aim = _on_plane(landmarks.levels[0], centre, normal)
     entry = _long_axis_entry(landmarks, side)
     along = _unit(aim - entry)
@@ -233,6 +238,7 @@ def transiliac_needles(
     needles_per_side: int = 1,
     *,
     joint_distance_mm: float = 12.0,
+    fracture_tilt_deg: float = 0.0,
     fracture_offset_mm: float = 0.0,
     gauge: Gauge = 11,
     signed_distance: SignedDistance | None = None,
@@ -247,6 +253,7 @@ def transiliac_needles(
     _check_count(needles_per_side, 3)
     face = landmarks.auricular[side]
     inwards = -face.normal
+    centre, normal = alar_plane(landmarks, side, joint_distance_mm, fracture_tilt_deg)
     back = _into_front(np.cross(landmarks.endplate_normal, face.normal)) * -1.0
     needles = []
     for upper, lower in zip(landmarks.levels[:needles_per_side], landmarks.levels[1:], strict=False):
@@ -254,7 +261,8 @@ def transiliac_needles(
         # The point of the auricular plane from which the needle runs at the height of the body.
         start = _on_plane(level, face.centre, face.normal)
         start = start + (face.centre - start) @ back * back + fracture_offset_mm * back
-        tip = start + (joint_distance_mm + _BEYOND_MM) * inwards
+        depth = (centre - start) @ normal / (inwards @ normal)
+        tip = start + (depth + _BEYOND_MM) * inwards
         if signed_distance is not None:
             path = _Path.march(tip, inwards, signed_distance)
             first, last = _longest(path.inside & (path.s <= 20.0), tip)
@@ -283,11 +291,6 @@ def _into_front(vector: FloatArray) -> FloatArray:
 def _needle(entry: FloatArray, target: FloatArray, gauge: Gauge) -> Needle:
     (a, b, c), (d, e, f) = entry.tolist(), target.tolist()
     return Needle((a, b, c), (d, e, f), gauge)
-
-
-def _fracture_plane(landmarks: Landmarks, side: Side, distance_mm: float) -> tuple[FloatArray, FloatArray]:
-    face = landmarks.auricular[side]
-    return face.centre - distance_mm * face.normal, face.normal
 
 
 def _on_plane(point: FloatArray, centre: FloatArray, normal: FloatArray) -> FloatArray:

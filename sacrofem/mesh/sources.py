@@ -46,6 +46,7 @@ def case_surfaces(case: Case, landmarks: Landmarks, side: Side | None = None) ->
             landmarks,
             joint_distance_mm=fracture.joint_distance_mm,
             allow_near_joint=fracture.allow_near_joint,
+            tilt_deg=fracture.tilt_deg,
             extent=fracture.extent,
             extent_from=fracture.extent_from,
         )
@@ -184,6 +185,7 @@ def _reference(case: Case, landmarks: Landmarks) -> TetMesh:
     shipped = (
         fracture.zone == "zone1"
         and fracture.joint_distance_mm == REFERENCE_JOINT_DISTANCE_MM
+        and fracture.tilt_deg == 0
         and fracture.extent == 1.0
         and not fracture.surfaces
     )

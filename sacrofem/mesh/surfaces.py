@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.interpolate import PchipInterpolator
 
+from sacrofem.anatomy.regions import alar_plane
 from sacrofem.anatomy.solid import LEVELS, SIDES, FloatArray, Landmarks, Side
 from sacrofem.errors import InputError
 
@@ -118,6 +119,7 @@ def fracture_surfaces(
     *,
     joint_distance_mm: float = 12.0,
     allow_near_joint: bool = False,
+    tilt_deg: float = 0.0,
     extent: float = 1.0,
     extent_from: Margin = "superior",
     transverse_level: float | None = None,
@@ -139,6 +141,8 @@ def fracture_surfaces(
         Of the sacrum.
     joint_distance_mm
         Distance of zone1 from the auricular face; below 10 mm only with ``allow_near_joint``.
+    tilt_deg
+        By how much the lower end of zone1 is turned to the joint, see `alar_plane`.
     extent, extent_from
         Share of the fracture's length that is broken, beginning at that margin; not for H and U.
     transverse_level
@@ -184,7 +188,7 @@ def fracture_surfaces(
         return (partial(plane("zone3", [middle, 0.0, 0.0], [1.0, 0.0, 0.0])),)
     if zone == "transverse":
         return (partial(_transverse(landmarks, transverse_level or TRANSVERSE_LEVEL[zone])),)
-    limbs = tuple(_zone1(landmarks, one, joint_distance_mm) for one in sides)
+    limbs = tuple(_zone1(landmarks, one, joint_distance_mm, tilt_deg) for one in sides)
     if zone == "zone1":
         return tuple(partial(limb) for limb in limbs)
 
@@ -199,31 +203,31 @@ def fracture_surfaces(
     return (*limbs, across)
 
 
-def joint_room(landmarks: Landmarks, side: Side) -> tuple[float, str]:
-    """Distance (mm) from the plane of a joint to the nearest foramen of its side, and the name of that.
+def joint_room(landmarks: Landmarks, side: Side, tilt_deg: float = 0.0) -> tuple[float, str]:
+    """Up to which distance (mm) from a joint a plane beside it keeps lateral of the foramina, and which one is first.
 
     Joints end at S3, and what is only estimated does not count.
     """
-    face = landmarks.auricular[side]
+    joint, normal = alar_plane(landmarks, side, 0.0, tilt_deg)
+    along = float(landmarks.auricular[side].normal @ normal)
     rooms = [
-        (-float(((foramen.points - face.centre) @ face.normal + foramen.radii).max()), name)
+        (-float(((foramen.points - joint) @ normal + foramen.radii).max()) / along, name)
         for name in (f"{level}_{side}" for level in LEVELS[:3])
         if name not in landmarks.estimated and (foramen := landmarks.foramina.get(name)) is not None
     ]
     return min(rooms, default=(np.inf, "none"))
 
 
-def _zone1(landmarks: Landmarks, side: Side, joint_distance_mm: float) -> FractureSurface:
-    face = landmarks.auricular[side]
-    room, name = joint_room(landmarks, side)
+def _zone1(landmarks: Landmarks, side: Side, joint_distance_mm: float, tilt_deg: float) -> FractureSurface:
+    room, name = joint_room(landmarks, side, tilt_deg)
     if room < joint_distance_mm:
         raise InputError(
             f"runs into foramen {name}, which begins {room:.1f} mm from the joint",
             field="fracture.joint_distance_mm",
             value=joint_distance_mm,
-            mend='move it nearer to the joint, or use zone = "zone2"',
+            mend='move it nearer to the joint, turn it with fracture.tilt_deg, or use zone = "zone2"',
         )
-    return plane(f"zone1_{side}", face.centre - joint_distance_mm * face.normal, face.normal)
+    return plane(f"zone1_{side}", *alar_plane(landmarks, side, joint_distance_mm, tilt_deg))
 
 
 def _zone2(landmarks: Landmarks, side: Side) -> FractureSurface:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sacrofem import Case
+from sacrofem.anatomy.regions import alar_plane
 from sacrofem.anatomy.solid import Corridor
 from sacrofem.cement.planners import PLANNERS, plan_needles
 from sacrofem.cement.safety import Structures, needle_path
@@ -44,6 +45,19 @@ def test_planned_needles_are_safe_and_mirror_images(site, approach, count):
             assert path.clearance_mm["joint_left"] > 2.0
             # From behind: the entry lies dorsal of the tip.
             assert left.entry_mm[1] > left.target_mm[1]
+
+
+@pytest.mark.parametrize("tilt", [0.0, 8.0])
+def test_needles_follow_a_fracture_that_is_turned(site, tilt):
+    point, normal = alar_plane(site.landmarks, "left", 12.0, tilt)
+    there = {"joint_distance_mm": 12.0, "fracture_tilt_deg": tilt, "signed_distance": site.inside}
+    for needle in plan_needles("short-axis", site.landmarks, "left", 2, site.structures, **there):
+        assert np.abs((np.array([needle.entry_mm, needle.target_mm]) - point) @ normal).max() < 1e-6
+    (needle,) = plan_needles("transiliac", site.landmarks, "left", 1, site.structures, **there)
+    entry, tip = (np.asarray(end) - point for end in (needle.entry_mm, needle.target_mm))
+    assert entry @ normal > 0.0
+    # Four millimetres beyond it along the needle, which is square to the joint.
+    assert tip @ normal == pytest.approx(-4.0 * np.cos(np.radians(tilt)), abs=1e-6)
 
 
 def test_a_blocked_path_names_structure_and_distance(site):

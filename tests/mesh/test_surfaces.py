@@ -104,6 +104,26 @@ def test_near_the_joint_only_by_name(landmarks):
     np.testing.assert_allclose(surface.level((face.centre - 8 * face.normal)[None]), 0, atol=1e-9)
 
 
+@pytest.mark.parametrize("tilt", [8.0, -5.0])
+def test_the_lower_end_of_zone1_turns_to_the_joint(landmarks, tilt):
+    straight, turned = (
+        fracture_surfaces("zone1", "left", landmarks, joint_distance_mm=12.0, tilt_deg=t)[0] for t in (0.0, tilt)
+    )
+    face = landmarks.auricular["left"]
+    middle = face.centre - 12.0 * face.normal
+    forward = np.cross(landmarks.endplate_normal, face.normal)
+    forward /= np.linalg.norm(forward)
+    down = np.cross(forward, face.normal)
+    down *= -np.sign(down @ landmarks.endplate_normal)
+    # About the line from front to back abreast of the joint's centre.
+    on_axis = middle + np.outer([-30.0, 0.0, 30.0], forward)
+    np.testing.assert_allclose(turned.level(on_axis), 0.0, atol=1e-9)
+    below = (middle + 30.0 * down)[None]
+    np.testing.assert_allclose(straight.level(below), 0.0, atol=1e-9)
+    # Side +1 is lateral: what lay on the plane is medial of it now.
+    np.testing.assert_allclose(turned.level(below), -30.0 * np.sin(np.radians(tilt)), atol=1e-9)
+
+
 def test_zone2_needs_foramina_that_a_plane_can_meet(landmarks):
     with pytest.raises(InputError, match=r"anatomy\.landmarks\.foramina = \['S2_left'\]: landmarks are missing"):
         fracture_surfaces("zone2", "left", without_s2(landmarks))
