@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from sacrofem import Case, InputError, SacrofemWarning, reference_mesh
+from sacrofem.anatomy.regions import alar_plane
 from sacrofem.compare import Comparison, compare, solve_model
 from sacrofem.mechanics.catalogue import MEASURES
 from sacrofem.mechanics.interface import Filler
@@ -211,6 +212,17 @@ def test_hemisacrum_with_a_front_and_a_spot():
     assert result.states["after"].coverage.max() == 1
     assert result.change["micromotion_mean_um"] < 0
     assert result.before["reaction_share_left"] == pytest.approx(1.0, rel=1e-8)
+
+
+def test_a_fracture_turned_to_the_joint_is_cut_and_treated_there():
+    result = compare(tiny(fracture__tilt_deg=8.0))
+    middle = result.model.space.gap.points.reshape(-1, 3)
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        point, normal = alar_plane(result.model.site.landmarks, side, 12.0, 8.0)
+        # The cut goes to nodes that lie near it already.
+        assert np.abs((middle[sign * middle[:, 0] > 0] - point) @ normal).max() < 0.2
+    assert result.region.in_gap_ml > 0.1
+    assert result.change["micromotion_mean_um"] < -0.3
 
 
 def test_an_open_gap_that_frees_a_fragment_is_refused():
