@@ -22,6 +22,8 @@ CLOSING_MM = 9.0
 """Radius of the ball that fits into no channel: what it does not reach from outside is enclosed."""
 MOUTH_MM = 11.0
 """How far a mouth may lie from that of the twin."""
+DENT_MM = 2.5
+"""A shallower dent in the outline is no mouth of a channel that is filled."""
 FREE = 0.75
 """Share of its radii that has to be free for the channel of a twin to be the bone's."""
 _RIM_MM = 3.0
@@ -102,7 +104,7 @@ class Channels:
         Corridor
             Balls along the widest way; where there is none, the twin's, moved with the mouth that was found.
         float
-            1: open from mouth to mouth; 0.5: one mouth only; 0: nothing there.
+            1: open from mouth to mouth; 0.5: a mouth, but no way through; 0: nothing there.
         """
         points, _, _ = self._hollow
         if not len(points):
@@ -125,7 +127,9 @@ class Channels:
                 path = points[way[::-1]]
                 if np.linalg.norm(np.diff(path, axis=0), axis=1).sum() <= _DETOUR * expected + 5.0:
                     return self._corridor(path, twin, stations), 1.0
-        found = [k for k in (0, 1) if ends[k] is not None]
+        # A ball of the mouth and its depth below the outline make the dent there.
+        _, room, depth = self._hollow
+        found = [k for k, end in enumerate(ends) if end is not None and room[end] + depth[end] > DENT_MM]
         if not found:
             return twin, 0.0
         share = np.linspace(1.0, 0.0, len(twin.points))[:, None]

@@ -17,6 +17,7 @@ from sacrofem.anatomy.frame import Frame
 from sacrofem.anatomy.lattice import LatticeSolid
 from sacrofem.anatomy.parameters import SacrumParameters
 from sacrofem.anatomy.solid import LEVELS, SIDES, AuricularFace, Corridor, FloatArray, Landmarks, Side
+from sacrofem.anatomy.symmetry import symmetric_share
 from sacrofem.anatomy.twin import CLOSE_MM, Twin
 
 SLOPE_DEG = SacrumParameters.slope_deg
@@ -30,6 +31,12 @@ UPRIGHT = 0.15
 (literature, section 5 [T])."""
 LEVEL_MM = 10.0
 """Distance from the level of the twin's joint that makes a place's chance a third."""
+ONE_MODE_MM = 15.0
+"""Places no further than that from the likeliest are chances of the same joint."""
+DEEP_MM = 4.0
+"""Nearer to the surface than this no body has its centre."""
+MIRRORED = 0.9
+"""A smaller share of the surface that has its mirror image is said."""
 BoolArray = NDArray[np.bool_]
 
 
@@ -44,8 +51,9 @@ class ScannedLandmarks:
     landmarks : Landmarks
         In the anatomical frame.
     confidence : mapping of str to float
-        0 to 1. Planes: share of the surface there within 1.5 mm (endplate) or 2 mm of it. Canal and foramina: 1 open
-        from end to end, 0.5 open at one mouth only, 0 nothing there (place and width are the twin's).
+        0 to 1. Symmetry: share of the surface whose mirror image lies within 2 mm of it. Planes: share of the surface
+        there within 1.5 mm (endplate) or 2 mm of it. Canal and foramina: 1 open from end to end, 0.5 a mouth
+        but no way through, 0 nothing there (place and width are the twin's).
     twin_shift : Frame
         From the anatomical frame to that of the twin.
     notes : tuple of str
@@ -88,7 +96,7 @@ def find_landmarks(solid: LatticeSolid, twin: Twin) -> ScannedLandmarks:
 
     here = solid.placed(frame)
     surface, normals = correction.place(surface), normals @ correction.rotation.T
-    confidence = {"endplate": plate.flat}
+    confidence = {"symmetry": symmetric_share(here, surface), "endplate": plate.flat}
     faces: dict[Side, AuricularFace] = {}
     for side, (face, share) in _auricular(surface, normals, twin, back, solid.spacing_mm).items():
         faces[side], confidence[f"auricular_{side}"] = face, share
@@ -119,6 +127,11 @@ def _moved(corridor: Corridor, frame: Frame) -> Corridor:
 
 def _notes(confidence: Mapping[str, float]) -> list[str]:
     notes = []
+    if confidence["symmetry"] < MIRRORED:
+        notes.append(
+            f"{1.0 - confidence['symmetry']:.0%} of the surface has no mirror image within 2 mm: "
+            "bone of one side may be missing"
+        )
     if blind := [name for name, value in confidence.items() if name.startswith("foramen") and value < 1.0]:
         names = ", ".join(name.removeprefix("foramen_") for name in blind)
         notes.append(f"foramina not open from front to back, their place is estimated from the twin: {names}")
@@ -131,15 +144,16 @@ def _notes(confidence: Mapping[str, float]) -> list[str]:
 
 
 def _levels(solid: LatticeSolid, points: FloatArray) -> FloatArray:
-    """Body centres in the median plane, moved to where the bone is deep if they lie shallow."""
-    reach = np.arange(-6.0, 6.1, 1.0)
+    """Body centres in the median plane, moved to where the bone is deep, and no further, if they lie shallow."""
+    reach = np.arange(-6.0, 6.1, 0.5)
     y, z = (axis.ravel() for axis in np.meshgrid(reach, reach))
     offsets = np.stack([np.zeros_like(y), y, z], axis=1)
     found = points.copy()
     for k, point in enumerate(points):
-        if float(solid.signed_distance(point[None])[0]) > -4.0:
-            value = solid.signed_distance(point + offsets) + 0.25 * np.linalg.norm(offsets, axis=1)
-            found[k] = point + offsets[value.argmin()]
+        value = solid.signed_distance(point + offsets)
+        deep = value < -DEEP_MM
+        least = np.where(deep, np.hypot(y, z), np.inf) if deep.any() else value
+        found[k] = point + offsets[least.argmin()]
     return found
 
 
@@ -171,7 +185,7 @@ def _auricular(
     looks: dict[Side, FloatArray] = {"left": normals[sides["left"]], "right": normals[sides["right"]] * flip}
     lateral: dict[Side, FloatArray] = {"left": np.ones(3), "right": flip}
     at = float(twin.sacrum.arc_coordinates(twin.sacrum.landmarks.auricular["left"].centre[None])[2][0])
-    best, plane, middle = -1.0, np.array([1.0, 0.0, 0.0]), np.zeros(3)
+    tried: list[tuple[float, FloatArray, FloatArray]] = []
     for side in SIDES:
         tree = KDTree(points[side])
         for seed in range(0, len(points[side]), max(len(points[side]) // 150, 1)):
@@ -185,8 +199,15 @@ def _auricular(
                 np.count_nonzero(_on(points[one], looks[one], centre, normal, tolerance))
                 for one, tolerance in zip(SIDES, (2.0, 4.0) if side == "left" else (4.0, 2.0), strict=True)
             )
-            if score > best:
-                best, plane, middle = score, normal, centre
+            tried.append((score, normal, centre))
+    scores, planes, centres = (np.array(column) for column in zip(*tried, strict=True))
+    # The mean around the best place, then one face of both sides together: either alone moves with every noise.
+    weight = scores * (np.linalg.norm(centres - centres[scores.argmax()], axis=1) < ONE_MODE_MM)
+    plane, middle = weight @ planes, weight @ centres / weight.sum()
+    plane /= np.linalg.norm(plane)
+    both, look = (np.concatenate([where["left"], where["right"]]) for where in (points, looks))
+    common, _ = _one_face(both, look, middle, plane, twin, back, spacing_mm)
+    plane = common.normal
     result: dict[Side, tuple[AuricularFace, float]] = {}
     for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
         face, share = _one_face(points[side], looks[side], middle, plane, twin, back, spacing_mm)

@@ -20,6 +20,7 @@ from sacrofem.anatomy.lattice import LatticeSolid
 from sacrofem.anatomy.parameters import SacrumParameters, Sex
 from sacrofem.anatomy.sacrum import ParametricSacrum
 from sacrofem.anatomy.solid import FloatArray
+from sacrofem.anatomy.symmetry import median_frame
 from sacrofem.errors import InputError
 
 TRUNCATION_MM = 8.0
@@ -35,6 +36,8 @@ _COARSE_MM = 2.5
 _FIRST_TURNS, _SECOND_TURNS = 8, 10
 # What a dimension off by its prior scatter costs, as a distance at every node.
 _PRIOR_MM = 0.1
+# The same for what a surface shows badly: borders between levels, and foramina, which a segmentation may have filled.
+_BADLY_SEEN_MM, _BADLY_SEEN = 0.3, ("height", "foramina")
 
 # What is fitted: each is a factor on a dimension or on all levels of it together.
 FITTED: dict[str, tuple[str, int | None]] = {
@@ -111,11 +114,15 @@ def fit_twin(solid: LatticeSolid, sex: Sex = "female", seed: int = 0) -> Twin:
     many = random.choice(len(nodes), min(_FINE, len(nodes)), replace=False)
     fit = _Fit(nodes[many], values[many], frame, _scaled(SacrumParameters.preset(sex), scale))
     frame, sacrum = fit.made(first := fit.solve(np.zeros(fit.size), _FIRST_TURNS))
+    placed = solid.placed(frame)
+    frame = frame.then(median_frame(placed, surface_points(placed)[0]))
     if _distances(solid, nodes, values, frame, sacrum).mean() > CLOSE_MM:
-        # The endplate is the one plane that the bone shows well: the second fit keeps to it.
+        # Median plane and endplate are what the bone shows well: the second fit keeps to them.
         placed = solid.placed(frame)
         plate = find_endplate(placed, *surface_points(placed), sacrum)
         anchor = frame.back(plate.centre[None])[0], plate.normal @ frame.rotation
+        fit = replace(fit, start=frame)
+        first[:6] = 0.0
         frame, sacrum = fit.made(fit.solve(first, _SECOND_TURNS, anchor))
     away = _distances(solid, nodes, values, frame, sacrum)
     twin = Twin(frame, sacrum, float(away.mean()), float(np.percentile(away, 95)))
@@ -227,26 +234,43 @@ class _Fit:
         return self.start.then(shifted), ParametricSacrum(_reshaped(self.preset, list(FITTED), x[6:]))
 
     def solve(self, start: FloatArray, turns: int, endplate: tuple[FloatArray, FloatArray] | None = None) -> FloatArray:
-        """Parameters that fit best; an endplate is a point and a normal in the axes of the file."""
+        """Parameters that fit best; with an endplate (point, normal in the axes of the file) x = 0 is kept too."""
         root = np.sqrt(len(self.nodes))
+        cost = np.array([_BADLY_SEEN_MM if name.endswith(_BADLY_SEEN) else _PRIOR_MM for name in FITTED])
+        free = np.ones(self.size, bool)
+        free[[1, 2, 3]] = endplate is None
 
-        def residual(x: FloatArray) -> FloatArray:
+        def all_of(some: FloatArray) -> FloatArray:
+            x = start.copy()
+            x[free] = some
+            return x
+
+        def residual(some: FloatArray) -> FloatArray:
+            x = all_of(some)
             frame, sacrum = self.made(x)
             parts = [_truncated(sacrum.signed_distance(frame.place(self.nodes))) - self.values]
-            parts.append(root * _PRIOR_MM * x[6:] / PRIOR)
+            parts.append(root * cost * x[6:] / PRIOR)
             if endplate is not None:
                 point, normal = frame.place(endplate[0][None])[0], frame.rotation @ endplate[1]
                 lean = np.cross(sacrum.endplate_normal, normal)[0]
                 parts.append(root * np.array([20.0 * lean, 0.5 * (point @ sacrum.endplate_normal), 0.3 * point[1]]))
             return np.concatenate(parts)
 
+        def robust(z: FloatArray) -> FloatArray:
+            # The distances only: what else is asked for counts in full.
+            rho = np.stack([z, np.ones_like(z), np.zeros_like(z)])
+            root_z = np.sqrt(1.0 + z[: len(self.nodes)])
+            rho[:, : len(self.nodes)] = 2.0 * (root_z - 1.0), 1.0 / root_z, -0.5 / root_z**3
+            return rho
+
         scales = np.concatenate([_SCALES[:6], np.full(len(FITTED), 0.1)])
         bound = np.concatenate([np.full(3, 0.6), np.full(3, 25.0), np.full(len(FITTED), 0.45)])
         found = least_squares(
-            residual, np.clip(start, -0.99 * bound, 0.99 * bound), x_scale=scales, bounds=(-bound, bound),
-            loss="soft_l1", f_scale=3.0, max_nfev=turns, diff_step=1e-4, ftol=1e-4, xtol=1e-4,
+            residual, np.clip(start, -0.99 * bound, 0.99 * bound)[free], x_scale=scales[free],
+            bounds=(-bound[free], bound[free]), loss=robust, f_scale=3.0, max_nfev=turns, diff_step=1e-4,
+            ftol=1e-4, xtol=1e-4,
         )  # fmt: skip
-        return np.asarray(found.x)
+        return all_of(found.x)
 
 
 def _scaled(parameters: SacrumParameters, factor: float) -> SacrumParameters:
