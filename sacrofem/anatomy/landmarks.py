@@ -130,7 +130,7 @@ def _notes(confidence: Mapping[str, float]) -> list[str]:
     if confidence["symmetry"] < MIRRORED:
         notes.append(
             f"{1.0 - confidence['symmetry']:.0%} of the surface has no mirror image within 2 mm: "
-            "bone of one side may be missing"
+            "the sides differ, or bone of one is missing"
         )
     if blind := [name for name, value in confidence.items() if name.startswith("foramen") and value < 1.0]:
         names = ", ".join(name.removeprefix("foramen_") for name in blind)

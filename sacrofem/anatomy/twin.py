@@ -14,6 +14,7 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
+from sacrofem.anatomy.channels import Channels
 from sacrofem.anatomy.endplate import find_endplate, surface_points
 from sacrofem.anatomy.frame import Frame
 from sacrofem.anatomy.lattice import LatticeSolid
@@ -36,8 +37,8 @@ _COARSE_MM = 2.5
 _FIRST_TURNS, _SECOND_TURNS = 8, 10
 # What a dimension off by its prior scatter costs, as a distance at every node.
 _PRIOR_MM = 0.1
-# The same for what a surface shows badly: borders between levels, and foramina, which a segmentation may have filled.
-_BADLY_SEEN_MM, _BADLY_SEEN = 0.3, ("height", "foramina")
+# The same for levels and foramina where a segmentation filled all of these: flat dents shall not place them.
+_FILLED_MM = 0.3
 
 # What is fitted: each is a factor on a dimension or on all levels of it together.
 FITTED: dict[str, tuple[str, int | None]] = {
@@ -121,7 +122,9 @@ def fit_twin(solid: LatticeSolid, sex: Sex = "female", seed: int = 0) -> Twin:
         placed = solid.placed(frame)
         plate = find_endplate(placed, *surface_points(placed), sacrum)
         anchor = frame.back(plate.centre[None])[0], plate.normal @ frame.rotation
-        fit = replace(fit, start=frame)
+        channels = Channels(placed)
+        filled = all(channels.find(foramen)[1] < 1.0 for foramen in sacrum.landmarks.foramina.values())
+        fit = replace(fit, start=frame, filled=filled)
         first[:6] = 0.0
         frame, sacrum = fit.made(fit.solve(first, _SECOND_TURNS, anchor))
     away = _distances(solid, nodes, values, frame, sacrum)
@@ -218,6 +221,7 @@ class _Fit:
     values: FloatArray
     start: Frame
     preset: SacrumParameters
+    filled: bool = False
 
     @property
     def size(self) -> int:
@@ -236,7 +240,8 @@ class _Fit:
     def solve(self, start: FloatArray, turns: int, endplate: tuple[FloatArray, FloatArray] | None = None) -> FloatArray:
         """Parameters that fit best; with an endplate (point, normal in the axes of the file) x = 0 is kept too."""
         root = np.sqrt(len(self.nodes))
-        cost = np.array([_BADLY_SEEN_MM if name.endswith(_BADLY_SEEN) else _PRIOR_MM for name in FITTED])
+        hidden = ("height", "foramina") if self.filled else ()
+        cost = np.array([_FILLED_MM if name.endswith(hidden) else _PRIOR_MM for name in FITTED])
         free = np.ones(self.size, bool)
         free[[1, 2, 3]] = endplate is None
 
