@@ -50,6 +50,8 @@ def distance_figure(mesh: TetMesh, distance: FloatArray, *, title: str = "") -> 
     norm, colours = Normalize(-8.0, 8.0), colormaps["RdBu_r"]
     views = (project.ANTERIOR, project.LEFT, project.POSTERIOR)
     figure = _views(mesh, views, title, lambda ax, view: None, [], paint=colours(norm(distance))[:, :3])
+    # Wide bones leave the bar no room.
+    figure.set_figheight(figure.get_figheight() + 0.8)
     bar = figure.colorbar(
         ScalarMappable(norm, colours), ax=figure.axes, orientation="horizontal", fraction=0.04, aspect=50, extend="both"
     )
