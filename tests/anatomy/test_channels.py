@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from lattices import on_lattice
+from scanned_lattice import on_lattice
 from scipy import ndimage
 
 from sacrofem.anatomy.channels import Channels

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from lattices import on_lattice
+from scanned_lattice import on_lattice
 from scipy.spatial.transform import Rotation
 
 from sacrofem.anatomy.endplate import surface_points
