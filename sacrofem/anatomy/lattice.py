@@ -13,6 +13,8 @@ from sacrofem.anatomy.solid import FloatArray, Landmarks
 
 BAND = 3.0
 """Distances are exact up to so many spacings from the surface; further out they are counted in lattice steps."""
+TRUNCATION_MM = 8.0
+"""Where two solids are compared, distances beyond that count as that: what one lacks pulls no more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +70,11 @@ class LatticeSolid:
         """Volume by the share of every cell that lies inside, mm³."""
         # A node counts in full half a spacing below the surface and not at all half a spacing above it.
         return float(np.clip(0.5 - self.values / self.spacing_mm, 0.0, 1.0).sum()) * self.spacing_mm**3
+
+
+def truncated(distance: FloatArray) -> FloatArray:
+    """Distances between ±`TRUNCATION_MM`."""
+    return np.asarray(np.clip(distance, -TRUNCATION_MM, TRUNCATION_MM))
 
 
 def far_distance(values: FloatArray, spacing_mm: float) -> FloatArray:

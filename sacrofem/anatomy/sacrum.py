@@ -363,10 +363,6 @@ class ParametricSacrum:
         # The endplate is tilted against the ventral arc: the middle of S1 lies lower than that of its ventral face.
         middles[0] += 0.25 * p.endplate_ap_mm * np.sin(np.radians(p.promontory_tilt_deg))
         depths = 0.5 * self._body_depth(middles)
-        foramina = {}
-        for k, level in enumerate(LEVELS):
-            for side, sign in (("left", 1.0), ("right", -1.0)):
-                foramina[f"{level}_{side}"] = self._foramen_corridor(k, sign)
         return Landmarks(
             endplate_centre=np.zeros(3),
             endplate_normal=self.endplate_normal,
@@ -375,8 +371,17 @@ class ParametricSacrum:
             levels=np.array([self.at(0.0, v, s) for v, s in zip(depths, middles, strict=True)]),
             auricular={"left": self._auricular_face(1.0), "right": self._auricular_face(-1.0)},
             canal=self._canal_corridor(),
-            foramina=foramina,
+            foramina=self.foramina,
         )
+
+    @cached_property
+    def foramina(self) -> dict[str, Corridor]:
+        """Corridors from front to back, by level and side as in ``S1_left``."""
+        return {
+            f"{level}_{side}": self._foramen_corridor(k, sign)
+            for k, level in enumerate(LEVELS)
+            for side, sign in (("left", 1.0), ("right", -1.0))
+        }
 
     def _towards(self, inside: FloatArray, outside: FloatArray) -> FloatArray:
         """The point where the way from inside through ``outside`` leaves the solid."""

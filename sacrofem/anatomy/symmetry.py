@@ -7,13 +7,11 @@ from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from sacrofem.anatomy.frame import Frame
-from sacrofem.anatomy.lattice import LatticeSolid
+from sacrofem.anatomy.lattice import LatticeSolid, truncated
 from sacrofem.anatomy.solid import FloatArray
 
 ROBUST_MM = 0.5
 """Distance beyond which a place pulls by its direction only: what one side lacks moves the plane little."""
-FURTHEST_MM = 8.0
-"""Distance beyond which a place does not pull at all."""
 
 
 def median_frame(solid: LatticeSolid, surface: FloatArray) -> Frame:
@@ -36,8 +34,7 @@ def median_frame(solid: LatticeSolid, surface: FloatArray) -> Frame:
         return Frame(rotation, middle + x[2] * rotation[0] - middle @ rotation)
 
     def residual(x: FloatArray) -> FloatArray:
-        away = solid.signed_distance(mirrored(surface, moved(x)))
-        return np.asarray(np.clip(away, -FURTHEST_MM, FURTHEST_MM))
+        return truncated(solid.signed_distance(mirrored(surface, moved(x))))
 
     scales = np.array([0.02, 0.02, 1.0])
     return moved(least_squares(residual, np.zeros(3), x_scale=scales, loss="soft_l1", f_scale=ROBUST_MM).x)
@@ -50,4 +47,4 @@ def mirrored(points: FloatArray, frame: Frame) -> FloatArray:
 
 def symmetric_share(solid: LatticeSolid, surface: FloatArray) -> float:
     """Share of the surface whose mirror image in x = 0 lies within 2 mm of the surface."""
-    return float(np.mean(np.abs(solid.signed_distance(mirrored(surface, Frame.identity()))) < 2.0))
+    return float(np.mean(np.abs(solid.signed_distance(surface * [-1.0, 1.0, 1.0])) < 2.0))

@@ -17,15 +17,13 @@ from scipy.spatial.transform import Rotation
 from sacrofem.anatomy.channels import Channels
 from sacrofem.anatomy.endplate import find_endplate, surface_points
 from sacrofem.anatomy.frame import Frame
-from sacrofem.anatomy.lattice import LatticeSolid
+from sacrofem.anatomy.lattice import TRUNCATION_MM, LatticeSolid, truncated
 from sacrofem.anatomy.parameters import SacrumParameters, Sex
 from sacrofem.anatomy.sacrum import ParametricSacrum
 from sacrofem.anatomy.solid import FloatArray
 from sacrofem.anatomy.symmetry import median_frame
 from sacrofem.errors import InputError
 
-TRUNCATION_MM = 8.0
-"""Distances beyond that count as that."""
 MOST_RESIDUAL_MM = 4.5
 """Mean distance of the twin's surface beyond which a solid is no sacrum."""
 CLOSE_MM = 0.8
@@ -123,7 +121,7 @@ def fit_twin(solid: LatticeSolid, sex: Sex = "female", seed: int = 0) -> Twin:
         plate = find_endplate(placed, *surface_points(placed), sacrum)
         anchor = frame.back(plate.centre[None])[0], plate.normal @ frame.rotation
         channels = Channels(placed)
-        filled = all(channels.find(foramen)[1] < 1.0 for foramen in sacrum.landmarks.foramina.values())
+        filled = all(channels.find(foramen)[1] < 1.0 for foramen in sacrum.foramina.values())
         fit = replace(fit, start=frame, filled=filled)
         first[:6] = 0.0
         frame, sacrum = fit.made(fit.solve(first, _SECOND_TURNS, anchor))
@@ -149,11 +147,7 @@ def _samples(solid: LatticeSolid) -> tuple[FloatArray, FloatArray]:
     """Nodes near the bone in the axes of the file, and truncated distances there."""
     index = np.argwhere(np.abs(solid.values) < 1.5 * TRUNCATION_MM)
     value = solid.values[tuple(index.T)].astype(float)
-    return solid.corner + solid.spacing_mm * index, _truncated(value)
-
-
-def _truncated(distance: FloatArray) -> FloatArray:
-    return np.asarray(np.clip(distance, -TRUNCATION_MM, TRUNCATION_MM))
+    return solid.corner + solid.spacing_mm * index, truncated(value)
 
 
 @lru_cache(maxsize=2)
@@ -191,7 +185,7 @@ def _aligned(solid: LatticeSolid, nodes: FloatArray, values: FloatArray, sex: Se
 
     def residual(x: FloatArray, turn: FloatArray) -> FloatArray:
         frame, scale = _moved(x, turn, centre, middle)
-        return _truncated(scale * template.signed_distance(frame.place(nodes) / scale)) - values
+        return truncated(scale * template.signed_distance(frame.place(nodes) / scale)) - values
 
     def solve(turn: FloatArray, evaluations: int, start: FloatArray) -> Any:
         return least_squares(residual, start, args=(turn,), x_scale=_SCALES, max_nfev=evaluations)
@@ -242,6 +236,7 @@ class _Fit:
         root = np.sqrt(len(self.nodes))
         hidden = ("height", "foramina") if self.filled else ()
         cost = np.array([_FILLED_MM if name.endswith(hidden) else _PRIOR_MM for name in FITTED])
+        # The turns about y and z and the shift in x move the median plane.
         free = np.ones(self.size, bool)
         free[[1, 2, 3]] = endplate is None
 
@@ -253,7 +248,7 @@ class _Fit:
         def residual(some: FloatArray) -> FloatArray:
             x = all_of(some)
             frame, sacrum = self.made(x)
-            parts = [_truncated(sacrum.signed_distance(frame.place(self.nodes))) - self.values]
+            parts = [truncated(sacrum.signed_distance(frame.place(self.nodes))) - self.values]
             parts.append(root * cost * x[6:] / PRIOR)
             if endplate is not None:
                 point, normal = frame.place(endplate[0][None])[0], frame.rotation @ endplate[1]
