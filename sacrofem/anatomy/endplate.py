@@ -12,7 +12,12 @@ from sacrofem.anatomy.parameters import SacrumParameters
 from sacrofem.anatomy.sacrum import ParametricSacrum
 from sacrofem.anatomy.solid import FloatArray
 
-_FIRST_CONE, _LAST_CONE = 0.75, 0.88
+_ROUGH_TURNS, _FINE_TURNS, _FEWEST = 3, 9, 12
+_REACH_MM = 6.0
+_ROUGH_CONE = 0.75
+# Where weights begin to run out and where nothing is left of them: of the plate's half axes, and minus the cosine
+# between a normal and that of the plate.
+_RIM, _CONE = (0.8, 1.2), (-0.9, -0.7)
 
 
 def surface_points(solid: LatticeSolid) -> tuple[FloatArray, FloatArray]:
@@ -63,7 +68,11 @@ class Endplate:
 
 
 def find_endplate(solid: LatticeSolid, surface: FloatArray, normals: FloatArray, near: ParametricSacrum) -> Endplate:
-    """The endplate of a bone near that of a built-in sacrum: a plane by repeated fits with ever less tolerance.
+    """The endplate of a bone near that of a built-in sacrum: a plane by repeated fits.
+
+    Three fits with wide bounds find the plate. Those that follow weigh its points by how well they belong to it: at
+    the rim, in direction and in height weights run out smoothly, so that a point that noise carries over a bound turns
+    the plane by little. On a coarse scan the plate has no more than some twenty corners.
 
     Parameters
     ----------
@@ -76,33 +85,46 @@ def find_endplate(solid: LatticeSolid, surface: FloatArray, normals: FloatArray,
     """
     p = near.parameters
     normal, centre = near.endplate_normal, np.zeros(3)
-    for turn in range(8):
-        across = np.cross([1.0, 0.0, 0.0], normal)
-        across /= np.linalg.norm(across)
-        r = surface - centre
-        inside = np.hypot(r[:, 0] / (0.46 * p.endplate_transverse_mm), (r @ across) / (0.46 * p.endplate_ap_mm)) < 1.0
-        cone = _FIRST_CONE if turn < 3 else _LAST_CONE
-        height = r @ normal
-        chosen = inside & (normals @ normal > cone) & (np.abs(height) < 12.0)
-        if np.count_nonzero(chosen) < 12:
-            break
-        middle = np.median(height[chosen])
-        kept = chosen & (np.abs(height - middle) < (6.0 if turn < 3 else 2.5))
-        points = surface[kept]
-        mean = points.mean(axis=0)
-        new = np.linalg.svd(points - mean)[2][2]
+    for turn in range(_ROUGH_TURNS + _FINE_TURNS):
+        radius, height = _polar(surface - centre, normal, p)
+        aligned = normals @ normal
+        if turn < _ROUGH_TURNS:
+            chosen = (radius < 1.0) & (aligned > _ROUGH_CONE) & (np.abs(height) < 2.0 * _REACH_MM)
+            if np.count_nonzero(chosen) < _FEWEST:
+                break
+            weight = (chosen & (np.abs(height - np.median(height[chosen])) < _REACH_MM)).astype(float)
+        else:
+            # Tukey's biweight of the height; Beaton and Tukey 1974, doi 10.1080/00401706.1974.10489171.
+            weight = (1.0 - np.minimum(np.abs(height) / _REACH_MM, 1.0) ** 2) ** 2
+            weight *= _faded(radius, *_RIM) * _faded(-aligned, *_CONE)
+            if np.count_nonzero(weight) < _FEWEST:
+                break
+        mean = weight @ surface / weight.sum()
+        away = surface - mean
+        new = np.linalg.eigh((weight[:, None] * away).T @ away)[1][:, 0]
         # In the median plane: a plate that leans to a side does not turn the frame.
         new = np.array([0.0, new[1], new[2]]) * np.sign(new @ normal)
         normal = new / np.linalg.norm(new)
         centre = centre + ((mean - centre) @ normal) * normal
         centre = _middle(solid, centre, normal, p)[0]
     _, front = _middle(solid, centre, normal, p)
-    across = np.cross([1.0, 0.0, 0.0], normal)
-    r = surface - centre
-    inside = np.hypot(r[:, 0] / (0.46 * p.endplate_transverse_mm), (r @ across) / (0.46 * p.endplate_ap_mm)) < 1.0
-    there = inside & (np.abs(r @ normal) < 6.0) & (normals @ normal > 0.3)
-    flat = float(np.mean(np.abs(r[there] @ normal) < 1.5)) if there.any() else 0.0
+    radius, height = _polar(surface - centre, normal, p)
+    there = (radius < 0.92) & (np.abs(height) < 6.0) & (normals @ normal > 0.3)
+    flat = float(np.mean(np.abs(height[there]) < 1.5)) if there.any() else 0.0
     return Endplate(normal, centre, onto_surface(solid, front), flat)
+
+
+def _polar(r: FloatArray, normal: FloatArray, parameters: SacrumParameters) -> tuple[FloatArray, FloatArray]:
+    """How far from the centre of the plate, 1 on the ellipse that bounds it, and how high above its plane in mm."""
+    across = np.cross([1.0, 0.0, 0.0], normal)
+    across /= np.linalg.norm(across)
+    half = 0.5 * parameters.endplate_transverse_mm, 0.5 * parameters.endplate_ap_mm
+    return np.hypot(r[:, 0] / half[0], (r @ across) / half[1]), r @ normal
+
+
+def _faded(value: FloatArray, whole: float, gone: float) -> FloatArray:
+    """1 up to ``whole``, 0 from ``gone`` on, linear between."""
+    return np.clip((gone - value) / (gone - whole), 0.0, 1.0)
 
 
 def _middle(
