@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
-from sacrofem.anatomy.channels import Channels
+from sacrofem.anatomy.channels import MOUTH_MM, Channels
 from sacrofem.anatomy.endplate import find_endplate, onto_surface, surface_points
 from sacrofem.anatomy.frame import Frame
 from sacrofem.anatomy.lattice import LatticeSolid
@@ -102,11 +102,8 @@ def find_landmarks(solid: LatticeSolid, twin: Twin) -> ScannedLandmarks:
         faces[side], confidence[f"auricular_{side}"] = face, share
     channels = Channels(here)
     canal, confidence["canal"] = channels.find(_moved(theirs.canal, correction), stations=9)
-    foramina = {}
-    for level in LEVELS:
-        for side in SIDES:
-            name = f"{level}_{side}"
-            foramina[name], confidence[f"foramen_{name}"] = channels.find(_moved(theirs.foramina[name], correction))
+    foramina, shares = _foramina(channels, {n: _moved(c, correction) for n, c in theirs.foramina.items()})
+    confidence |= {f"foramen_{name}": share for name, share in shares.items()}
     landmarks = Landmarks(
         endplate_centre=np.zeros(3),
         endplate_normal=np.array([0.0, -np.sin(slope), np.cos(slope)]),
@@ -123,6 +120,31 @@ def find_landmarks(solid: LatticeSolid, twin: Twin) -> ScannedLandmarks:
 
 def _moved(corridor: Corridor, frame: Frame) -> Corridor:
     return Corridor(frame.place(corridor.points), corridor.radii)
+
+
+def _foramina(channels: Channels, twins: Mapping[str, Corridor]) -> tuple[dict[str, Corridor], dict[str, float]]:
+    """Foramina from above downwards, with how open they are: each is looked for where those above lie off the twin's.
+
+    Bodies lower or higher than the twin's put foramina further off from level to level, more than half a body at S3.
+    """
+    found: dict[str, Corridor] = {}
+    shares: dict[str, float] = {}
+    shift = np.zeros(3)
+    for level in LEVELS:
+        away = []
+        for side in SIDES:
+            name = f"{level}_{side}"
+            there = replace(twins[name], points=twins[name].points + shift)
+            tried = [channels.find(there)]
+            # From a few mm beside it a way may be missed; from further off another foramen may be taken for it.
+            if tried[0][1] < 1.0 and 0.0 < np.linalg.norm(shift) < 0.5 * MOUTH_MM:
+                tried.append(channels.find(twins[name]))
+            found[name], shares[name] = max(tried, key=lambda one: one[1])
+            if shares[name] > 0.0:
+                away.append(found[name].points.mean(axis=0) - twins[name].points.mean(axis=0))
+        if away:
+            shift = np.mean(away, axis=0) * [0.0, 1.0, 1.0]
+    return found, shares
 
 
 def _notes(confidence: Mapping[str, float]) -> list[str]:

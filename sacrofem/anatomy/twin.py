@@ -32,7 +32,8 @@ PRIOR = 0.15
 """Relative scatter given to every dimension beforehand: about twice the published standard deviations (4 to 9 %)."""
 _ROUGH, _FINE = 2500, 6000
 _COARSE_MM = 2.5
-_FIRST_TURNS, _SECOND_TURNS = 8, 10
+# At the most. Where the endplate turns the first fit by 20 degrees, ten turns of the second left 12 mm at foramina.
+_FIRST_TURNS, _SECOND_TURNS = 8, 30
 # What a dimension off by its prior scatter costs, as a distance at every node.
 _PRIOR_MM = 0.1
 # The same for levels and foramina where a segmentation filled all of these: flat dents shall not place them.
