@@ -126,6 +126,8 @@ def test_joints_and_filled_foramina_stay(filled):
         assert reach == pytest.approx(changed, abs=3.0), name
 
 
+# Cut at 6 mm a scan may keep a few slivers, and says so.
+@pytest.mark.filterwarnings("default:cutting left")
 @pytest.mark.parametrize("scan", ["folder", "filled"])
 def test_the_same_change_of_micromotion(scan, request):
     where = request.getfixturevalue(scan)
