@@ -15,9 +15,8 @@ from sacrofem.anatomy.solid import FloatArray
 _ROUGH_TURNS, _FINE_TURNS, _FEWEST = 3, 9, 12
 _REACH_MM = 6.0
 _ROUGH_CONE = 0.75
-# Where weights begin to run out and where nothing is left of them: of the plate's half axes, and minus the cosine
-# between a normal and that of the plate.
-_RIM, _CONE = (0.8, 1.2), (-0.9, -0.7)
+# Between these a weight runs from all to nothing: in half axes of the plate, in cosines of the angle to its normal.
+_RIM, _CONE = (0.8, 1.2), (0.7, 0.9)
 
 
 def surface_points(solid: LatticeSolid) -> tuple[FloatArray, FloatArray]:
@@ -96,7 +95,7 @@ def find_endplate(solid: LatticeSolid, surface: FloatArray, normals: FloatArray,
         else:
             # Tukey's biweight of the height; Beaton and Tukey 1974, doi 10.1080/00401706.1974.10489171.
             weight = (1.0 - np.minimum(np.abs(height) / _REACH_MM, 1.0) ** 2) ** 2
-            weight *= _faded(radius, *_RIM) * _faded(-aligned, *_CONE)
+            weight *= np.interp(radius, _RIM, (1.0, 0.0)) * np.interp(aligned, _CONE, (0.0, 1.0))
             if np.count_nonzero(weight) < _FEWEST:
                 break
         mean = weight @ surface / weight.sum()
@@ -120,11 +119,6 @@ def _polar(r: FloatArray, normal: FloatArray, parameters: SacrumParameters) -> t
     across /= np.linalg.norm(across)
     half = 0.5 * parameters.endplate_transverse_mm, 0.5 * parameters.endplate_ap_mm
     return np.hypot(r[:, 0] / half[0], (r @ across) / half[1]), r @ normal
-
-
-def _faded(value: FloatArray, whole: float, gone: float) -> FloatArray:
-    """1 up to ``whole``, 0 from ``gone`` on, linear between."""
-    return np.clip((gone - value) / (gone - whole), 0.0, 1.0)
 
 
 def _middle(

@@ -2,23 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scanned_lattice import on_lattice
 from scipy import ndimage
 
 from sacrofem.anatomy.channels import Channels
 from sacrofem.anatomy.regions import corridor_distance
-from sacrofem.anatomy.sacrum import ParametricSacrum
 from sacrofem.anatomy.solid import Corridor
-
-
-@pytest.fixture(scope="module")
-def theirs():
-    return ParametricSacrum().landmarks.foramina
-
-
-@pytest.fixture(scope="module")
-def bone():
-    return Channels(on_lattice())
 
 
 @pytest.fixture(scope="module")

@@ -2,22 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scanned_lattice import on_lattice
 
 from sacrofem.anatomy.channels import Channels
 from sacrofem.anatomy.landmarks import _foramina
 from sacrofem.anatomy.regions import corridor_distance
-from sacrofem.anatomy.sacrum import ParametricSacrum
-
-
-@pytest.fixture(scope="module")
-def theirs():
-    return ParametricSacrum().landmarks.foramina
-
-
-@pytest.fixture(scope="module")
-def bone():
-    return Channels(on_lattice())
 
 
 @pytest.mark.parametrize("step", [(0.0, 2.5, -5.0), (0.0, -2.0, 4.0)], ids=["taller twin", "shorter twin"])

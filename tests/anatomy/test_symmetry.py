@@ -18,11 +18,6 @@ def found_plane(solid, frame):
     return np.degrees(np.arccos(min(frame.rotation[0, 0], 1.0))), abs(float(frame.place(np.zeros((1, 3)))[0, 0]))
 
 
-@pytest.fixture(scope="module")
-def whole():
-    return on_lattice()
-
-
 def test_the_median_plane_is_found_from_a_turned_frame(whole):
     angle, distance = found_plane(whole, OFF)
     assert angle < 0.05
