@@ -27,10 +27,10 @@ def peak_mib() -> float:
 
 def by_sacrofem(folder: Path, record: Record) -> None:
     from sacrofem import read_mesh
-    from sacrofem.mechanics.kernels import warm_up
-    from sacrofem.mechanics.space import Space
-    from sacrofem.mechanics.stiffness import Assembler
-    from sacrofem.threads import threads
+    from sacrofem.mechanics.equilibrium.kernels import warm_up
+    from sacrofem.mechanics.parts.stiffness import Assembler
+    from sacrofem.mechanics.space.space import Space
+    from sacrofem.system.threads import threads
 
     with threads(THREADS):
         warm_up()

@@ -70,10 +70,10 @@ def main() -> None:
     from model import support_and_load
 
     from sacrofem import read_mesh
-    from sacrofem.mechanics.solver import LinearSystem
-    from sacrofem.mechanics.space import Space
-    from sacrofem.mechanics.stiffness import Assembler
-    from sacrofem.threads import threads
+    from sacrofem.mechanics.linear.solver import LinearSystem
+    from sacrofem.mechanics.parts.stiffness import Assembler
+    from sacrofem.mechanics.space.space import Space
+    from sacrofem.system.threads import threads
 
     with threads(THREADS):
         mesh = read_mesh(folder / "mesh.vtu")

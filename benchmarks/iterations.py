@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 
 from sacrofem import Case
-from sacrofem.mechanics.kernels import warm_up
-from sacrofem.mechanics.statics import Gap, Solved, Statics
-from sacrofem.memory import GIB, peak_bytes
-from sacrofem.mesh.tetmesh import FloatArray
-from sacrofem.model import Model, prepare
-from sacrofem.threads import threads
+from sacrofem.mechanics.equilibrium.kernels import warm_up
+from sacrofem.mechanics.equilibrium.statics import Gap, Solved, Statics
+from sacrofem.specimen.model import Model, prepare
+from sacrofem.system.arrays import FloatArray
+from sacrofem.system.memory import GIB, peak_bytes
+from sacrofem.system.threads import threads
 
 SHIPPED = ("tiny", "coarse", "medium")
 GROWTH = {

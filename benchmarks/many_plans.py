@@ -11,8 +11,8 @@ import time
 import numpy as np
 
 from sacrofem import Case
-from sacrofem.memory import GIB, resident_bytes
-from sacrofem.plans import compare_plans
+from sacrofem.specimen.plans import compare_plans
+from sacrofem.system.memory import GIB, resident_bytes
 
 
 def main() -> None:

@@ -16,14 +16,15 @@ from pathlib import Path
 import numpy as np
 from peers.calculix import write_deck
 
-from sacrofem.mechanics.loads import Resultant, face_centroid, load_vector
-from sacrofem.mechanics.space import Space
-from sacrofem.mesh.body import lattice
-from sacrofem.mesh.conform import Complex, edges_of, following, improved, interface, sides
-from sacrofem.mesh.files import write_mesh
+from sacrofem.mechanics.parts.loads import Resultant, face_centroid, load_vector
+from sacrofem.mechanics.space.space import Space
+from sacrofem.mesh.files.files import write_mesh
+from sacrofem.mesh.make.body import lattice
+from sacrofem.mesh.make.conform import Complex, edges_of, following, improved, interface, sides
 from sacrofem.mesh.quality import element_quality
 from sacrofem.mesh.split import inner_faces, split
-from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray, TetMesh, boundary_faces
+from sacrofem.mesh.tetmesh import TetMesh, boundary_faces
+from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
 
 DEPTH, HEIGHT = 60.0, 100.0
 GAP = (26.0, 27.0)

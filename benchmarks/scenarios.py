@@ -22,13 +22,13 @@ from common import THREADS, Record
 from model import CEMENT_SHARES, CommonModel, support_and_load
 
 from sacrofem import read_mesh
-from sacrofem.mechanics.scenarios import Scenario, ScenarioEngine
-from sacrofem.mechanics.solver import LinearSystem
-from sacrofem.mechanics.space import Space
-from sacrofem.mechanics.stiffness import Assembler, Membrane
-from sacrofem.mechanics.supports import Supports
-from sacrofem.mesh.tetmesh import FloatArray
-from sacrofem.threads import threads
+from sacrofem.mechanics.batch.scenarios import Scenario, ScenarioEngine
+from sacrofem.mechanics.linear.solver import LinearSystem
+from sacrofem.mechanics.parts.stiffness import Assembler, Membrane
+from sacrofem.mechanics.parts.supports import Supports
+from sacrofem.mechanics.space.space import Space
+from sacrofem.system.arrays import FloatArray
+from sacrofem.system.threads import threads
 
 # How many plans are solved afresh as well, for the error and for the ratio.
 AUDITED = 3

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from sacrofem import Case, compare
-from sacrofem.model import prepare
+from sacrofem.specimen.model import prepare
 from sacrofem.study.design import read_study
 from sacrofem.study.runner import run_study
 

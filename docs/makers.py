@@ -106,7 +106,7 @@ def _section(model, name):
 
 def case_tables():
     """Every section of the case file with its keys, choices, ranges, defaults and descriptions."""
-    from sacrofem.case import Case
+    from sacrofem.case.case import Case
 
     return _section(Case, "")
 
@@ -120,7 +120,7 @@ def study_tables():
 
 def presets():
     """The presets, what each of them is and what it sets."""
-    from sacrofem.presets import PRESETS
+    from sacrofem.case.presets import PRESETS
 
     rows = []
     for name, preset in PRESETS.items():
@@ -132,7 +132,7 @@ def presets():
 # ---------------------------------------------------------------------- defaults that are no keys
 def loads():
     """Every kind of load with its source."""
-    from sacrofem.mechanics.loads import LOADS
+    from sacrofem.mechanics.parts.loads import LOADS
 
     rows = []
     for load in LOADS.values():
@@ -158,7 +158,7 @@ def density_laws():
 def bones():
     """Density map and cortex of each named bone."""
     from sacrofem.bone.density import QUALITIES
-    from sacrofem.mechanics.materials import CORTICES
+    from sacrofem.mechanics.parts.materials import CORTICES
 
     density = [
         (
@@ -202,7 +202,7 @@ def permeabilities():
 
 def supports():
     """Constants of the elastic joint and of the ligaments."""
-    from sacrofem.mechanics.supports import CALIBRATED_JOINT, LIGAMENT_STIFFNESS
+    from sacrofem.mechanics.parts.supports import CALIBRATED_JOINT, LIGAMENT_STIFFNESS
 
     calibrated = "calibrated once on the intact sacrum [D], study 14"
     known = {
@@ -224,7 +224,7 @@ def parameters():
     """Dimensions of the built-in sacrum with their sources, from its docstring."""
     from inspect import cleandoc
 
-    from sacrofem.anatomy.parameters import SacrumParameters
+    from sacrofem.anatomy.builtin.parameters import SacrumParameters
 
     text = cleandoc(SacrumParameters.__doc__).split("----------\n", 1)[1]
     female, male = SacrumParameters.preset("female"), SacrumParameters.preset("male")
@@ -239,7 +239,7 @@ def parameters():
 # ---------------------------------------------------------------------- results and commands
 def measures():
     """Every measure with unit, definition, and what a change of it is small against."""
-    from sacrofem.mechanics.catalogue import MEASURES
+    from sacrofem.mechanics.measures.catalogue import MEASURES
 
     rows = []
     for key, measure in MEASURES.items():

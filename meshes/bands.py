@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from sacrofem import Case
-from sacrofem.report.convergence import convergence_figure
+from sacrofem.report.page.convergence import convergence_figure
 from sacrofem.study.bands import SHIPPED, read_shipped, ship, shipped_convergence
 
 

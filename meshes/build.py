@@ -20,15 +20,16 @@ from pathlib import Path
 
 import numpy as np
 
-from sacrofem.anatomy.sacrum import ParametricSacrum
-from sacrofem.mesh.body import SizeRegion, lattice, mesh_half
-from sacrofem.mesh.files import read_mesh, write_mesh
-from sacrofem.mesh.fracture import cut
+from sacrofem.anatomy.builtin.sacrum import ParametricSacrum
+from sacrofem.mesh.files.files import read_mesh, write_mesh
 from sacrofem.mesh.labels import label_faces
+from sacrofem.mesh.make.body import SizeRegion, lattice, mesh_half
+from sacrofem.mesh.make.fracture import cut
+from sacrofem.mesh.make.surfaces import FractureSurface, fracture_surfaces
 from sacrofem.mesh.quality import check_mesh, element_quality, genus
 from sacrofem.mesh.split import inner_faces, mirror_and_join, split
-from sacrofem.mesh.surfaces import FractureSurface, fracture_surfaces
-from sacrofem.mesh.tetmesh import FloatArray, TetMesh
+from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.system.arrays import FloatArray
 
 HERE = Path(__file__).resolve().parent
 LICENCE = "BSD-3-Clause"

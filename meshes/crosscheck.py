@@ -20,10 +20,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 import calculix
 
-from sacrofem.compare import zones_of
-from sacrofem.mesh.files import replace_file
-from sacrofem.model import prepare
-from sacrofem.regression import CASES, baselines_folder, write_record
+from sacrofem.specimen.comparison import zones_of
+from sacrofem.specimen.model import prepare
+from sacrofem.study.regression import CASES, baselines_folder, write_record
+from sacrofem.system.files import replace_file
 
 # Seven printed digits, and what percentiles and eigenvalues make of them.
 TOLERANCE = 1e-5

@@ -7,9 +7,10 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from sacrofem.system.version import VERSION
+
 if TYPE_CHECKING:
-    from sacrofem.case import Case
-    from sacrofem.compare import Comparison, compare, prepare
+    from sacrofem.case.case import Case
     from sacrofem.errors import (
         BaselineError,
         EnvironmentFailure,
@@ -19,19 +20,21 @@ if TYPE_CHECKING:
         SafetyError,
         SolverError,
     )
-    from sacrofem.mesh.files import read_mesh, reference_mesh, write_mesh
+    from sacrofem.mesh.files.files import read_mesh, reference_mesh, write_mesh
     from sacrofem.mesh.tetmesh import TetMesh
+    from sacrofem.specimen.comparison import Comparison, compare, prepare
     from sacrofem.study.bands import with_bands
     from sacrofem.study.convergence import converge
     from sacrofem.study.inputs import input_range
 
-__version__ = "0.1.0"
+
+__version__ = VERSION
 
 _HOMES = {
-    "Case": "case",
-    "Comparison": "compare",
-    "compare": "compare",
-    "prepare": "compare",
+    "Case": "case.case",
+    "Comparison": "specimen.comparison",
+    "compare": "specimen.comparison",
+    "prepare": "specimen.comparison",
     "BaselineError": "errors",
     "EnvironmentFailure": "errors",
     "InputError": "errors",
@@ -40,12 +43,12 @@ _HOMES = {
     "SafetyError": "errors",
     "SolverError": "errors",
     "TetMesh": "mesh.tetmesh",
-    "read_mesh": "mesh.files",
+    "read_mesh": "mesh.files.files",
     "converge": "study.convergence",
     "input_range": "study.inputs",
-    "reference_mesh": "mesh.files",
+    "reference_mesh": "mesh.files.files",
     "with_bands": "study.bands",
-    "write_mesh": "mesh.files",
+    "write_mesh": "mesh.files.files",
 }
 
 __all__ = [  # noqa: RUF022 - what a reader needs first comes first

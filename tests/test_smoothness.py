@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from sacrofem import Case
-from sacrofem.model import prepare
-from sacrofem.plans import compare_plans
-from sacrofem.threads import threads
+from sacrofem.specimen.model import prepare
+from sacrofem.specimen.plans import compare_plans
+from sacrofem.system.threads import threads
 
 
 def cases(volumes, offset_mm=0.0):

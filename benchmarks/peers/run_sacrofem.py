@@ -16,10 +16,10 @@ def main() -> None:
 
     import sacrofem
     from sacrofem import read_mesh, write_mesh
-    from sacrofem.mechanics.solver import LinearSystem
-    from sacrofem.mechanics.space import Space, layer_stiffness
-    from sacrofem.mechanics.stiffness import Assembler
-    from sacrofem.threads import threads
+    from sacrofem.mechanics.linear.solver import LinearSystem
+    from sacrofem.mechanics.parts.stiffness import Assembler
+    from sacrofem.mechanics.space.space import Space, layer_stiffness
+    from sacrofem.system.threads import threads
 
     record.stage("import")
     with threads(THREADS):

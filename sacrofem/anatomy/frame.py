@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sacrofem.anatomy.solid import FloatArray
+from sacrofem.system.arrays import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from sacrofem.anatomy.solid import LEVELS, SIDES, AuricularFace, Corridor, FloatArray, Landmarks
+from sacrofem.anatomy.solid import LEVELS, SIDES, AuricularFace, Corridor, Landmarks
 from sacrofem.errors import InputError
+from sacrofem.system.arrays import FloatArray
 
 _SIMPLE = ("endplate_centre", "endplate_normal", "promontory", "apex")
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sacrofem.anatomy.solid import LEVELS, SIDES, AuricularFace, Corridor, FloatArray, Landmarks, Side
+from sacrofem.anatomy.solid import LEVELS, SIDES, AuricularFace, Corridor, Landmarks, Side
+from sacrofem.system.arrays import FloatArray, IntArray
 
-IntArray = NDArray[np.int64]
 Outline = Callable[[FloatArray], FloatArray]
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+
+from sacrofem.system.arrays import FloatArray
 
 if TYPE_CHECKING:
     from sacrofem.anatomy.frame import Frame
 
-FloatArray = NDArray[np.float64]
 Side = Literal["left", "right"]
 SIDES: tuple[Side, Side] = ("left", "right")
 LEVELS = ("S1", "S2", "S3", "S4")

@@ -17,7 +17,8 @@ from scipy import ndimage
 from scipy.spatial import KDTree
 
 from sacrofem.errors import InputError
-from sacrofem.mesh.tetmesh import TET_EDGES, BoolArray, FloatArray, TetMesh
+from sacrofem.mesh.tetmesh import TET_EDGES, TetMesh
+from sacrofem.system.arrays import BoolArray, FloatArray
 
 Rim = Literal["membrane", "ct"]
 CalibrationKind = Literal["generic", "phantom", "two-tissue"]

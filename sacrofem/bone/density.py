@@ -10,7 +10,7 @@ import numpy as np
 
 from sacrofem.anatomy.solid import SIDES, Corridor, Landmarks, Side
 from sacrofem.errors import InputError
-from sacrofem.mesh.tetmesh import FloatArray
+from sacrofem.system.arrays import FloatArray
 
 # Depth over which density falls off below auricular face and endplate, mm: the subchondral zone [K].
 _SUBCHONDRAL_DEPTH_MM = 4.0

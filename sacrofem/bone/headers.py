@@ -12,7 +12,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from sacrofem.errors import InputError
-from sacrofem.mesh.tetmesh import FloatArray
+from sacrofem.system.arrays import FloatArray
 
 _NIFTI_BYTES = 348
 _TEXT_BYTES = 1 << 16

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from sacrofem.errors import InputError
-from sacrofem.mesh.tetmesh import BoolArray, FloatArray
+from sacrofem.system.arrays import BoolArray, FloatArray
 
 DensityKind = Literal["qct", "ash", "apparent"]
 

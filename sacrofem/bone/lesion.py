@@ -9,7 +9,8 @@ import numpy as np
 
 from sacrofem.bone.overlap import element_reach, volume_mean, volume_share
 from sacrofem.errors import InputError
-from sacrofem.mesh.tetmesh import FloatArray, TetMesh
+from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.system.arrays import FloatArray
 
 LesionKind = Literal["focal", "infiltrative"]
 Triple = tuple[float, float, float]

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from sacrofem.errors import EnvironmentFailure, InputError
-from sacrofem.mesh.files import replace_file
-from sacrofem.mesh.tetmesh import FloatArray
+from sacrofem.system.arrays import FloatArray
+from sacrofem.system.files import replace_file
 
 HEADER = "element,youngs_mpa"
 

@@ -9,7 +9,8 @@ from itertools import combinations, product
 
 import numpy as np
 
-from sacrofem.mesh.tetmesh import FloatArray, IntArray, TetMesh
+from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.system.arrays import FloatArray, IntArray
 
 # Field over points: (n, 3) mm -> (n,).
 Field = Callable[[FloatArray], FloatArray]

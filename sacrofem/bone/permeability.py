@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from sacrofem.errors import InputError
-from sacrofem.mesh.tetmesh import FloatArray
+from sacrofem.system.arrays import FloatArray
 
 #: Pore fraction whose permeability counts as 1: osteoporotic sacral cancellous bone of the generic map [D].
 REFERENCE_PORES = 0.9

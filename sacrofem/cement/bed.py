@@ -11,10 +11,12 @@ from scipy.optimize import brentq
 from sacrofem.bone.overlap import ElementLattice, Field, below_zero, element_reach
 from sacrofem.cement.flow import LARGEST_REACH_MM, REACH_MM, Flow
 from sacrofem.cement.front import Front, ShapeFront
-from sacrofem.cement.needle import Injection, Needle
+from sacrofem.cement.injection import Injection
+from sacrofem.cement.needle import Needle
 from sacrofem.errors import InputError
 from sacrofem.mesh.gap import GapPoints
-from sacrofem.mesh.tetmesh import FloatArray, TetMesh
+from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.system.arrays import FloatArray
 
 #: Width of the smooth border of the coverage, mm. It keeps the volume continuous and is far below the spacing of
 #: the gap points of any mesh in use, so that coverage stays nearly sharp.

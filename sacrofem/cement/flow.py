@@ -25,7 +25,8 @@ from sacrofem.bone.permeability import DEFAULT_LAW, permeability_law
 from sacrofem.cement.locate import Locator
 from sacrofem.cement.needle import Needle
 from sacrofem.errors import InputError
-from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray, TetMesh
+from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
 
 Level = Callable[[FloatArray], FloatArray]
 

@@ -10,7 +10,7 @@ import numpy as np
 from sacrofem.cement.flow import Arrival
 from sacrofem.cement.needle import Needle
 from sacrofem.cement.shapes import Spread
-from sacrofem.mesh.tetmesh import BoolArray, FloatArray, IntArray
+from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from sacrofem.compiled import kernel
-from sacrofem.mesh.tetmesh import FloatArray, IntArray, TetMesh
+from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.system.arrays import FloatArray, IntArray
+from sacrofem.system.compiled import kernel
 
 # Edge of the boxes that tets are sorted into, mm: a few tets of a usual mesh.
 _BOX_MM = 3.0

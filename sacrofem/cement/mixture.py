@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from sacrofem.errors import InputError
-from sacrofem.mesh.tetmesh import FloatArray
+from sacrofem.system.arrays import FloatArray
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from sacrofem.cement.shapes import SHORT_AXIS_COLUMN, Spread
 from sacrofem.errors import InputError
-from sacrofem.mesh.tetmesh import FloatArray
+from sacrofem.system.arrays import FloatArray
 
 if TYPE_CHECKING:
-    from sacrofem.cement.flow import Flow
+    pass
 
 Triple = tuple[float, float, float]
 Gauge = Literal[10, 11, 13]
@@ -76,24 +75,3 @@ class Needle:
     def diameter_mm(self) -> float:
         """Outer diameter."""
         return OUTER_DIAMETER_MM[self.gauge]
-
-
-@dataclass(frozen=True)
-class Injection:
-    """What goes through one needle: a volume, and the shape in which it spreads.
-
-    Raises
-    ------
-    InputError
-        If the volume is not a positive number.
-    """
-
-    needle: Needle
-    volume_ml: float
-    spread: Spread | Flow = SHORT_AXIS_COLUMN
-
-    def __post_init__(self) -> None:
-        if not (np.isfinite(self.volume_ml) and self.volume_ml > 0.0):
-            raise InputError(
-                "must be positive", field="cement.volume_ml", value=self.volume_ml, mend="2 to 5 ml are usual"
-            )

@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 
 from sacrofem.anatomy.regions import alar_plane
-from sacrofem.anatomy.solid import Corridor, FloatArray, Landmarks, Side
+from sacrofem.anatomy.solid import Corridor, Landmarks, Side
 from sacrofem.cement.needle import Gauge, Needle
 from sacrofem.cement.safety import Structures, needle_path
 from sacrofem.errors import InputError
-from sacrofem.mesh.tetmesh import BoolArray
+from sacrofem.system.arrays import BoolArray, FloatArray
 
 Approach = Literal["short-axis", "long-axis", "transiliac"]
 SignedDistance = Callable[[FloatArray], FloatArray]

@@ -16,7 +16,8 @@ from sacrofem.cement.front import ShapeFront
 from sacrofem.cement.locate import Locator
 from sacrofem.cement.needle import Needle
 from sacrofem.cement.spread import CementRegion, PlacedInjection
-from sacrofem.mesh.tetmesh import BoolArray, FloatArray, TetMesh
+from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.system.arrays import BoolArray, FloatArray
 
 # Spacing of the points at which regions, corridors and needles are looked at, mm.
 _REGION_STEP_MM = 0.6

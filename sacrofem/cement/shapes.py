@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from sacrofem.errors import InputError
-from sacrofem.mesh.tetmesh import FloatArray
+from sacrofem.system.arrays import FloatArray
 
 #: A 9 ml sphere has 12.9 mm radius (literature.md section 6 [D]), wider than most alae: a bolus that needs more
 #: than this has run out of bone.

@@ -10,10 +10,11 @@ import numpy as np
 from sacrofem.cement.bed import MM3_PER_ML, Bed, Encroachment, check_tip
 from sacrofem.cement.flow import Flow
 from sacrofem.cement.front import Front, JointFront
-from sacrofem.cement.needle import Injection
+from sacrofem.cement.injection import Injection
 from sacrofem.errors import InputError
 from sacrofem.mesh.gap import GapPoints
-from sacrofem.mesh.tetmesh import FloatArray, TetMesh
+from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.system.arrays import FloatArray
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sacrofem import __version__
 from sacrofem.cli.app import CLAIM, app
 from sacrofem.cli.common import print_json, show
 from sacrofem.errors import BaselineError, InputError
+from sacrofem.system.version import VERSION
 
 
 @app.command
@@ -23,8 +23,8 @@ def init(path: Path = Path("case.toml"), /, *, preset: str | None = None, json: 
     json
         One JSON object to standard output.
     """
-    from sacrofem.case import Case
-    from sacrofem.presets import DEFAULT_PRESET, PRESETS
+    from sacrofem.case.case import Case
+    from sacrofem.case.presets import DEFAULT_PRESET, PRESETS
 
     name = preset or DEFAULT_PRESET
     case = Case.preset(name)
@@ -54,13 +54,13 @@ def info(*, json: bool = False) -> int:
     json
         One JSON object to standard output.
     """
-    from sacrofem.report.about import about, lines
+    from sacrofem.report.text.about import about, lines
 
     content = about()
     if json:
         print_json(content)
     else:
-        show(f"sacrofem {__version__}. {CLAIM}", *lines(content))
+        show(f"sacrofem {VERSION}. {CLAIM}", *lines(content))
     return 0
 
 
@@ -81,11 +81,11 @@ def verify(*, update: bool = False, reason: str | None = None, json: bool = Fals
         raise InputError("a changed baseline needs one", field="--reason", value=reason, mend="add --reason TEXT")
     if reason is not None and not update:
         raise InputError("only a change has one", field="--reason", value=reason, mend="add --update or leave it out")
-    from sacrofem.progress import Stages
+    from sacrofem.system.progress import Stages
 
     with Stages() as stages:
         stages("rerunning the reference cases")
-        from sacrofem.regression import run as rerun
+        from sacrofem.study.regression import run as rerun
 
         differences = [str(difference) for difference in rerun(update, reason)]
     if json:

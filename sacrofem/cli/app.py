@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Group, Parameter
 
-from sacrofem import __version__
+from sacrofem.system.version import VERSION
 
 if TYPE_CHECKING:
-    from sacrofem.case import Case
+    from sacrofem.case.case import Case
 
 CLAIM = "Research use, not a medical device."
 
 app = App(
     name="sacrofem",
-    version=__version__,
+    version=VERSION,
     help=f"What does cement do to a fractured sacrum? Finite-element comparison before and after. {CLAIM}",
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
@@ -64,8 +64,8 @@ class CaseOptions:
 
     def case(self, file: Path | None) -> Case:
         """The case of a file (or of the preset alone) with these options laid over it."""
-        from sacrofem.case import Case
-        from sacrofem.presets import DEFAULT_PRESET
+        from sacrofem.case.case import Case
+        from sacrofem.case.presets import DEFAULT_PRESET
 
         if file is not None:
             case = Case.from_toml(file, preset=self.preset)
@@ -93,7 +93,7 @@ class CaseOptions:
     def _with_anatomy(self, case: Case) -> Case:
         """The case with another sacrum."""
         if self.anatomy is not None:
-            from sacrofem.anatomyfile import anatomy_keys
+            from sacrofem.case.anatomyfile import anatomy_keys
 
             return case.with_anatomy(anatomy_keys(self.anatomy, ct=self.ct, units=self.units, labels=self.label))
         given = {"ct": self.ct and str(self.ct.resolve()), "units": self.units, "labels": self.label or None}

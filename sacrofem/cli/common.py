@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sacrofem.errors import InputError
 
 if TYPE_CHECKING:
-    from sacrofem.case import Case
+    from sacrofem.case.case import Case
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def read_from(file: Path | None) -> Iterator[None]:
 
 def files_of(file: Path | None, case: Case) -> list[Path]:
     """What a run reads: the case file, and the files of one's own that it names."""
-    from sacrofem.case import OWN_FILES
+    from sacrofem.case.case import OWN_FILES
 
     own = (getattr(getattr(case, section), key) for section, key in OWN_FILES)
     return [path for path in (file, *(Path(name) for name in own if name is not None)) if path and path.is_file()]
@@ -36,7 +36,7 @@ def files_of(file: Path | None, case: Case) -> list[Path]:
 
 def hashes(files: list[Path]) -> dict[str, str]:
     """Hash of each file by name."""
-    from sacrofem.hashing import sha256
+    from sacrofem.system.files import sha256
 
     return {path.name: sha256(path) for path in files}
 

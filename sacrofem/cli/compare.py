@@ -51,8 +51,9 @@ def compare(
     json
         One JSON object to standard output instead of the table.
     """
-    from sacrofem.progress import Stages
-    from sacrofem.report.results import check_folder, write_comparison
+    from sacrofem.report.results import write_comparison
+    from sacrofem.system.folders import check_folder
+    from sacrofem.system.progress import Stages
 
     resolved = (options or CaseOptions()).case(case)
     read = files_of(case, resolved)
@@ -61,7 +62,7 @@ def compare(
     files = hashes(read)
     with read_from(case), Stages() as stages:
         stages("loading the solver")
-        from sacrofem.compare import compare as solve
+        from sacrofem.specimen.comparison import compare as solve
         from sacrofem.study.bands import with_bands
         from sacrofem.study.ladder import ladder
 
@@ -79,8 +80,8 @@ def compare(
     if json:
         print_json(content)
         return status
-    from sacrofem.report.bands import sentences
-    from sacrofem.report.table import left_out, rows, terminal_table
+    from sacrofem.report.text.bands import sentences
+    from sacrofem.report.text.table import left_out, rows, terminal_table
 
     mesh_band, inputs = content.get("mesh_band"), content.get("input_range")
     lines = rows(result.before, result.after, result.change, result.intact, mesh_band=mesh_band, input_range=inputs)
@@ -125,8 +126,8 @@ def converge(
     json
         One JSON object to standard output instead of the table.
     """
-    from sacrofem.progress import Stages
-    from sacrofem.report.results import check_folder
+    from sacrofem.system.folders import check_folder
+    from sacrofem.system.progress import Stages
 
     resolved = (options or CaseOptions()).case(case)
     read = files_of(case, resolved)
@@ -135,7 +136,7 @@ def converge(
     files = hashes(read)
     with read_from(case), Stages() as stages:
         stages("loading the solver")
-        from sacrofem.report.convergence import terminal_table, write_convergence
+        from sacrofem.report.page.convergence import terminal_table, write_convergence
         from sacrofem.study.convergence import converge as solve
 
         started = time.perf_counter()

@@ -41,8 +41,8 @@ def deck(
     json
         One JSON object to standard output.
     """
-    from sacrofem.progress import Stages
-    from sacrofem.report.results import check_writable
+    from sacrofem.system.folders import check_writable
+    from sacrofem.system.progress import Stages
 
     resolved = (options or CaseOptions()).case(case)
     if out.suffix.lower() != SUFFIX[format]:
@@ -55,9 +55,9 @@ def deck(
         raise InputError("its folder does not exist", field="--out", value=str(out), mend="make the folder first")
     check_writable(out.parent, "--out")
     with read_from(case), Stages() as stages:
-        from sacrofem.compare import prepare
-        from sacrofem.plandeck import write_deck
-        from sacrofem.threads import threads
+        from sacrofem.specimen.comparison import prepare
+        from sacrofem.specimen.deck import write_deck
+        from sacrofem.system.threads import threads
 
         with threads(resolved.solver.threads):
             model = prepare(resolved, progress=stages)

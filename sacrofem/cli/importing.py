@@ -34,9 +34,9 @@ def import_(
     json
         One JSON object to standard output.
     """
-    from sacrofem.anatomyfile import anatomy_keys
-    from sacrofem.progress import Stages
-    from sacrofem.report.results import check_folder
+    from sacrofem.case.anatomyfile import anatomy_keys
+    from sacrofem.system.folders import check_folder
+    from sacrofem.system.progress import Stages
 
     given = options or CaseOptions()
     if given.anatomy is not None:
@@ -55,7 +55,8 @@ def import_(
     files = hashes(read)
     with Stages() as stages:
         stages("landmarks")
-        from sacrofem.importing import import_sacrum, write_import
+        from sacrofem.report.importing import write_import
+        from sacrofem.specimen.importing import import_sacrum
 
         found = import_sacrum(case, progress=stages)
         stages(f"writing {out}")

@@ -22,12 +22,12 @@ def check(case: Path | None = None, /, *, options: CaseOptions | None = None, js
     json
         One JSON object to standard output.
     """
-    from sacrofem.progress import Stages
+    from sacrofem.system.progress import Stages
 
     resolved = (options or CaseOptions()).case(case)
     with read_from(case), Stages() as stages:
-        from sacrofem.compare import prepare
-        from sacrofem.threads import threads
+        from sacrofem.specimen.comparison import prepare
+        from sacrofem.system.threads import threads
 
         with threads(resolved.solver.threads):
             model = prepare(resolved, progress=stages)
@@ -79,8 +79,8 @@ def mesh(
     json
         One JSON object to standard output.
     """
-    from sacrofem.progress import Stages
-    from sacrofem.report.results import check_writable
+    from sacrofem.system.folders import check_writable
+    from sacrofem.system.progress import Stages
 
     resolved = (options or CaseOptions()).case(case)
     if out.is_dir() or (out.exists() and not overwrite):
@@ -90,9 +90,9 @@ def mesh(
         raise InputError("its folder does not exist", field="--out", value=str(out), mend="make the folder first")
     check_writable(out.parent, "--out")
     with read_from(case), Stages() as stages:
-        from sacrofem.compare import prepare
-        from sacrofem.mesh.files import write_mesh
-        from sacrofem.threads import threads
+        from sacrofem.mesh.files.files import write_mesh
+        from sacrofem.specimen.comparison import prepare
+        from sacrofem.system.threads import threads
 
         with threads(resolved.solver.threads):
             made = prepare(resolved, progress=stages).mesh

@@ -65,8 +65,8 @@ def run(
             show(f"{read.name}: {len(rows)} scenarios in {groups} groups that share mesh and set-up")
         return 0
     _check_folder(out, file)
-    from sacrofem.study.progress import Counter
     from sacrofem.study.runner import run_study
+    from sacrofem.system.progress import Counter
 
     with Counter() as counter:
         outcome = run_study(
@@ -85,7 +85,7 @@ def run(
 
 
 def _check_folder(out: Path, file: Path) -> None:
-    from sacrofem.report.results import check_writable
+    from sacrofem.system.folders import check_writable
 
     if out.exists() and not out.is_dir():
         raise InputError("is not a folder", field="--out", value=str(out), mend="name another folder")
@@ -143,7 +143,7 @@ def report(folder: Path, /, *, measure: tuple[str, ...] = (), json: bool = False
     json
         One JSON object to standard output.
     """
-    from sacrofem.report.study import write_study_report
+    from sacrofem.report.page.study import write_study_report
 
     written = write_study_report(folder, measure)
     if json:

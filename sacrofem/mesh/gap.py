@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sacrofem.mesh.tetmesh import FloatArray, TetMesh
+from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.system.arrays import FloatArray
 
 # Six-point rule of degree 4 on the triangle (Dunavant 1985, Int J Numer Methods Eng 21:1129);
 # weights sum to 1. It integrates the product of two quadratic shape functions exactly.

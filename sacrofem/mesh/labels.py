@@ -8,7 +8,8 @@ from scipy.sparse.csgraph import connected_components
 
 from sacrofem.anatomy.regions import Outline, auricular_ellipse, axial_position, corridor_distance
 from sacrofem.anatomy.solid import SIDES, Landmarks
-from sacrofem.mesh.tetmesh import BoolArray, FloatArray, TetMesh
+from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.system.arrays import BoolArray, FloatArray
 
 CORRIDOR_WALL_MM = 1.5
 """Faces this near to a corridor's wall line the corridor."""

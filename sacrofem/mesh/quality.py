@@ -11,7 +11,8 @@ from scipy.spatial import cKDTree
 
 from sacrofem.errors import InputError
 from sacrofem.mesh.split import inner_faces
-from sacrofem.mesh.tetmesh import TET_EDGES, TET_FACES, BoolArray, FloatArray, IntArray, TetMesh, boundary_faces
+from sacrofem.mesh.tetmesh import TET_EDGES, TET_FACES, TetMesh, boundary_faces
+from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
 
 SLIVER = 1e-6
 """Quality below which a tet makes the stiffness matrix useless."""

@@ -7,7 +7,8 @@ import numpy as np
 from sacrofem.anatomy.solid import Side
 from sacrofem.errors import InputError
 from sacrofem.mesh.split import face_codes
-from sacrofem.mesh.tetmesh import BoolArray, TetMesh, boundary_faces
+from sacrofem.mesh.tetmesh import TetMesh, boundary_faces
+from sacrofem.system.arrays import BoolArray
 
 
 def restricted(mesh: TetMesh, keep: BoolArray, cut: str = "cut") -> TetMesh:

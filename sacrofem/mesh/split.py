@@ -10,7 +10,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from sacrofem.errors import InputError
-from sacrofem.mesh.tetmesh import TET_FACES, BoolArray, IntArray, TetMesh
+from sacrofem.mesh.tetmesh import TET_FACES, TetMesh
+from sacrofem.system.arrays import BoolArray, IntArray
 
 
 def face_codes(faces: IntArray, n_points: int) -> IntArray:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from sacrofem.errors import EnvironmentFailure, InputError
-from sacrofem.mesh.files import read_mesh
+from sacrofem.mesh.files.files import read_mesh
 from sacrofem.mesh.tetmesh import TetMesh
-from sacrofem.report.drawing import MOTION_MAP, cement_surface
+from sacrofem.report.figures.drawing import MOTION_MAP, cement_surface
 
 _BAR = {"title": "micromotion / µm", "color": "black", "fmt": "%.0f", "position_x": 0.2, "width": 0.6}
 _BONE, _CEMENT = "#d9c7a3", "#1a73b3"

@@ -9,16 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import sacrofem
-from sacrofem.case import Case
-from sacrofem.compare import Comparison
+from sacrofem.case.case import Case
 from sacrofem.errors import SacrofemError
-from sacrofem.mechanics.catalogue import MEASURES, SMALLEST_SHARE_OF_SCALE
-from sacrofem.mesh.files import reference_folder, replace_file
-from sacrofem.model import Progress
+from sacrofem.mechanics.measures.catalogue import MEASURES, SMALLEST_SHARE_OF_SCALE
+from sacrofem.mesh.files.files import reference_folder
+from sacrofem.specimen.comparison import Comparison
+from sacrofem.specimen.model import Progress
 from sacrofem.study.convergence import Convergence, Level, Values, converge
 from sacrofem.study.inputs import InputRange, input_range
 from sacrofem.study.ladder import REFERENCES
+from sacrofem.system.files import replace_file
+from sacrofem.system.version import VERSION
 
 SHIPPED = "bands.json"
 SAME_NUMBERS = 1e-5
@@ -196,7 +197,7 @@ def ship(case: Case, path: Path, *, progress: Progress | None = None) -> None:
     convergence = converge(case, progress=progress)
     content = {
         "schema": 1,
-        "version": sacrofem.__version__,
+        "version": VERSION,
         "case": case.to_dict(),
         "levels": [level.to_json() for level in convergence.levels],
         "input_range": input_range(case, progress=progress).to_json(),

@@ -10,11 +10,11 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal, cast
 
-from sacrofem.case import Case
-from sacrofem.compare import Comparison, compare
+from sacrofem.case.case import Case
 from sacrofem.errors import SacrofemError
-from sacrofem.mechanics.catalogue import MEASURES, SMALLEST_SHARE_OF_SCALE
-from sacrofem.model import Model, Progress
+from sacrofem.mechanics.measures.catalogue import MEASURES, SMALLEST_SHARE_OF_SCALE
+from sacrofem.specimen.comparison import Comparison, compare
+from sacrofem.specimen.model import Model, Progress
 from sacrofem.study.ladder import Rung, ladder
 from sacrofem.study.order import Estimate, estimate
 

@@ -13,16 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
-from scipy.stats import qmc
 
-from sacrofem.case import Case
-from sacrofem.casesections import Section
+from sacrofem.case.case import Case
+from sacrofem.case.presets import DEFAULT_PRESET
+from sacrofem.case.sections import Section
 from sacrofem.errors import InputError, SacrofemError
-from sacrofem.presets import DEFAULT_PRESET
+from sacrofem.study.sampling import shares
 from sacrofem.study.studyfile import MOST_SCENARIOS, Design, Factor, StudyFile
+from sacrofem.system.htmltable import table
 
 REPLICATE = "mesh.replicate"
 """Column of the mesh among those of the same size."""
@@ -84,8 +83,6 @@ class Study:
         }
 
     def _repr_html_(self) -> str:
-        from sacrofem.notebook import study_html
-
         return study_html(self)
 
     def groups(self) -> list[tuple[Scenario, ...]]:
@@ -314,20 +311,12 @@ def _levels(design: Design, factors: Sequence[Factor]) -> Iterator[tuple[Any, ..
         yield tuple(factor.at(float(share)) for factor, share in zip(factors, row, strict=True))
 
 
-def shares(design: Design, count: int) -> NDArray[np.float64]:
-    """(n, count) places of the scenarios of a sampled design between the ends of its factors.
+_MOST_ROWS = 20
 
-    Raises
-    ------
-    EnvironmentFailure
-        A design of sensitivity without SALib.
-    """
-    if design.kind == "sobol":
-        # Balanced only in powers of two: the first so many of a whole sequence.
-        power = max(1, int(np.ceil(np.log2(design.samples))))
-        return np.asarray(qmc.Sobol(count, scramble=True, rng=design.seed).random_base2(power)[: design.samples])
-    if design.kind == "latin-hypercube":
-        return np.asarray(qmc.LatinHypercube(count, rng=design.seed).random(design.samples))
-    from sacrofem.study.sensitivity import samples
 
-    return samples(design, count)
+def study_html(study: Study) -> str:
+    """The first scenarios of a study."""
+    rows = [(scenario.number, *scenario.factors.values()) for scenario in study.scenarios[:_MOST_ROWS]]
+    more = len(study.scenarios) - len(rows)
+    caption = f"Study {study.name}: {len(study.scenarios)} scenarios" + (f", {more} more below" if more > 0 else "")
+    return table(("scenario", *study.columns), rows, caption)

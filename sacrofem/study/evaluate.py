@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sacrofem.case import Case
-from sacrofem.compare import Comparison, compare, measure_states, statics_of
+from sacrofem.case.case import Case
 from sacrofem.errors import SacrofemError, one_line
-from sacrofem.plans import Plans
-from sacrofem.threads import threads
+from sacrofem.specimen.comparison import Comparison, compare, measure_states, statics_of
+from sacrofem.specimen.plans import Plans
+from sacrofem.system.threads import threads
 
 Record = Mapping[str, Any]
 Values = Mapping[str, Any]

@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sacrofem.case import Case
-from sacrofem.compare import prepare, solve_model, zones_of
-from sacrofem.mechanics.catalogue import MEASURES
-from sacrofem.mechanics.zones import Zones
-from sacrofem.model import Model, Progress
+from sacrofem.case.case import Case
+from sacrofem.mechanics.measures.catalogue import MEASURES
+from sacrofem.mechanics.measures.zones import Zones
+from sacrofem.specimen.comparison import prepare, solve_model, zones_of
+from sacrofem.specimen.model import Model, Progress
 from sacrofem.study.convergence import PARTS, Values
 from sacrofem.study.ladder import ladder
-from sacrofem.threads import threads
+from sacrofem.system.threads import threads
 
 FILLER_MPA = (0.2, 10.0)
 APERTURE_MM = (0.5, 2.0)

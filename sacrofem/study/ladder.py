@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sacrofem.case import Case
+from sacrofem.case.case import Case
 from sacrofem.errors import InputError
-from sacrofem.mesh.sources import DEFAULT_SIZE_MM, FRACTURE_SIZE_SHARE, uses_reference
+from sacrofem.specimen.mesh import DEFAULT_SIZE_MM, FRACTURE_SIZE_SHARE, uses_reference
 
 REFERENCES = ("tiny", "coarse", "medium")
 SIZE_RATIO = 1.5

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from sacrofem.anatomy.solid import Landmarks
-from sacrofem.compare import Comparison
-from sacrofem.mechanics.measures import mean_displacement
-from sacrofem.mechanics.space import Space
-from sacrofem.mesh.tetmesh import FloatArray
+from sacrofem.mechanics.measures.measures import mean_displacement
+from sacrofem.mechanics.space.space import Space
+from sacrofem.specimen.comparison import Comparison
 from sacrofem.study.evaluate import OneByOne, Values
+from sacrofem.system.arrays import FloatArray
 
 NEAR_PROMONTORY_MM = 8.0
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from sacrofem.anatomy.regions import denis_zone, level_of
-from sacrofem.compare import Comparison, zones_of
-from sacrofem.mechanics.measures import YIELD_STRAIN_COMPRESSION, YIELD_STRAIN_TENSION
-from sacrofem.mechanics.principal import principal_strains
+from sacrofem.mechanics.measures.measures import YIELD_STRAIN_COMPRESSION, YIELD_STRAIN_TENSION
+from sacrofem.mechanics.space.principal import principal_strains
+from sacrofem.specimen.comparison import Comparison, zones_of
 from sacrofem.study.evaluate import OneByOne, Values
 
 HIGHEST = 0.01

@@ -14,14 +14,14 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sacrofem.errors import EnvironmentFailure, InputError
-from sacrofem.study.design import Study, shares
+from sacrofem.errors import InputError
+from sacrofem.study.design import Study
+from sacrofem.study.sampling import salib, salib_problem, shares
 from sacrofem.study.store import Store
 from sacrofem.study.studyfile import Design
 
@@ -56,45 +56,6 @@ class Index:
     index: str
     value: float
     half_width: float | None
-
-
-def _salib(name: str) -> Any:
-    try:
-        return import_module(f"SALib.{name}")
-    except ImportError as error:
-        raise EnvironmentFailure("a study of sensitivity needs SALib: pip install 'sacrofem[study]'") from error
-
-
-def _problem(names: Sequence[str]) -> dict[str, Any]:
-    return {"num_vars": len(names), "names": list(names), "bounds": [[0.0, 1.0]] * len(names)}
-
-
-def samples(design: Design, count: int) -> NDArray[np.float64]:
-    """Places of the scenarios of a design of `KINDS` between the ends of its factors.
-
-    Parameters
-    ----------
-    design
-        Its ``samples`` are trajectories of Morris, or base samples of Saltelli's scheme.
-    count
-        Number of factors k.
-
-    Returns
-    -------
-    (n, k) array in [0, 1]
-        n is samples (k + 1) for Morris, samples (k + 2) for Sobol' indices, samples (2 k + 2) with the second order.
-
-    Raises
-    ------
-    EnvironmentFailure
-        SALib is not installed.
-    """
-    problem = _problem([str(k) for k in range(count)])
-    if design.kind == "morris":
-        sample = _salib("sample.morris").sample
-        return np.asarray(sample(problem, design.samples, num_levels=design.levels, seed=design.seed))
-    sample = _salib("sample.sobol").sample
-    return np.asarray(sample(problem, design.samples, calc_second_order=design.second_order, seed=design.seed))
 
 
 def indices(study: Study, rows: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> list[Index]:
@@ -164,8 +125,8 @@ def write_indices(store: Store, found: Sequence[Index]) -> None:
 def _morris(
     design: Design, names: Sequence[str], measure: str, places: NDArray[np.float64], values: NDArray[np.float64]
 ) -> Iterator[Index]:
-    got = _salib("analyze.morris").analyze(
-        _problem(names), places, values, num_levels=design.levels, conf_level=CONFIDENCE, num_resamples=_RESAMPLES,
+    got = salib("analyze.morris").analyze(
+        salib_problem(names), places, values, num_levels=design.levels, conf_level=CONFIDENCE, num_resamples=_RESAMPLES,
         seed=np.random.default_rng(design.seed),
     )  # fmt: skip
     yield from _listed(measure, names, "mu_star", got["mu_star"], got["mu_star_conf"])
@@ -175,8 +136,8 @@ def _morris(
 
 def _sobol(design: Design, names: Sequence[str], measure: str, values: NDArray[np.float64]) -> Iterator[Index]:
     # A generator, as SALib takes the number 0 for no seed at all and draws from NumPy's global state.
-    got = _salib("analyze.sobol").analyze(
-        _problem(names), values, calc_second_order=design.second_order, conf_level=CONFIDENCE,
+    got = salib("analyze.sobol").analyze(
+        salib_problem(names), values, calc_second_order=design.second_order, conf_level=CONFIDENCE,
         num_resamples=_RESAMPLES, seed=np.random.default_rng(design.seed),
     )  # fmt: skip
     for kind in ("S1", "ST"):

@@ -13,7 +13,6 @@ import os
 import re
 import socket
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,74 +20,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from sacrofem.errors import EnvironmentFailure
+from sacrofem.system.files import Publisher
 
 LOCK = "lock"
 SCENARIOS = "scenarios"
 TABLE = "results.csv"
-# Of a temporary file the permissions would be those of a secret; results have those of any other file.
-_UMASK = os.umask(0o022)
-os.umask(_UMASK)
-_MODE = 0o666 & ~_UMASK
 # What a spreadsheet would take for a formula, a signed number or label excepted.
 _FORMULA = re.compile(r"[=@\t\r]|[+-].*[(|!@]")
-
-
-class Publisher:
-    """The steps of publishing a file, each by itself so that a crash can be tried at every one."""
-
-    def write(self, handle: int, content: bytes) -> None:
-        """Fill the temporary file."""
-        view = memoryview(content)
-        while view:
-            view = view[os.write(handle, view) :]
-
-    def sync(self, handle: int) -> None:
-        """Let the file reach the disk."""
-        os.fsync(handle)
-
-    def replace(self, temporary: str, path: Path) -> None:
-        """Put the file in its place."""
-        os.replace(temporary, path)
-
-    def sync_folder(self, folder: Path) -> None:
-        """Let the name reach the disk."""
-        if sys.platform == "win32":
-            return
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-    def publish(self, path: Path, content: bytes) -> None:
-        """Write a file whole or not at all.
-
-        Raises
-        ------
-        EnvironmentFailure
-            The disk is full or the folder cannot be written.
-        """
-        temporary = None
-        try:
-            handle, temporary = tempfile.mkstemp(suffix=".partial", prefix=".", dir=path.parent)
-            try:
-                if sys.platform != "win32":
-                    os.fchmod(handle, _MODE)
-                self.write(handle, content)
-                self.sync(handle)
-            finally:
-                os.close(handle)
-            self.replace(temporary, path)
-            temporary = None
-            self.sync_folder(path.parent)
-        except OSError as error:
-            raise EnvironmentFailure(
-                f"{path}: cannot be written ({error.strerror or error}); what is finished is kept: make room and run "
-                "the same command again"
-            ) from error
-        finally:
-            if temporary is not None:
-                Path(temporary).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

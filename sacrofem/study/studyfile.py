@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from sacrofem.casesections import Section
+from sacrofem.case.sections import Section
 
 Kind = Literal["grid", "list", "one-at-a-time", "latin-hypercube", "sobol", "morris", "sobol-indices"]
 MOST_SCENARIOS = 100_000

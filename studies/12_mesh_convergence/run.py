@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from common import main, percent
 from matplotlib.figure import Figure
 
-from sacrofem.mesh.sources import REFERENCE_FRACTURE_MM
+from sacrofem.specimen.mesh import REFERENCE_FRACTURE_MM
 from sacrofem.study.order import estimate
 
 KEYS = {

@@ -2,7 +2,7 @@
 
 Two constants are free: the modulus of the layer on the auricular faces, and one factor on all ligament
 stiffnesses. They are fitted once, on an intact mesh; no fracture is ever read here. The result is
-written by hand into ``sacrofem.mechanics.supports.Joint``; this script prints targets, values and misses
+written by hand into ``sacrofem.mechanics.parts.supports.Joint``; this script prints targets, values and misses
 of the constants that stand there, and with ``--fit`` searches them anew.
 
     python studies/14_supports/calibrate.py [--mesh sacrum-medium-intact] [--order 2] [--fit]
@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 from scipy.optimize import least_squares
 
-from sacrofem.anatomy.sacrum import ParametricSacrum, SacrumParameters
+from sacrofem.anatomy.builtin.sacrum import ParametricSacrum, SacrumParameters
 from sacrofem.anatomy.solid import Landmarks
 from sacrofem.bone.density import generic_density
-from sacrofem.mechanics.loads import endplate_faces, load, load_resultant, load_vector
-from sacrofem.mechanics.materials import bone_elasticity, cortex, cortical_membrane
-from sacrofem.mechanics.space import Space
-from sacrofem.mechanics.statics import Statics
-from sacrofem.mechanics.supports import CALIBRATED_JOINT, Joint, elastic_supports
-from sacrofem.mesh.files import reference_mesh
+from sacrofem.mechanics.equilibrium.statics import Statics
+from sacrofem.mechanics.parts.loads import endplate_faces, load, load_resultant, load_vector
+from sacrofem.mechanics.parts.materials import bone_elasticity, cortex, cortical_membrane
+from sacrofem.mechanics.parts.supports import CALIBRATED_JOINT, Joint, elastic_supports
+from sacrofem.mechanics.space.space import Space
+from sacrofem.mesh.files.files import reference_mesh
 from sacrofem.study.motions import motions
 
 NUTATION_DEG, TRANSLATION_MM = 1.38, 0.3  # at 600 N, Bruna-Rosso 2016 (P3 [A])

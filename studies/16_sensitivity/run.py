@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from common import LABELS, conclude, read_table, say_progress
 from matplotlib.figure import Figure
 
-from sacrofem.report.studyfigures import draw_indices
+from sacrofem.report.figures.studyfigures import draw_indices
 from sacrofem.study.design import read_study
 from sacrofem.study.runner import run_study
 from sacrofem.study.sensitivity import indices, write_indices

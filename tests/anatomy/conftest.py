@@ -3,8 +3,8 @@
 import pytest
 from scanned_lattice import on_lattice
 
-from sacrofem.anatomy.channels import Channels
-from sacrofem.anatomy.sacrum import ParametricSacrum
+from sacrofem.anatomy.builtin.sacrum import ParametricSacrum
+from sacrofem.anatomy.scan.channels import Channels
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from sacrofem.anatomy.channels import Channels
 from sacrofem.anatomy.regions import corridor_distance
+from sacrofem.anatomy.scan.channels import Channels
 from sacrofem.anatomy.solid import Corridor
 
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from sacrofem.anatomy.endplate import find_endplate, surface_points
-from sacrofem.anatomy.lattice import LatticeSolid
-from sacrofem.anatomy.sacrum import ParametricSacrum
+from sacrofem.anatomy.builtin.sacrum import ParametricSacrum
+from sacrofem.anatomy.scan.endplate import find_endplate, surface_points
+from sacrofem.anatomy.scan.lattice import LatticeSolid
 
 SACRUM = ParametricSacrum()
 HALF = 0.5 * np.array([SACRUM.parameters.endplate_transverse_mm, SACRUM.parameters.endplate_ap_mm])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sacrofem.anatomy.labelmap import label_numbers, label_solid
+from sacrofem.anatomy.scan.labelmap import label_numbers, label_solid
 from sacrofem.errors import InputError
 
 pytest.importorskip("SimpleITK")

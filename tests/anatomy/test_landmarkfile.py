@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from sacrofem.anatomy.builtin.sacrum import ParametricSacrum
 from sacrofem.anatomy.frame import Frame
 from sacrofem.anatomy.landmarkfile import landmarks_to_dict, overridden, override_names, read_landmarks
-from sacrofem.anatomy.sacrum import ParametricSacrum
 from sacrofem.errors import InputError
 
 

@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sacrofem.anatomy.channels import Channels
-from sacrofem.anatomy.landmarks import _foramina
 from sacrofem.anatomy.regions import corridor_distance
+from sacrofem.anatomy.scan.channels import Channels
+from sacrofem.anatomy.scan.landmarks import _foramina
 
 
 @pytest.mark.parametrize("step", [(0.0, 2.5, -5.0), (0.0, -2.0, 4.0)], ids=["taller twin", "shorter twin"])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sacrofem.anatomy.builtin.sacrum import ParametricSacrum
 from sacrofem.anatomy.regions import (
     axial_position,
     corridor_distance,
@@ -10,7 +11,6 @@ from sacrofem.anatomy.regions import (
     level_of,
     zone_borders,
 )
-from sacrofem.anatomy.sacrum import ParametricSacrum
 from sacrofem.anatomy.solid import Corridor
 
 

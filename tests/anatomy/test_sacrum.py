@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from sacrofem.anatomy.builtin.sacrum import ParametricSacrum, SacrumParameters
 from sacrofem.anatomy.regions import corridor_distance
-from sacrofem.anatomy.sacrum import ParametricSacrum, SacrumParameters
 from sacrofem.errors import InputError
 
 # Mean and standard deviation, or the two ends of a range, of the morphometry table.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from sacrofem.anatomy.surface import read_surface, surface_solid
+from sacrofem.anatomy.scan.surface import read_surface, surface_solid
 from sacrofem.errors import InputError
 
 # A bone-sized ellipsoid: reading knows sizes only.

@@ -3,9 +3,9 @@ import pytest
 from scanned_lattice import on_lattice
 from scipy.spatial.transform import Rotation
 
-from sacrofem.anatomy.endplate import surface_points
 from sacrofem.anatomy.frame import Frame
-from sacrofem.anatomy.symmetry import median_frame, mirrored, symmetric_share
+from sacrofem.anatomy.scan.endplate import surface_points
+from sacrofem.anatomy.scan.symmetry import median_frame, mirrored, symmetric_share
 
 TURN = Rotation.from_rotvec(np.radians([0.0, 6.0, -4.0])).as_matrix()
 OFF = Frame(TURN, np.array([3.0, 0.0, 0.0]))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import trimesh
 
-from sacrofem.anatomy.lattice import LatticeSolid, cleaned
-from sacrofem.anatomy.triangles import lattice_distance, winding_numbers
+from sacrofem.anatomy.scan.lattice import LatticeSolid, cleaned
+from sacrofem.anatomy.scan.triangles import lattice_distance, winding_numbers
 
 RADIUS, SPACING = 20.0, 1.5
 CORNER = np.full(3, -27.0)

@@ -9,8 +9,8 @@ from blocks_of_tets import box
 from refusals import refused
 
 from sacrofem.cli import main
-from sacrofem.mesh.files import reference_mesh, write_mesh
-from sacrofem.mesh.midsides import CONVENTIONS
+from sacrofem.mesh.files.files import reference_mesh, write_mesh
+from sacrofem.mesh.files.midsides import CONVENTIONS
 from sacrofem.mesh.split import inner_faces, split
 from sacrofem.mesh.tetmesh import TET_EDGES, TetMesh
 

@@ -8,7 +8,7 @@ import pytest
 from blocks_of_tets import box
 
 from sacrofem.cli import main
-from sacrofem.mesh.files import write_mesh
+from sacrofem.mesh.files.files import write_mesh
 
 # As large as a sacrum
 BLOCK = box((2, 2, 2), (80.0, 60.0, 90.0))

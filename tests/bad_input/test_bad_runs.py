@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from refusals import contents, refused
 
-import sacrofem.compare
-from sacrofem import cli, memory
-from sacrofem.case import Case
+import sacrofem.specimen.comparison
+from sacrofem import cli
+from sacrofem.case.case import Case
 from sacrofem.errors import SolverError
 from sacrofem.report import results
+from sacrofem.system import memory
 
-compare_module = sys.modules["sacrofem.compare"]
+compare_module = sys.modules["sacrofem.specimen.comparison"]
 
 
 MEAN = {"micromotion_mean_um": 1.0}

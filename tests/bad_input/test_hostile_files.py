@@ -14,9 +14,9 @@ from refusals import refused
 from test_bad_meshes import BLOCK, NAMES, case_of
 
 import sacrofem
-import sacrofem.compare
+import sacrofem.specimen.comparison
 from sacrofem.cli import main
-from sacrofem.mesh.files import write_mesh
+from sacrofem.mesh.files.files import write_mesh
 
 SOURCES = sorted(Path(sacrofem.__file__).parent.rglob("*.py"))
 
@@ -195,7 +195,7 @@ def test_mesh_over_a_link_leaves_what_it_points_to(tmp_path, monkeypatch):
     class Model:
         mesh = BLOCK
 
-    monkeypatch.setattr(sys.modules["sacrofem.compare"], "prepare", lambda case, progress: Model())
+    monkeypatch.setattr(sys.modules["sacrofem.specimen.comparison"], "prepare", lambda case, progress: Model())
     (tmp_path / "precious").write_text("mine")
     (tmp_path / "bone.vtu").symlink_to(tmp_path / "precious")
     assert main(["mesh", "--out", str(tmp_path / "bone.vtu"), "--overwrite"]) == 0

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from sacrofem.anatomy.solid import AuricularFace, Corridor, Landmarks
-from sacrofem.cement.needle import Injection, Needle
+from sacrofem.cement.injection import Injection
+from sacrofem.cement.needle import Needle
 from sacrofem.cement.planners import long_axis_needles, short_axis_needles
 from sacrofem.cement.shapes import Column, Ellipsoid, Spread
 from sacrofem.errors import InputError

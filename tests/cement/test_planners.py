@@ -11,7 +11,7 @@ from sacrofem.anatomy.solid import Corridor
 from sacrofem.cement.planners import PLANNERS, plan_needles
 from sacrofem.cement.safety import Structures, needle_path
 from sacrofem.errors import InputError
-from sacrofem.model import prepare
+from sacrofem.specimen.model import prepare
 
 MIRROR = np.array([-1.0, 1.0, 1.0])
 

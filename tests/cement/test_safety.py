@@ -8,13 +8,14 @@ from blocks_of_tets import box
 
 from sacrofem import Case, cli
 from sacrofem.anatomy.solid import AuricularFace, Corridor, Landmarks
-from sacrofem.cement.needle import Injection, Needle
+from sacrofem.case.presets import PRESETS
+from sacrofem.cement.injection import Injection
+from sacrofem.cement.needle import Needle
 from sacrofem.cement.safety import Limits, Structures, needle_path, plan_safety
 from sacrofem.cement.shapes import Column, Ellipsoid
 from sacrofem.cement.spread import place_cement
 from sacrofem.mesh.tetmesh import TetMesh
-from sacrofem.model import prepare
-from sacrofem.presets import PRESETS
+from sacrofem.specimen.model import prepare
 
 TIP = np.array([0.0, 0.0, 0.0])
 

@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sacrofem.cement.bed import GAP_RAMP_MM, surface_distance
-from sacrofem.cement.needle import Injection, Needle
+from sacrofem.cement.injection import Injection
+from sacrofem.cement.needle import Needle
 from sacrofem.cement.shapes import Column, Ellipsoid
 from sacrofem.cement.spread import place_cement, spot_coverage
 from sacrofem.errors import InputError

@@ -13,15 +13,15 @@ import pytest
 from blocks_of_tets import split_box
 from elasticity import at, faces_at, held, system, traction_force
 
-from sacrofem.compare import solve_model, zones_of
-from sacrofem.mechanics.catalogue import changes
-from sacrofem.mechanics.interface import Filler
-from sacrofem.mechanics.space import Space
-from sacrofem.mechanics.stiffness import Membrane
-from sacrofem.mechanics.supports import Supports, reactions
-from sacrofem.mesh.files import reference_mesh
-from sacrofem.model import prepare
-from sacrofem.regression import CASES, baselines_folder
+from sacrofem.mechanics.measures.catalogue import changes
+from sacrofem.mechanics.parts.interface import Filler
+from sacrofem.mechanics.parts.stiffness import Membrane
+from sacrofem.mechanics.parts.supports import Supports, reactions
+from sacrofem.mechanics.space.space import Space
+from sacrofem.mesh.files.files import reference_mesh
+from sacrofem.specimen.comparison import solve_model, zones_of
+from sacrofem.specimen.model import prepare
+from sacrofem.study.regression import CASES, baselines_folder
 
 DAT, FRD = 1e-6, 1e-5
 

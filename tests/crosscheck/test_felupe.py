@@ -10,10 +10,10 @@ from elasticity import at, faces_at, held, system, traction_force
 from scipy.sparse import diags_array
 from scipy.sparse.linalg import spsolve
 
-from sacrofem.mechanics.decks import gap_springs
-from sacrofem.mechanics.interface import Filler
-from sacrofem.mechanics.space import Space
-from sacrofem.mesh.files import reference_mesh
+from sacrofem.mechanics.decks.calculix import gap_springs
+from sacrofem.mechanics.parts.interface import Filler
+from sacrofem.mechanics.space.space import Space
+from sacrofem.mesh.files.files import reference_mesh
 
 
 def test_block_with_gap(agree):

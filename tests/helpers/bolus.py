@@ -7,7 +7,7 @@ from closed_forms import Inclusion
 from elasticity import held, stress_tensors, system
 from spheres import symmetry
 
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.space.space import Space
 
 A, REACH = 10.0, 30.0
 BONE, CEMENT = (300.0, 0.3), (2500.0, 0.3)

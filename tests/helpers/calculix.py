@@ -12,16 +12,18 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from sacrofem.mechanics.decks import triad, write_calculix
-from sacrofem.mechanics.measures import measure
-from sacrofem.mechanics.principal import principal_values
-from sacrofem.mechanics.space import Space
-from sacrofem.mechanics.state import State
-from sacrofem.mechanics.stiffness import membrane_strains
-from sacrofem.mechanics.supports import reactions
+from sacrofem.mechanics.decks.calculix import triad, write_calculix
+from sacrofem.mechanics.equilibrium.state import State
+from sacrofem.mechanics.measures.measures import measure
+from sacrofem.mechanics.parts.stiffness import membrane_strains
+from sacrofem.mechanics.parts.supports import reactions
+from sacrofem.mechanics.space.principal import principal_values
+from sacrofem.mechanics.space.space import Space
 
 # xx yy zz xy xz yz as CalculiX prints them, to xx yy zz yz xz xy.
 _VOIGT = [0, 1, 2, 5, 4, 3]
+
+MEASURES = "sacrofem.mechanics.measures.measures"
 
 
 def ccx() -> str:
@@ -39,7 +41,7 @@ def ccx() -> str:
 class Answer:
     """What CalculiX found, in our numbering: the .dat file has 7 digits, the .frd file 6.
 
-    ``springs`` are b·u by the part of the model, (r, d), as `sacrofem.mechanics.decks.Springs` has them,
+    ``springs`` are b·u by the part of the model, (r, d), as `sacrofem.mechanics.decks.calculix.Springs` has them,
     ``spring_force`` (3,) what each part puts on the bone.
     """
 
@@ -121,8 +123,12 @@ def measured(model, name, answer: Answer, zones):
         model.membrane.youngs, model.membrane.thickness, model.force,
     )  # fmt: skip
     with (
-        patch("sacrofem.mechanics.measures.membrane_stresses", partial(_cortex_stresses, model.membrane, answer)),
-        patch("sacrofem.mechanics.measures.principal_strains", lambda space, _: space.printed_principal_strains()),
+        patch(
+            "sacrofem.mechanics.measures.measures.membrane_stresses", partial(_cortex_stresses, model.membrane, answer)
+        ),
+        patch(
+            "sacrofem.mechanics.measures.measures.principal_strains", lambda space, _: space.printed_principal_strains()
+        ),
     ):
         values = measure(
             _Printed(model.space, answer, bone),

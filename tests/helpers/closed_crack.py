@@ -4,9 +4,9 @@ import numpy as np
 from blocks_of_tets import graded, opened, oriented, quarter_cylinder
 from elasticity import at, held, stiffness, stress_tensors, uniform
 
-from sacrofem.mechanics.active_set import solve_contact
-from sacrofem.mechanics.contact import face_closure
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.equilibrium.active_set import solve_contact
+from sacrofem.mechanics.parts.contact import face_closure
+from sacrofem.mechanics.space.space import Space
 
 
 def half_cylinder(radii, z):

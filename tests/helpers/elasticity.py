@@ -4,9 +4,9 @@ import numpy as np
 from skfem import Basis, ElementTetP1, ElementTetP2, ElementVector, FacetBasis, LinearForm
 from skfem.helpers import dot
 
-from sacrofem.mechanics.solver import LinearSystem
-from sacrofem.mechanics.space import Space
-from sacrofem.mechanics.stiffness import Assembler
+from sacrofem.mechanics.linear.solver import LinearSystem
+from sacrofem.mechanics.parts.stiffness import Assembler
+from sacrofem.mechanics.space.space import Space
 
 
 def element(space):

@@ -38,7 +38,7 @@ def sign_of_a_gap_normal():
 @fault
 def swapped_mid_side_nodes():
     """The order of gmsh taken for that of VTK."""
-    from sacrofem.mechanics.space import Space
+    from sacrofem.mechanics.space.space import Space
 
     right = Space.__init__
 
@@ -52,14 +52,14 @@ def swapped_mid_side_nodes():
 
 @fault
 def factor_2_in_the_shear_modulus():
-    from sacrofem.mechanics import space
+    from sacrofem.mechanics.space import space
 
     swap(space, "lame", lambda right: lambda *a: (lambda lam, mu: (lam, 2.0 * mu))(*right(*a)))
 
 
 @fault
 def transposed_jacobian():
-    from sacrofem.mechanics.space import Space
+    from sacrofem.mechanics.space.space import Space
 
     def wrong(self):
         p = self.mesh.points[self.mesh.tets]
@@ -97,7 +97,7 @@ def cement_one_layer_of_elements_off():
 
 @fault
 def ligaments_on_the_wrong_side():
-    from sacrofem.mechanics import supports
+    from sacrofem.mechanics.parts import supports
 
     other = {"left": "right", "right": "left"}
     swap(
@@ -109,14 +109,14 @@ def ligaments_on_the_wrong_side():
 
 @fault
 def load_tilted_to_the_other_side():
-    from sacrofem.mechanics import loads
+    from sacrofem.mechanics.parts import loads
 
     swap(loads, "load_direction", lambda right: lambda normal, angle: right(normal, -angle))
 
 
 @fault
 def lost_moment():
-    from sacrofem.mechanics import loads
+    from sacrofem.mechanics.parts import loads
 
     def wrong(right):
         return lambda space, faces, wanted: right(space, faces, replace(wanted, moment=np.zeros(3)))
@@ -126,7 +126,7 @@ def lost_moment():
 
 @fault
 def jump_in_metres():
-    from sacrofem.mechanics.space import Space
+    from sacrofem.mechanics.space.space import Space
 
     right = Space.jump
     Space.jump = lambda self, displacement: 1e-3 * right(self, displacement)
@@ -142,21 +142,21 @@ def hundred_cubic_millimetres_to_the_millilitre():
 @fault
 def young_for_the_constrained_modulus():
     """The side confinement of a thin layer forgotten."""
-    from sacrofem.mechanics import space
+    from sacrofem.mechanics.space import space
 
     swap(space, "layer_stiffness", lambda right: lambda E, nu, t: (E / t, right(E, nu, t)[1]))
 
 
 @fault
 def gap_normal_and_tangential_exchanged():
-    from sacrofem.mechanics import stiffness
+    from sacrofem.mechanics.parts import stiffness
 
     swap(stiffness, "gap_matrices", lambda right: lambda space, k_n, k_t: right(space, k_t, k_n))
 
 
 @fault
 def tensor_for_engineering_shear():
-    from sacrofem.mechanics.space import Space
+    from sacrofem.mechanics.space.space import Space
 
     right = Space.strains
 
@@ -185,7 +185,7 @@ def twins_left_untied_in_the_intact_state():
 
 @fault
 def ligament_forgotten_in_the_reactions():
-    from sacrofem.mechanics import supports
+    from sacrofem.mechanics.parts import supports
 
     def wrong(right):
         def reactions(*arguments, **given):
@@ -202,7 +202,7 @@ def ligament_forgotten_in_the_reactions():
 @fault
 def a_little_cement_everywhere():
     """A mixture that does not begin at the bone."""
-    from sacrofem.mechanics import materials
+    from sacrofem.mechanics.parts import materials
 
     def wrong(right):
         return lambda bone, fraction, cement, **given: right(bone, np.maximum(fraction, 0.01), cement, **given)

@@ -5,7 +5,7 @@ from blocks_of_tets import graded, opened, quarter_cylinder
 from closed_forms import DiscSource
 from elasticity import at, gap_of, held, system, traction_force
 
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.space.space import Space
 
 A, E, NU, PRESSURE = 10.0, 1000.0, 0.3, 2.0
 SNEDDON = DiscSource(A, E, NU)

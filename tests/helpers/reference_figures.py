@@ -11,21 +11,21 @@ DPI = {"anatomy": 45, "landmarks": 32, "response": 45}
 
 def anatomy():
     from sacrofem import reference_mesh
-    from sacrofem.report.figures import anatomy_figure
+    from sacrofem.report.figures.comparison import anatomy_figure
 
     return anatomy_figure(reference_mesh("sacrum-tiny-bilateral"), title="tiny")
 
 
 def landmarks():
     from sacrofem import reference_mesh
-    from sacrofem.anatomy.sacrum import ParametricSacrum
-    from sacrofem.report.landmarks import landmarks_figure
+    from sacrofem.anatomy.builtin.sacrum import ParametricSacrum
+    from sacrofem.report.figures.landmarks import landmarks_figure
 
     return landmarks_figure(reference_mesh("sacrum-tiny-intact"), ParametricSacrum().landmarks)
 
 
 def response():
-    from sacrofem.report.studyfigures import response_figure
+    from sacrofem.report.figures.studyfigures import response_figure
 
     volumes = (1.0, 2.0, 3.0, 5.0)
     rows = [{"scenario": n, "cement.volume_ml": v, "a": -0.1 * v, "b": 0.02 * v**2} for n, v in enumerate(volumes, 1)]

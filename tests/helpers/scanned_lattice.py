@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sacrofem.anatomy.lattice import LatticeSolid
-from sacrofem.anatomy.sacrum import ParametricSacrum
+from sacrofem.anatomy.builtin.sacrum import ParametricSacrum
+from sacrofem.anatomy.scan.lattice import LatticeSolid
 
 
 def on_lattice(cut_mm=np.inf):

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sacrofem.anatomy.solid import AuricularFace, Corridor, FloatArray, Landmarks
-from sacrofem.case import Case
-from sacrofem.mesh.body import SizeRegion, mesh_solid
-from sacrofem.mesh.fracture import cut
+from sacrofem.anatomy.solid import AuricularFace, Corridor, Landmarks
+from sacrofem.case.case import Case
 from sacrofem.mesh.labels import label_faces
-from sacrofem.mesh.surfaces import FractureSurface, fracture_surfaces
+from sacrofem.mesh.make.body import SizeRegion, mesh_solid
+from sacrofem.mesh.make.fracture import cut
+from sacrofem.mesh.make.surfaces import FractureSurface, fracture_surfaces
 from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.system.arrays import FloatArray
 
 ATTRIBUTION = "Visible Human male, Remus et al. 2021"
 

@@ -11,8 +11,8 @@ import pytest
 from scans import SurfaceSolid
 
 from sacrofem.anatomy.solid import AuricularFace, Corridor, Landmarks
-from sacrofem.mesh.body import mesh_solid
 from sacrofem.mesh.labels import label_faces
+from sacrofem.mesh.make.body import mesh_solid
 
 LABELS = (25, 26)
 # Centre of the S1 endplate in the scanner's LPS frame, mm. The endplate slopes 45°; the frame wants 40.

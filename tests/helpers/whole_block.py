@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 from elasticity import system
 
-from sacrofem.mechanics.interface import Filler, constriction_compliance, gap_stiffness
-from sacrofem.mechanics.space import Space
-from sacrofem.mechanics.stiffness import Membrane
-from sacrofem.mechanics.supports import Supports
+from sacrofem.mechanics.parts.interface import Filler, constriction_compliance, gap_stiffness
+from sacrofem.mechanics.parts.stiffness import Membrane
+from sacrofem.mechanics.parts.supports import Supports
+from sacrofem.mechanics.space.space import Space
 
 SIZE, CUT = (12.0, 10.0, 16.0), 8.0
 FILLER, CEMENT = Filler(0.5), Filler(2500.0, 0.3)

@@ -6,9 +6,9 @@ import scipy.sparse as sp
 from blocks_of_tets import box, oriented
 from elasticity import uniform
 
-from sacrofem.mechanics.blocks import BlockMatrix, node_pattern, residual, scatter
-from sacrofem.mechanics.space import Space
-from sacrofem.mechanics.stiffness import Assembler
+from sacrofem.mechanics.parts.stiffness import Assembler
+from sacrofem.mechanics.space.blocks import BlockMatrix, node_pattern, residual, scatter
+from sacrofem.mechanics.space.space import Space
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ from blocks_of_tets import split_box
 from elasticity import at, faces_at, gap_of, held, stiffness, system, traction_force, uniform
 
 from sacrofem.errors import EnvironmentFailure, SolverError
-from sacrofem.mechanics import active_set
-from sacrofem.mechanics.active_set import solve_contact
-from sacrofem.mechanics.contact import cement_contact, face_closure, joined
-from sacrofem.mechanics.interface import Filler, gap_stiffness
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.equilibrium import active_set
+from sacrofem.mechanics.equilibrium.active_set import solve_contact
+from sacrofem.mechanics.parts.contact import cement_contact, face_closure, joined
+from sacrofem.mechanics.parts.interface import Filler, gap_stiffness
+from sacrofem.mechanics.space.space import Space
 
 SIZE, CUT, AREA, E, NU = (6.0, 5.0, 8.0), 4.0, 30.0, 300.0, 0.3
 CEMENT = Filler(2500.0, 0.3)

@@ -7,10 +7,16 @@ import pytest
 from blocks_of_tets import box, opened, split_box
 from elasticity import at, faces_at, gap_of, held, stiffness
 
-from sacrofem.mechanics.decks import gap_springs, layer_springs, ligament_springs, membrane_springs, write_calculix
-from sacrofem.mechanics.space import Space
-from sacrofem.mechanics.stiffness import Membrane
-from sacrofem.mechanics.supports import Supports
+from sacrofem.mechanics.decks.calculix import (
+    gap_springs,
+    layer_springs,
+    ligament_springs,
+    membrane_springs,
+    write_calculix,
+)
+from sacrofem.mechanics.parts.stiffness import Membrane
+from sacrofem.mechanics.parts.supports import Supports
+from sacrofem.mechanics.space.space import Space
 
 SIZE = (6.0, 5.0, 8.0)
 

@@ -5,8 +5,8 @@ from elasticity import at, gap_of, held, stiffness
 from scipy.sparse.linalg import spsolve
 
 from sacrofem.errors import SolverError
-from sacrofem.mechanics.direct import MultifrontalCholesky, analyse, dissect
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.linear.direct import MultifrontalCholesky, analyse, dissect
+from sacrofem.mechanics.space.space import Space
 
 
 def clamped(mesh, order=2, **parts):

@@ -6,11 +6,11 @@ from blocks_of_tets import split_box
 from elasticity import at, gap_of, held, stiffness, system
 
 from sacrofem.errors import EnvironmentFailure, InputError, SolverError
-from sacrofem.mechanics import factors
-from sacrofem.mechanics.direct import MultifrontalCholesky, analyse
-from sacrofem.mechanics.factors import NAMES, factorise
-from sacrofem.mechanics.solver import LinearSystem
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.linear import factors
+from sacrofem.mechanics.linear.direct import MultifrontalCholesky, analyse
+from sacrofem.mechanics.linear.factors import NAMES, factorise
+from sacrofem.mechanics.linear.solver import LinearSystem
+from sacrofem.mechanics.space.space import Space
 
 PACKAGES = {"cholmod": "sksparse.cholmod", "pardiso": "pypardiso"}
 
@@ -120,7 +120,7 @@ def test_the_size_of_the_factor_is_known_before(model, single):
 def _limited(model, monkeypatch, extra, method="direct"):
     """A system that may grow by ``extra`` bytes."""
     space, youngs, fixed, _ = model
-    from sacrofem.mechanics import solver
+    from sacrofem.mechanics.linear import solver
 
     monkeypatch.setattr(solver, "resident_bytes", lambda: 0)
     coarse = Space(space.mesh, 1)

@@ -8,11 +8,11 @@ from blocks_of_tets import box, opened, split_box
 from elasticity import at, faces_at, gap_of, held, system, traction_force
 from febfile import FebFile
 
-from sacrofem.mechanics.febio import LAYER_MM, layer_moduli, write_febio
-from sacrofem.mechanics.interface import Filler
-from sacrofem.mechanics.space import Space
-from sacrofem.mechanics.stiffness import Membrane
-from sacrofem.mechanics.supports import Supports
+from sacrofem.mechanics.decks.febio import LAYER_MM, layer_moduli, write_febio
+from sacrofem.mechanics.parts.interface import Filler
+from sacrofem.mechanics.parts.stiffness import Membrane
+from sacrofem.mechanics.parts.supports import Supports
+from sacrofem.mechanics.space.space import Space
 
 SIZE = (6.0, 5.0, 8.0)
 

@@ -6,9 +6,9 @@ from blocks_of_tets import box, opened, split_box
 from elasticity import at, faces_at, gap_of, held
 
 from sacrofem.errors import InputError
-from sacrofem.mechanics.fragments import check_held
-from sacrofem.mechanics.space import Space
-from sacrofem.mechanics.supports import Supports
+from sacrofem.mechanics.parts.fragments import check_held
+from sacrofem.mechanics.parts.supports import Supports
+from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.quality import components
 
 

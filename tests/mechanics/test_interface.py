@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sacrofem.errors import InputError
-from sacrofem.mechanics.interface import (
+from sacrofem.mechanics.parts.interface import (
     LARGEST_POISSON,
     Filler,
     closed_area_fraction,
@@ -13,7 +13,7 @@ from sacrofem.mechanics.interface import (
     fracture_force,
     gap_stiffness,
 )
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.space.space import Space
 
 GRANULATION, PMMA = Filler(0.5), Filler(2500.0, 0.3)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scans
 
-from sacrofem.model import prepare
+from sacrofem.specimen.model import prepare
 
 MOST = 45
 

@@ -4,7 +4,7 @@ from blocks_of_tets import box
 from named_box import half_box, landmarks, named, whole_box
 
 from sacrofem.errors import InputError
-from sacrofem.mechanics.loads import (
+from sacrofem.mechanics.parts.loads import (
     LOADS,
     Resultant,
     endplate_faces,
@@ -14,7 +14,7 @@ from sacrofem.mechanics.loads import (
     load_resultant,
     load_vector,
 )
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.space.space import Space
 
 
 @pytest.mark.parametrize("order", [1, 2])

@@ -6,7 +6,7 @@ from named_box import half_box, named, whole_box
 from sacrofem.bone.laws import modulus
 from sacrofem.cement.mixture import cement_material
 from sacrofem.errors import InputError
-from sacrofem.mechanics.materials import (
+from sacrofem.mechanics.parts.materials import (
     CORTICES,
     Cortex,
     bone_elasticity,

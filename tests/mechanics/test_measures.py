@@ -6,20 +6,20 @@ import pytest
 from blocks_of_tets import box, split_box
 from named_box import landmarks, whole_box
 
-from sacrofem.mechanics.catalogue import FRACTURE_MEASURES, MEASURES, changes
-from sacrofem.mechanics.loads import Resultant
-from sacrofem.mechanics.measures import (
+from sacrofem.mechanics.equilibrium.state import State
+from sacrofem.mechanics.measures.catalogue import FRACTURE_MEASURES, MEASURES, changes
+from sacrofem.mechanics.measures.measures import (
     measure,
     principal_stresses,
     von_mises,
     weighted_percentile,
 )
-from sacrofem.mechanics.principal import principal_strains, principal_values
-from sacrofem.mechanics.space import Space
-from sacrofem.mechanics.state import State
-from sacrofem.mechanics.supports import Supports, elastic_supports, fixed_supports
-from sacrofem.mechanics.supports import reactions as support_reactions
-from sacrofem.mechanics.zones import ReferencePlan, build_zones
+from sacrofem.mechanics.measures.zones import ReferencePlan, build_zones
+from sacrofem.mechanics.parts.loads import Resultant
+from sacrofem.mechanics.parts.supports import Supports, elastic_supports, fixed_supports
+from sacrofem.mechanics.parts.supports import reactions as support_reactions
+from sacrofem.mechanics.space.principal import principal_strains, principal_values
+from sacrofem.mechanics.space.space import Space
 
 NONE = np.empty(0, dtype=int)
 

@@ -5,9 +5,9 @@ import pytest
 from blocks_of_tets import box, split_box
 from elasticity import at, gap_of, held, stiffness
 
-from sacrofem.mechanics.direct import MultifrontalCholesky
-from sacrofem.mechanics.multigrid import PMultigrid, smoother_blocks
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.linear.direct import MultifrontalCholesky
+from sacrofem.mechanics.linear.multigrid import PMultigrid, smoother_blocks
+from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.quality import element_quality
 
 

@@ -8,14 +8,14 @@ from blocks_of_tets import split_box
 from elasticity import at, held
 
 from sacrofem.errors import InputError, SolverError
-from sacrofem.mechanics.candidates import CandidateZone, LaneZone
-from sacrofem.mechanics.direct import MultifrontalCholesky, analyse
-from sacrofem.mechanics.fronts import Fronts, LaneFactor, LaneFactors
-from sacrofem.mechanics.lanes import LANES
-from sacrofem.mechanics.scenarios import METHOD, Scenario, ScenarioEngine, touched
-from sacrofem.mechanics.space import Space
-from sacrofem.mechanics.stiffness import Assembler, Membrane
-from sacrofem.mechanics.supports import Supports
+from sacrofem.mechanics.batch.candidates import CandidateZone, LaneZone
+from sacrofem.mechanics.batch.fronts import Fronts, LaneFactor, LaneFactors
+from sacrofem.mechanics.batch.lanes import LANES
+from sacrofem.mechanics.batch.scenarios import METHOD, Scenario, ScenarioEngine, touched
+from sacrofem.mechanics.linear.direct import MultifrontalCholesky, analyse
+from sacrofem.mechanics.parts.stiffness import Assembler, Membrane
+from sacrofem.mechanics.parts.supports import Supports
+from sacrofem.mechanics.space.space import Space
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ from blocks_of_tets import box, split_box
 from elasticity import at, gap_of, held, stiffness, system
 
 from sacrofem.errors import SolverError
-from sacrofem.mechanics.solver import LinearSystem, conjugate_gradients
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.linear.solver import LinearSystem, conjugate_gradients
+from sacrofem.mechanics.space.space import Space
 
 METHODS = ["direct", "multigrid"]
 

@@ -8,11 +8,11 @@ from blocks_of_tets import split_box
 from elasticity import at, faces_at, gap_of, held, traction_force
 
 from sacrofem.errors import SolverError
-from sacrofem.mechanics.balance import FractureSides
-from sacrofem.mechanics.space import Space
-from sacrofem.mechanics.statics import Statics
-from sacrofem.mechanics.stiffness import Membrane
-from sacrofem.mechanics.supports import Supports
+from sacrofem.mechanics.equilibrium.balance import FractureSides
+from sacrofem.mechanics.equilibrium.statics import Statics
+from sacrofem.mechanics.parts.stiffness import Membrane
+from sacrofem.mechanics.parts.supports import Supports
+from sacrofem.mechanics.space.space import Space
 
 SIZE, CUT, PULL = (6.0, 5.0, 8.0), 4.0, np.array([0.3, -0.1, 0.8])
 
@@ -64,7 +64,7 @@ def test_a_matrix_that_is_not_that_of_the_bone_is_refused(name, monkeypatch):
     """Twice the modulus above the fracture in the matrix alone: force, moment and energy balance all the same."""
     statics, youngs, poisson = block(2)
     upper = statics.space.mesh.centroids[:, 2] > CUT
-    from sacrofem.mechanics.stiffness import Assembler
+    from sacrofem.mechanics.parts.stiffness import Assembler
 
     right = Assembler.matrix
     monkeypatch.setattr(

@@ -10,9 +10,9 @@ from skfem import BilinearForm
 from skfem.helpers import ddot, dot, eye, sym_grad, trace
 from skfem.models.elasticity import lame_parameters
 
-from sacrofem.mechanics.space import Space
-from sacrofem.mechanics.stiffness import Assembler, Membrane, membrane_stresses
-from sacrofem.mechanics.supports import Supports
+from sacrofem.mechanics.parts.stiffness import Assembler, Membrane, membrane_stresses
+from sacrofem.mechanics.parts.supports import Supports
+from sacrofem.mechanics.space.space import Space
 
 ORDERS = [1, 2]
 SIZE = (3.0, 2.5, 2.0)

@@ -8,13 +8,12 @@ import pytest
 from blocks_of_tets import box
 from named_box import half_box, landmarks, named, whole_box
 
-from sacrofem.anatomy.sacrum import ParametricSacrum, SacrumParameters
+from sacrofem.anatomy.builtin.sacrum import ParametricSacrum, SacrumParameters
 from sacrofem.errors import InputError
-from sacrofem.mechanics.loads import endplate_faces, load, load_resultant, load_vector
-from sacrofem.mechanics.solver import LinearSystem
-from sacrofem.mechanics.space import Space
-from sacrofem.mechanics.stiffness import Assembler
-from sacrofem.mechanics.supports import (
+from sacrofem.mechanics.linear.solver import LinearSystem
+from sacrofem.mechanics.parts.loads import endplate_faces, load, load_resultant, load_vector
+from sacrofem.mechanics.parts.stiffness import Assembler
+from sacrofem.mechanics.parts.supports import (
     CALIBRATED_JOINT,
     LIGAMENT_STIFFNESS,
     Joint,
@@ -24,6 +23,7 @@ from sacrofem.mechanics.supports import (
     reactions,
     supported_faces,
 )
+from sacrofem.mechanics.space.space import Space
 
 
 def solved(space, supports, kind="standing", slope=0.0, **given):

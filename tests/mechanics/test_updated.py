@@ -7,12 +7,12 @@ import pytest
 from blocks_of_tets import split_box
 from elasticity import at, gap_of, held, stiffness
 
-from sacrofem.mechanics.blocks import scatter
-from sacrofem.mechanics.contact import contact_matrices, jump_matrices
-from sacrofem.mechanics.direct import MultifrontalCholesky, analyse
-from sacrofem.mechanics.space import Space
-from sacrofem.mechanics.stiffness import Assembler
-from sacrofem.mechanics.updated import UpdatedSystem
+from sacrofem.mechanics.linear.direct import MultifrontalCholesky, analyse
+from sacrofem.mechanics.linear.updated import UpdatedSystem
+from sacrofem.mechanics.parts.contact import contact_matrices, jump_matrices
+from sacrofem.mechanics.parts.stiffness import Assembler
+from sacrofem.mechanics.space.blocks import scatter
+from sacrofem.mechanics.space.space import Space
 
 E, NU = 300.0, 0.3
 

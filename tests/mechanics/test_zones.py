@@ -5,9 +5,7 @@ import pytest
 from blocks_of_tets import box, split_box
 from named_box import landmarks, whole_box
 
-from sacrofem.mechanics.space import Space
-from sacrofem.mechanics.stiffness import membrane_stresses
-from sacrofem.mechanics.zones import (
+from sacrofem.mechanics.measures.zones import (
     ReferencePlan,
     build_zones,
     fracture_pairs,
@@ -18,6 +16,8 @@ from sacrofem.mechanics.zones import (
     sampled_triangles,
     support_faces,
 )
+from sacrofem.mechanics.parts.stiffness import membrane_stresses
+from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.split import inner_faces, split
 
 NONE = np.empty(0, dtype=int)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from lattices import lattice
 
-from sacrofem.anatomy.sacrum import ParametricSacrum
-from sacrofem.mesh.files import reference_mesh
+from sacrofem.anatomy.builtin.sacrum import ParametricSacrum
+from sacrofem.mesh.files.files import reference_mesh
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from sacrofem.errors import InputError
-from sacrofem.mesh.body import SizeRegion, lattice, mesh_half, mesh_solid, size_map
+from sacrofem.mesh.make.body import SizeRegion, lattice, mesh_half, mesh_solid, size_map
+from sacrofem.mesh.make.smoothing import smoothed
 from sacrofem.mesh.quality import element_quality, genus
-from sacrofem.mesh.smoothing import smoothed
 from sacrofem.mesh.tetmesh import TetMesh, boundary_faces
 
 

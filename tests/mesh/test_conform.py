@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from lattices import lattice
 
-from sacrofem.mesh.conform import Complex, bisected, edges_of, following, interface, roots, sides
+from sacrofem.mesh.make.conform import Complex, bisected, edges_of, following, interface, roots, sides
 from sacrofem.mesh.quality import check_mesh
 from sacrofem.mesh.tetmesh import TetMesh, boundary_faces
 

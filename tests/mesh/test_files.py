@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from sacrofem.errors import EnvironmentFailure, InputError, SacrofemWarning
-from sacrofem.mesh import files
-from sacrofem.mesh.files import read_mesh, reference_folder, reference_mesh, write_mesh
+from sacrofem.mesh.files import files
+from sacrofem.mesh.files.files import read_mesh, reference_folder, reference_mesh, write_mesh
 from sacrofem.mesh.split import inner_faces, split
 from sacrofem.mesh.tetmesh import TET_EDGES, TetMesh
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from lattices import lattice
 
-from sacrofem.anatomy.sacrum import ParametricSacrum, SacrumParameters
+from sacrofem.anatomy.builtin.sacrum import ParametricSacrum, SacrumParameters
 from sacrofem.errors import InputError
-from sacrofem.mesh.body import mesh_solid
-from sacrofem.mesh.files import reference_mesh
-from sacrofem.mesh.fracture import FractureSurface, cut, fracture_surfaces, plane
+from sacrofem.mesh.files.files import reference_mesh
+from sacrofem.mesh.make.body import mesh_solid
+from sacrofem.mesh.make.fracture import FractureSurface, cut, fracture_surfaces, plane
 from sacrofem.mesh.quality import check_mesh, components, element_quality, genus
 from sacrofem.mesh.split import mirror_and_join
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from morphometry import measure_sacrum, ray_lengths, width_at
 
-from sacrofem.anatomy.sacrum import ParametricSacrum
-from sacrofem.mesh.morphometry import measure_sacrum, ray_lengths, width_at
+from sacrofem.anatomy.builtin.sacrum import ParametricSacrum
 from sacrofem.mesh.tetmesh import TetMesh
 
 

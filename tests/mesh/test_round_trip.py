@@ -6,8 +6,8 @@ import pytest
 from blocks_of_tets import split_box
 from elasticity import at, faces_at, gap_of, held, system, traction_force
 
-from sacrofem.mechanics.space import Space
-from sacrofem.mesh.files import read_mesh, write_mesh
+from sacrofem.mechanics.space.space import Space
+from sacrofem.mesh.files.files import read_mesh, write_mesh
 from sacrofem.mesh.tetmesh import TetMesh
 
 SIZE = (6.0, 5.0, 8.0)

@@ -3,11 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sacrofem.anatomy.sacrum import ParametricSacrum, SacrumParameters
+from sacrofem.anatomy.builtin.sacrum import ParametricSacrum, SacrumParameters
 from sacrofem.anatomy.solid import LEVELS, SIDES
 from sacrofem.errors import InputError
-from sacrofem.mesh.fracture import fracture_surfaces, plane
-from sacrofem.mesh.surfaces import left_half
+from sacrofem.mesh.make.fracture import fracture_surfaces, plane
+from sacrofem.mesh.make.surfaces import left_half
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from sacrofem import regression
 from sacrofem.errors import EnvironmentFailure, InputError
+from sacrofem.study import regression
 
 QUICK = [case for case in regression.CASES if case.quick]
 SLOW = [case for case in regression.CASES if not case.quick]

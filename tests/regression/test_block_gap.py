@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from elasticity import at, faces_at, held, system, traction_force
 
-from sacrofem.mechanics.interface import Filler, fracture_force
-from sacrofem.mechanics.space import Space
-from sacrofem.mesh.files import reference_mesh
+from sacrofem.mechanics.parts.interface import Filler, fracture_force
+from sacrofem.mechanics.space.space import Space
+from sacrofem.mesh.files.files import reference_mesh
 
 
 @pytest.mark.parametrize("order", [1, 2])

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from morphometry import measure_sacrum
 
-from sacrofem.anatomy.sacrum import ParametricSacrum
-from sacrofem.mesh.files import reference_folder, reference_mesh
-from sacrofem.mesh.morphometry import measure_sacrum
+from sacrofem.anatomy.builtin.sacrum import ParametricSacrum
+from sacrofem.mesh.files.files import reference_folder, reference_mesh
 from sacrofem.mesh.quality import check_mesh, components, element_quality, genus
 
 FOLDER = reference_folder()

@@ -1,7 +1,7 @@
 import pytest
 
-from sacrofem.report.bands import no_headline, plus_minus, points, sentences, span, unconverged
-from sacrofem.report.table import HEADLINES, left_out, rows
+from sacrofem.report.text.bands import no_headline, plus_minus, points, sentences, span, unconverged
+from sacrofem.report.text.table import HEADLINES, left_out, rows
 
 BEFORE = {"slip_mean_um": 200.0, "stiffness_n_per_mm": 300.0, "reaction_share_ligaments": 0.01}
 AFTER = {"slip_mean_um": 80.0, "stiffness_n_per_mm": 330.0, "reaction_share_ligaments": -0.02}

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from browser import chromium, opened
 
-from sacrofem.case import Case
-from sacrofem.compare import compare
+from sacrofem.case.case import Case
 from sacrofem.report.results import write_comparison
+from sacrofem.specimen.comparison import compare
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ from blocks_of_tets import box, split_box
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.image import imread
 
-from sacrofem.report import figures
-from sacrofem.report.table import HEADLINES
+from sacrofem.report.figures import comparison as figures
+from sacrofem.report.text.table import HEADLINES
 
 # Turned so that the fracture faces front and back.
 MESH = split_box((4, 4, 4), (20.0, 20.0, 20.0), 10.0)

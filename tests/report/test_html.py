@@ -5,11 +5,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from sacrofem.case import Case
-from sacrofem.compare import compare
-from sacrofem.presets import PRESETS
-from sacrofem.report.html import render, sentence
+from sacrofem.case.case import Case
+from sacrofem.case.presets import PRESETS
+from sacrofem.report.page.html import render, sentence
 from sacrofem.report.results import write_comparison
+from sacrofem.specimen.comparison import compare
 
 
 def content(case):

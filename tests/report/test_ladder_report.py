@@ -2,9 +2,9 @@
 
 import pytest
 
-from sacrofem.case import Case
-from sacrofem.report.convergence import convergence_figure, table_rows, terminal_table
-from sacrofem.report.table import HEADLINES
+from sacrofem.case.case import Case
+from sacrofem.report.page.convergence import convergence_figure, table_rows, terminal_table
+from sacrofem.report.text.table import HEADLINES
 from sacrofem.study.bands import read_shipped, shipped_convergence
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from blocks_of_tets import box
 
-from sacrofem.report.landmarks import distance_figure, outer_faces
+from sacrofem.report.figures.landmarks import distance_figure, outer_faces
 
 
 @pytest.mark.parametrize("size_mm", [(120.0, 90.0, 90.0), (120.0, 60.0, 140.0)])

@@ -3,8 +3,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from sacrofem import Case
-from sacrofem.model import prepare
-from sacrofem.report.plan import plan_figure
+from sacrofem.report.figures.plan import plan_figure
+from sacrofem.specimen.model import prepare
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from blocks_of_tets import box, split_box
 
-from sacrofem.report import projection as project
+from sacrofem.report.figures import projection as project
 
 BOX = box((4, 4, 4), (2.0, 2.0, 2.0))
 

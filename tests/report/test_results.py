@@ -3,8 +3,8 @@ import json
 import pytest
 
 from sacrofem.errors import EnvironmentFailure, InputError
-from sacrofem.hashing import sha256
-from sacrofem.report.results import check_folder, is_ours, result_folder
+from sacrofem.system.files import sha256
+from sacrofem.system.folders import check_folder, is_ours, result_folder
 
 
 def write(folder, **files):

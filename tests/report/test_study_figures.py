@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sacrofem.report.studyfigures import (
+from sacrofem.report.figures.studyfigures import (
     Effect,
     index_figure,
     map_figure,
@@ -12,7 +12,7 @@ from sacrofem.report.studyfigures import (
     response_figure,
     tornado_figure,
 )
-from sacrofem.report.studywords import factor_label, factor_name, heading, sentence
+from sacrofem.report.text.studywords import factor_label, factor_name, heading, sentence
 from sacrofem.study.design import read_study
 from sacrofem.study.sensitivity import Index
 

@@ -9,10 +9,10 @@ from browser import chromium, opened
 
 from sacrofem import cli
 from sacrofem.errors import InputError
-from sacrofem.report import study as study_page
-from sacrofem.report.page import Picture
-from sacrofem.report.study import write_study_report
-from sacrofem.report.studywords import BANDED, NOT_BANDED
+from sacrofem.report.page import study as study_page
+from sacrofem.report.page.page import Picture
+from sacrofem.report.page.study import write_study_report
+from sacrofem.report.text.studywords import BANDED, NOT_BANDED
 from sacrofem.study.bands import read_shipped
 from sacrofem.study.design import read_study
 from sacrofem.study.runner import keys_of, run_study, write_table

@@ -1,7 +1,7 @@
 import pytest
 
-from sacrofem.mechanics.catalogue import MEASURES
-from sacrofem.report.table import HEADLINES, change_text, label, number, rows, unit
+from sacrofem.mechanics.measures.catalogue import MEASURES
+from sacrofem.report.text.table import HEADLINES, change_text, label, number, rows, unit
 
 
 def test_headlines_are_measures():

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from sacrofem import Case, cli
-from sacrofem.compare import compare
 from sacrofem.report.results import write_comparison
+from sacrofem.specimen.comparison import compare
 
 
 @pytest.mark.slow

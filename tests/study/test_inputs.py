@@ -2,7 +2,7 @@
 
 import pytest
 
-from sacrofem.case import Case
+from sacrofem.case.case import Case
 from sacrofem.study import inputs
 from sacrofem.study.inputs import InputRange, Run, input_range, variations
 

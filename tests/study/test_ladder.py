@@ -1,6 +1,6 @@
 import pytest
 
-from sacrofem.case import Case
+from sacrofem.case.case import Case
 from sacrofem.errors import InputError
 from sacrofem.study.ladder import COARSEST_MM, ladder
 

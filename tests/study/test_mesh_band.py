@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from sacrofem import reference_mesh
-from sacrofem.case import Case
+from sacrofem.case.case import Case
 from sacrofem.errors import SacrofemError
-from sacrofem.mechanics.catalogue import MEASURES, changes
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.measures.catalogue import MEASURES, changes
+from sacrofem.mechanics.space.space import Space
 from sacrofem.study import convergence
 from sacrofem.study.convergence import Convergence, Level, converge, representative_size
 from sacrofem.study.ladder import Ladder, Rung

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from sacrofem.anatomy.sacrum import ParametricSacrum, SacrumParameters
-from sacrofem.mechanics.space import Space
-from sacrofem.mesh.files import reference_mesh
+from sacrofem.anatomy.builtin.sacrum import ParametricSacrum, SacrumParameters
+from sacrofem.mechanics.space.space import Space
+from sacrofem.mesh.files.files import reference_mesh
 from sacrofem.study.motions import NEAR_PROMONTORY_MM, motions
 
 

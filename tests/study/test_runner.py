@@ -17,7 +17,8 @@ from sacrofem import cli
 from sacrofem.errors import EnvironmentFailure, InputError
 from sacrofem.study.design import read_study
 from sacrofem.study.runner import keys_of, run_study, write_table
-from sacrofem.study.store import Publisher, Store, value_of
+from sacrofem.study.store import Store, value_of
+from sacrofem.system.files import Publisher
 
 HELPERS = Path(__file__).parents[1] / "helpers"
 STEPS = ("write", "sync", "replace", "sync_folder")

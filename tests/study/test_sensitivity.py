@@ -9,8 +9,9 @@ import pytest
 from cheap_study import Ishigami
 
 from sacrofem.errors import InputError
-from sacrofem.study.design import read_study, shares
+from sacrofem.study.design import read_study
 from sacrofem.study.runner import run_study
+from sacrofem.study.sampling import shares
 from sacrofem.study.sensitivity import indices, write_indices
 from sacrofem.study.store import Store
 

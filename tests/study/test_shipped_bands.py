@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sacrofem.case import Case
-from sacrofem.compare import compare
-from sacrofem.mechanics.catalogue import MEASURES
+from sacrofem.case.case import Case
+from sacrofem.mechanics.measures.catalogue import MEASURES
+from sacrofem.specimen.comparison import compare
 from sacrofem.study import bands
 from sacrofem.study.bands import (
     is_shipped_case,

@@ -10,7 +10,7 @@ import pytest
 from blocks_of_tets import box
 from elasticity import at, faces_at, held, system, traction_force
 
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.space.space import Space
 
 
 def cantilever(counts, order):

@@ -14,7 +14,7 @@ from closed_forms import Inclusion
 from elasticity import held, system, uniform
 from spheres import corner_stress, hollow, nodes_on, symmetry
 
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.space.space import Space
 
 A, REACH, E, NU = 10.0, 30.0, 300.0, 0.3
 GOODIER = Inclusion(A, (E, NU), (0.0, NU), np.diag([0.0, 0.0, 1.0]))

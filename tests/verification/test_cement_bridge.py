@@ -20,9 +20,9 @@ from closed_forms import DiscSource
 from elasticity import at, held, hooke, system, uniform
 from scipy.special import ellipe, ellipk
 
-from sacrofem.mechanics.balance import bone_forces
-from sacrofem.mechanics.interface import Filler, constriction_compliance, gap_stiffness
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.equilibrium.balance import bone_forces
+from sacrofem.mechanics.parts.interface import Filler, constriction_compliance, gap_stiffness
+from sacrofem.mechanics.space.space import Space
 
 A, E, NU, FORCE = 5.0, 300.0, 0.3, 100.0
 END = 4.0 * A

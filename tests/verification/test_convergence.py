@@ -12,7 +12,7 @@ from blocks_of_tets import box
 from elasticity import basis, body_force, held, system
 from patches import ELEMENT
 
-from sacrofem.mechanics.space import Space, lame
+from sacrofem.mechanics.space.space import Space, lame
 
 E, NU, PI = 300.0, 0.3, np.pi
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from penny import NU, OPENING, PRESSURE, VOLUME, A, Crack, E
 
-from sacrofem.mechanics.interface import Filler
+from sacrofem.mechanics.parts.interface import Filler
 
 C = 8 * (1 - NU**2) / (np.pi * E)
 

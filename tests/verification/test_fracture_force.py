@@ -12,10 +12,10 @@ from elasticity import at, held, system
 from patches import ELEMENT
 from whole_block import CUT, SIZE, Model
 
-from sacrofem.mechanics.balance import FractureSides
-from sacrofem.mechanics.interface import fracture_force
-from sacrofem.mechanics.stiffness import Membrane
-from sacrofem.mechanics.supports import Supports
+from sacrofem.mechanics.equilibrium.balance import FractureSides
+from sacrofem.mechanics.parts.interface import fracture_force
+from sacrofem.mechanics.parts.stiffness import Membrane
+from sacrofem.mechanics.parts.supports import Supports
 
 
 @pytest.mark.parametrize("order", [1, 2])

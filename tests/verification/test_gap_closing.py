@@ -10,9 +10,9 @@ import pytest
 from blocks_of_tets import split_box
 from elasticity import at, held, stiffness, uniform
 
-from sacrofem.mechanics.active_set import solve_contact
-from sacrofem.mechanics.contact import face_closure
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.equilibrium.active_set import solve_contact
+from sacrofem.mechanics.parts.contact import face_closure
+from sacrofem.mechanics.space.space import Space
 
 SIZE, HEIGHT, AREA, E, GAP = (6.0, 5.0, 20.0), 10.0, 30.0, 300.0, 0.1
 

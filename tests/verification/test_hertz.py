@@ -15,10 +15,10 @@ from blocks_of_tets import graded, opened, quarter_cylinder
 from closed_forms import DiscSource
 from elasticity import at, held, stiffness, uniform
 
-from sacrofem.mechanics.active_set import solve_contact
-from sacrofem.mechanics.balance import bone_forces
-from sacrofem.mechanics.contact import face_closure
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.equilibrium.active_set import solve_contact
+from sacrofem.mechanics.equilibrium.balance import bone_forces
+from sacrofem.mechanics.parts.contact import face_closure
+from sacrofem.mechanics.space.space import Space
 
 A, R, E, NU = 5.0, 500.0, 1000.0, 0.3
 END, MODULUS = 4.0 * A, E / (2 * (1 - NU**2))

@@ -14,9 +14,9 @@ from elasticity import at, facet_basis, gap_of, held, system
 from patches import ELEMENT
 from whole_block import CUT, FILLER, SIZE, Model
 
-from sacrofem.mechanics.interface import constriction_compliance, gap_stiffness
-from sacrofem.mechanics.space import Space
-from sacrofem.mechanics.stiffness import membrane_stresses
+from sacrofem.mechanics.parts.interface import constriction_compliance, gap_stiffness
+from sacrofem.mechanics.parts.stiffness import membrane_stresses
+from sacrofem.mechanics.space.space import Space
 
 
 @pytest.fixture(scope="module", params=[1, 2])

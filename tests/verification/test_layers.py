@@ -13,8 +13,8 @@ from blocks_of_tets import split_box
 from elasticity import at, faces_at, held, system, traction_force, uniform
 from patches import ELEMENT
 
-from sacrofem.mechanics.interface import Filler, fracture_force, gap_stiffness
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.parts.interface import Filler, fracture_force, gap_stiffness
+from sacrofem.mechanics.space.space import Space
 
 SIZE, CUT, AREA = (6.0, 5.0, 20.0), 10.0, 30.0
 APERTURE = 0.8

@@ -11,8 +11,8 @@ from blocks_of_tets import box, split_box
 from elasticity import gap_of, hooke
 from patches import ELEMENT, NU, SIZE, E, solved, stress_of
 
-from sacrofem.mechanics.interface import fracture_force
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.parts.interface import fracture_force
+from sacrofem.mechanics.space.space import Space
 
 ORDERS = [1, 2]
 

@@ -11,7 +11,7 @@ from blocks_of_tets import ball_octant
 from elasticity import held, system, traction_force, uniform
 from spheres import corner_stress, faces_on, hollow, symmetry
 
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.space.space import Space
 
 INNER, OUTER, E, NU, P = 10.0, 20.0, 1000.0, 0.3, 1.0
 Q = P * INNER**3 / (OUTER**3 - INNER**3)

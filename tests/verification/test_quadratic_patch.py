@@ -15,7 +15,7 @@ from blocks_of_tets import box, split_box
 from elasticity import body_force, gap_of, uniform
 from patches import NU, SIZE, E, solved
 
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.space.space import Space
 
 
 def bending(x, k=0.01):

@@ -10,7 +10,7 @@ from blocks_of_tets import box, split_box
 from elasticity import at, gap_of, held, stiffness, system
 from patches import ELEMENT, NU, SIZE, E, stress_of
 
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.space.space import Space
 
 ORDERS = [1, 2]
 

@@ -11,7 +11,7 @@ from blocks_of_tets import graded, lattice, oriented
 from elasticity import at, faces_at, held, system, traction_force, uniform
 from spheres import corner_stress
 
-from sacrofem.mechanics.space import Space
+from sacrofem.mechanics.space.space import Space
 
 
 def thick_plate(fine):

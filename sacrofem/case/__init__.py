@@ -1,0 +1,1 @@
+"""All that one run needs, as plain frozen data: read from TOML, checked, written back."""

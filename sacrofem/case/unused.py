@@ -1,0 +1,113 @@
+"""Keys of a case that were set and count for nothing, because another key rules them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sacrofem.case.case import Case
+
+_Rule = tuple[bool, str, tuple[str, ...]]
+
+
+def unused_keys(case: Case) -> tuple[str, ...]:
+    """One sentence for each key that differs from its default and has no effect.
+
+    A key at its default is never named: complete case files hold every key.
+
+    Parameters
+    ----------
+    case
+    """
+    notes = []
+    for reason, names in _ruled_out(case):
+        for name in names:
+            section, key = name.split(".")
+            model = getattr(case, section)
+            value = getattr(model, key)
+            if value != type(model).model_fields[key].get_default(call_default_factory=True):
+                notes.append(f"{name} = {_shown(value)} does not count: {reason}")
+    return tuple(notes)
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else repr(list(value) if isinstance(value, tuple) else value)
+
+
+def _ruled_out(case: Case) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for applies, reason, names in (*_of_anatomy(case), *_of_fracture(case), *_of_cement(case)):
+        if applies:
+            yield reason, names
+
+
+def _of_anatomy(case: Case) -> tuple[_Rule, ...]:
+    own = case.anatomy.kind == "mesh"
+    without_units = case.anatomy.kind in ("parametric", "labels")
+    return (
+        (without_units, "only an own mesh or surface has units", ("anatomy.units",)),
+        (case.anatomy.kind in ("surface", "labels"), "a scan is meshed to a size", ("mesh.reference",)),
+        (own, "an own mesh stands in its place", ("mesh.reference", "mesh.size_mm", "mesh.replicate")),
+        (case.mesh.size_mm is not None, "mesh.size_mm is given", ("mesh.reference",)),
+        (
+            case.anatomy.ct is not None,
+            "density is that of the CT",
+            ("materials.bone", "materials.alar_void"),
+        ),
+        (
+            case.lesion.kind == "none",
+            "there is no lesion",
+            ("lesion.centre_mm", "lesion.radii_mm", "lesion.density_factor"),
+        ),
+        (
+            case.materials.cortex_thickness_mm == 0,
+            "materials.cortex_thickness_mm is 0",
+            ("materials.cortex_modulus_mpa",),
+        ),
+    )
+
+
+def _of_fracture(case: Case) -> tuple[_Rule, ...]:
+    fracture, bolus = case.fracture, case.cement.volume_ml > 0
+    sound = fracture.zone == "none" and not fracture.surfaces
+    gap = ("aperture_mm", "filler", "filler_modulus_mpa", "filler_poisson")
+    placed = ("zone1", "H", "U")
+    return (
+        (
+            sound,
+            "there is no fracture",
+            (*(f"fracture.{key}" for key in gap), "cement.in_gap"),
+        ),
+        (
+            fracture.zone == "none",
+            "fracture.zone is none",
+            ("fracture.side", "fracture.extent", "fracture.extent_from"),
+        ),
+        (fracture.zone in ("zone3", "transverse"), f"{fracture.zone} has no side", ("fracture.side",)),
+        (fracture.zone != "none" and fracture.extent == 1, "fracture.extent is 1", ("fracture.extent_from",)),
+        (
+            fracture.zone not in placed and (bool(case.cement.injections) or not bolus),
+            f"no zone-1 fracture and no preset needle follows it (zone = {fracture.zone})",
+            ("fracture.joint_distance_mm", "fracture.tilt_deg"),
+        ),
+        (
+            not sound and fracture.filler in ("open", "cement"),
+            "the gap is open" if fracture.filler == "open" else "the filler is cement, with cement's own",
+            ("fracture.filler_poisson",),
+        ),
+    )
+
+
+def _of_cement(case: Case) -> tuple[_Rule, ...]:
+    cement = case.cement
+    plan = ("cement.approach", "cement.side", "cement.needles", "cement.gauge")
+    shape = ("cement.spread", "cement.column_length_mm", "cement.ellipsoid_aspect")
+    bolus = cement.volume_ml > 0
+    return (
+        (bolus and cement.spread != "ellipsoid", f"cement.spread is {cement.spread}", ("cement.ellipsoid_aspect",)),
+        (bolus and cement.spread != "flow", f"cement.spread is {cement.spread}", ("cement.flow",)),
+        (bolus and cement.spread == "ellipsoid", "cement.spread is ellipsoid", ("cement.column_length_mm",)),
+        (cement.in_gap != "bonded", f"cement.in_gap is {cement.in_gap}", ("cement.interface_n_per_mm3",)),
+        (bool(cement.injections), "[[cement.injections]] stand in its place", plan),
+        (not bolus, "there is no bolus", (*plan, *shape, "cement.mixture")),
+    )

@@ -1,0 +1,1 @@
+"""Many treated states of one specimen, solved together."""

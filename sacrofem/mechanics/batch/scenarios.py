@@ -1,0 +1,348 @@
+"""Hundreds of cement scenarios on one mesh, under one load, with the same supports.
+
+Scenarios differ from a baseline only inside a candidate zone. A batch of them is solved side by
+side by conjugate gradients with p-multigrid, so that the stiffness of everything else is read from
+memory once for all; nothing is approximated, and every solution is judged by its own true residual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from time import perf_counter
+from typing import Literal
+
+import numpy as np
+
+from sacrofem.errors import InputError, SolverError
+from sacrofem.mechanics.batch.candidates import LaneZone
+from sacrofem.mechanics.batch.lanegrid import Gap, LaneLevels, LaneMultigrid
+from sacrofem.mechanics.batch.lanes import (
+    PIECES,
+    LaneArray,
+    lane_advance,
+    lane_norms,
+    lane_product,
+    lane_residual,
+    lane_sums,
+    lane_turn,
+)
+from sacrofem.mechanics.batch.lanevectors import LANES
+from sacrofem.mechanics.linear.solver import DIRECT_NODES, LARGEST_RESIDUAL, MAX_ITERATIONS, LinearSystem, Solution
+from sacrofem.mechanics.parts.stiffness import Assembler, Membrane
+from sacrofem.mechanics.parts.supports import Supports
+from sacrofem.mechanics.space.blocks import BlockMatrix
+from sacrofem.mechanics.space.space import Space
+from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
+
+METHOD = "conjugate gradients, p-multigrid, scenarios in lanes"
+# Largest error of an audited scenario, in energy norm, relative to the solution's.
+AUDIT_LIMIT = 1e-8
+
+
+@dataclass(frozen=True, eq=False)
+class Scenario:
+    """Moduli and gap law of one state.
+
+    Attributes
+    ----------
+    youngs, poisson : (m,)
+        MPa and ratio of every tet.
+    gap : (k_n, k_t), each (p, q), or None
+        Stiffness of the gap at its points, N/mm³; None where the mesh has no fracture.
+    """
+
+    youngs: FloatArray
+    poisson: FloatArray
+    gap: Gap | None
+
+
+@dataclass(frozen=True, eq=False)
+class ScenarioSolution:
+    """One solved scenario.
+
+    Attributes
+    ----------
+    solution : Solution
+    internal : (N, 3)
+        Nodal forces of all stiffness, N: applied force on free displacements, and reactions.
+    audit : float or None
+        Error against a fresh solve in energy norm, where this scenario was audited.
+    """
+
+    solution: Solution
+    internal: FloatArray
+    audit: float | None = None
+
+
+def touched(baseline: Scenario, scenarios: Iterable[Scenario]) -> tuple[BoolArray, BoolArray]:
+    """Tets (m,) and pairs (p,) that any of the scenarios changes."""
+    tets = np.zeros(len(baseline.youngs), dtype=bool)
+    pairs = np.zeros(0 if baseline.gap is None else len(baseline.gap[0]), dtype=bool)
+    for scenario in scenarios:
+        changed = _differences(baseline, scenario)
+        tets |= changed[0]
+        pairs |= changed[1]
+    return tets, pairs
+
+
+def _differences(baseline: Scenario, scenario: Scenario) -> tuple[BoolArray, BoolArray]:
+    tets = (scenario.youngs != baseline.youngs) | (scenario.poisson != baseline.poisson)
+    if baseline.gap is None or scenario.gap is None:
+        if (baseline.gap is None) is not (scenario.gap is None):
+            raise ValueError("a gap law is missing in the baseline or in a scenario")
+        return tets, np.zeros(0, dtype=bool)
+    pairs = (scenario.gap[0] != baseline.gap[0]) | (scenario.gap[1] != baseline.gap[1])
+    return tets, np.asarray(pairs.any(axis=1))
+
+
+class ScenarioEngine:
+    """Solver of many scenarios, set up once.
+
+    Parameters
+    ----------
+    space, membrane, supports
+        As for `Statics`.
+    force : (N, 3)
+        Applied nodal forces, N.
+    baseline : Scenario
+        Materials outside the candidate zone.
+    tets : (m,) bool
+    pairs : (p,) bool
+        The candidate zone: whatever any scenario may change; see `touched`.
+    tolerance : float
+        True relative residual to reach.
+    start : (N, 3), optional
+        Displacement to begin from, such as the baseline's; default: the first scenario's, once it is known.
+
+    method : "auto", "lanes" or "fresh"
+        Lanes, or one fresh solve for each; auto takes lanes but for models that a factorisation
+        solves faster.
+
+    Attributes
+    ----------
+    method : str
+        What solves the scenarios. P1 and an empty zone always mean a fresh solve each.
+    setup_seconds : float
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        membrane: Membrane,
+        supports: Supports,
+        force: FloatArray,
+        baseline: Scenario,
+        tets: BoolArray,
+        pairs: BoolArray,
+        *,
+        tolerance: float = 1e-10,
+        start: FloatArray | None = None,
+        method: Literal["auto", "lanes", "fresh"] = "auto",
+    ) -> None:
+        began = perf_counter()
+        self.space, self.membrane, self.supports, self.force = space, membrane, supports, force
+        self.baseline, self.tets, self.pairs, self.tolerance = baseline, tets, pairs, tolerance
+        self._fine = Assembler(space)
+        self._coarse = Assembler(Space(space.mesh, 1)) if space.order == 2 else None
+        self._levels: LaneLevels | None = None
+        self.method = "a fresh solve each"
+        wanted = method == "lanes" or (method == "auto" and space.n_nodes >= DIRECT_NODES)
+        if self._coarse is not None and wanted and tets.any():
+            youngs = np.where(tets, 0.0, baseline.youngs)
+            gap = baseline.gap and (baseline.gap[0] * ~pairs[:, None], baseline.gap[1] * ~pairs[:, None])
+            rest, coarse = (
+                assembler.matrix(youngs, baseline.poisson, membrane=membrane, gap=gap, supports=supports)
+                for assembler in (self._fine, self._coarse)
+            )
+            self._levels = LaneLevels(rest, coarse, space, tets, pairs, supports.fixed)
+            self.method = METHOD
+        self._start = start
+        self.setup_seconds = perf_counter() - began
+
+    def solve(self, scenarios: Iterable[Scenario], *, audit: float = 0.0, seed: int = 0) -> Iterator[ScenarioSolution]:
+        """Solve scenarios in their order, holding no more than a batch of them at a time.
+
+        Parameters
+        ----------
+        scenarios
+            May be a generator.
+        audit
+            Share of the scenarios, drawn at random, that are solved afresh and compared.
+        seed
+            Of that draw.
+
+        Raises
+        ------
+        InputError
+            A scenario changes something outside the candidate zone.
+        SolverError
+            A solve failed, or an audited scenario is off by more than 1e-8 in energy norm.
+        """
+        if not 0.0 <= audit <= 1.0:
+            raise InputError("is no share", field="audit", value=audit, mend="give 0 to 1")
+        drawn = np.random.default_rng(seed)
+        source = iter(scenarios)
+        while batch := list(islice(source, LANES if self._levels is not None else 1)):
+            for scenario in batch:
+                self._check(scenario)
+            solved = self._fresh(batch[0]) if self._levels is None else self._march(self._levels, batch)
+            for scenario, found in zip(batch, solved, strict=True):
+                yield self._audited(scenario, found) if drawn.random() < audit else found
+
+    def _check(self, scenario: Scenario) -> None:
+        tets, pairs = _differences(self.baseline, scenario)
+        for name, outside in (("tets", tets & ~self.tets), ("pairs of faces", pairs & ~self.pairs)):
+            if outside.any():
+                raise InputError(
+                    f"a scenario changes {int(outside.sum())} {name} outside the candidate zone",
+                    field="scenarios",
+                    mend="give the engine all that any scenario touches",
+                )
+
+    # ------------------------------------------------------------------ fresh solves
+    def _system(self, scenario: Scenario) -> LinearSystem:
+        def matrix(assembler: Assembler) -> BlockMatrix:
+            return assembler.matrix(
+                scenario.youngs, scenario.poisson, membrane=self.membrane, gap=scenario.gap, supports=self.supports
+            )
+
+        coarse = self._coarse
+        return LinearSystem(
+            self.space,
+            matrix(self._fine),
+            self.supports.fixed,
+            None if coarse is None else (lambda: matrix(coarse)),
+            tolerance=self.tolerance,
+        )
+
+    def _fresh(self, scenario: Scenario) -> list[ScenarioSolution]:
+        system = self._system(scenario)
+        solution = system.solve(self.force)
+        return [ScenarioSolution(solution, system.matrix.dot(solution.displacement))]
+
+    def _audited(self, scenario: Scenario, found: ScenarioSolution) -> ScenarioSolution:
+        system = self._system(scenario)
+        exact = system.solve(self.force).displacement
+        difference = found.solution.displacement - exact
+        error = float(
+            np.sqrt(np.sum(difference * system.matrix.dot(difference)) / np.sum(exact * system.matrix.dot(exact)))
+        )
+        if not error <= AUDIT_LIMIT:
+            raise SolverError(
+                f"an audited scenario is off by {error:.1e} in energy norm (limit {AUDIT_LIMIT:g}); "
+                "lower solver.tolerance"
+            )
+        return ScenarioSolution(found.solution, found.internal, error)
+
+    # ------------------------------------------------------------------ lanes
+    def _march(self, levels: LaneLevels, batch: list[Scenario]) -> list[ScenarioSolution]:
+        began = perf_counter()
+        gaps = [self._gap(scenario) for scenario in batch]
+        filled = LaneZone(levels.zone, [s.youngs for s in batch], [s.poisson for s in batch], gaps)
+        # From the same start every time: a scenario's bits must not depend on those solved before it.
+        cycle = LaneMultigrid(levels, filled, gaps)
+        force = np.repeat(self.force[levels.order, :, None], LANES, axis=2)
+        start = np.zeros_like(self.force) if self._start is None else self._start
+        x = np.repeat(start[levels.order, :, None], LANES, axis=2)
+        x *= levels.free[..., None]
+        iterations = np.zeros(LANES, dtype=int)
+        everything = np.ones_like(levels.free)
+        r = np.empty_like(force)
+        scale = float(np.linalg.norm(force[..., 0] * levels.free))
+        relative = np.zeros(LANES)
+        for _ in range(3):
+            _residual(levels, filled, x, force, levels.free, r)
+            relative = lane_norms(r) / scale if scale else relative
+            if not (relative > self.tolerance).any():
+                break
+            iterations += _conjugate_gradients(levels, filled, cycle, x, r, self.tolerance * scale)
+        _residual(levels, filled, x, force, everything, r)
+        internal = force - r
+        r *= levels.free[..., None]
+        relative = lane_norms(r) / scale if scale else relative
+        worst = float(relative[: len(batch)].max())
+        if not worst <= LARGEST_RESIDUAL:
+            raise SolverError(
+                f"a scenario stopped at a relative residual of {worst:.1e} after {iterations.max()} iterations "
+                f"({METHOD}); a nearly unsupported fragment or very bad tets: run `sacrofem check`"
+            )
+        seconds = (perf_counter() - began) / len(batch)
+        return [
+            ScenarioSolution(
+                Solution(x[levels.position, :, lane], METHOD, int(iterations[lane]), float(relative[lane]), seconds),
+                internal[levels.position, :, lane],
+            )
+            for lane in range(len(batch))
+        ]
+
+    def _gap(self, scenario: Scenario) -> Gap:
+        if scenario.gap is None:
+            shape = self.space.gap.areas.shape
+            return np.zeros(shape), np.zeros(shape)
+        return scenario.gap
+
+
+def _residual(
+    levels: LaneLevels, filled: LaneZone, x: LaneArray, force: LaneArray, free: LaneArray, r: LaneArray
+) -> None:
+    zone, rest = levels.zone, levels.rest
+    lane_residual(
+        rest.indptr, rest.indices, rest.data, x, force, zone.of_node, zone.pointer, zone.slots, filled.forces(x),
+        free, r,
+    )  # fmt: skip
+
+
+def _conjugate_gradients(
+    levels: LaneLevels, filled: LaneZone, cycle: LaneMultigrid, x: LaneArray, r: LaneArray, target: float
+) -> IntArray:
+    """Flexible conjugate gradients as in `solver`, each lane with its own steps; x and r in place.
+
+    Returns the iterations (LANES,) after which each lane was done.
+    """
+    zone, rest = levels.zone, levels.rest
+    partial = np.empty((PIECES, LANES))
+    q, p = np.empty_like(r), np.zeros_like(r)
+    norm = lane_norms(r)
+    done = norm <= target
+    # The cycle works in single precision on a residual of length near 1.
+    scale = _inverse(norm)
+    single = (r * scale).astype(np.float32)
+    z = cycle(single)
+    rz = lane_sums(r, r, z)[0] * _inverse(scale)
+    lane_turn(np.zeros(LANES), _inverse(scale), z, p)
+    needed = np.zeros(LANES, dtype=np.int64)
+    best, since = np.full(LANES, np.inf), np.zeros(LANES, dtype=int)
+    for iteration in range(1, MAX_ITERATIONS + 1):
+        lane_product(
+            rest.indptr, rest.indices, rest.data, p, zone.of_node, zone.pointer, zone.slots, filled.forces(p),
+            levels.free, q, partial,
+        )  # fmt: skip
+        curvature = partial.sum(axis=0)
+        if not (done | ((curvature > 0) & np.isfinite(rz))).all():
+            raise SolverError(
+                "the stiffness matrix of a scenario is not positive definite; "
+                "a part of the model is not supported, or a tet is inverted: run `sacrofem check`"
+            )
+        alpha = np.where(done, 0.0, rz * _inverse(curvature))
+        lane_advance(alpha, p, q, x, r, scale, single, partial)
+        norm = np.sqrt(partial.sum(axis=0))
+        needed[~done] = iteration
+        better = norm < 0.9 * best
+        best, since = np.where(better, norm, best), np.where(better, 0, since + 1)
+        done |= (norm <= target) | (since > 60)
+        if done.all():
+            break
+        z = cycle(single)
+        following, turned = (product * _inverse(scale) for product in lane_sums(r, q, z))
+        beta = -alpha * turned * _inverse(rz)
+        rz = following
+        lane_turn(beta, _inverse(scale), z, p)
+        scale = np.where(done, scale, _inverse(norm))
+    return needed
+
+
+def _inverse(values: FloatArray) -> FloatArray:
+    """1/x, and 1 where x is 0: a lane that is done divides by nothing."""
+    return 1.0 / np.where(values == 0.0, 1.0, values)

@@ -1,0 +1,1 @@
+"""Equilibrium of one model in any of its states."""

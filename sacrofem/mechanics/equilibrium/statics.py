@@ -1,0 +1,282 @@
+"""Equilibrium of one model in any of its states, each solve checking itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from sacrofem.errors import SolverError
+from sacrofem.mechanics.equilibrium.active_set import LOAD_STEPS, solve_contact
+from sacrofem.mechanics.equilibrium.balance import FractureSides
+from sacrofem.mechanics.equilibrium.state import State
+from sacrofem.mechanics.linear.factors import Factorisation
+from sacrofem.mechanics.linear.solver import LinearSystem, Method, Solution
+from sacrofem.mechanics.parts.contact import Contact, ContactState, contact_force
+from sacrofem.mechanics.parts.stiffness import Assembler, Membrane
+from sacrofem.mechanics.parts.supports import Reactions, Supports, reactions
+from sacrofem.mechanics.space.blocks import BlockMatrix
+from sacrofem.mechanics.space.space import Space
+from sacrofem.system.arrays import FloatArray, IntArray
+
+Gap = tuple[FloatArray, FloatArray] | None
+# Share of the load, of load times height and of the work that equilibrium may miss (DESIGN 5).
+BALANCE_LIMIT = 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """A state with the record of its solve.
+
+    Attributes
+    ----------
+    state : State
+    solution : Solution
+        Method, iterations, true residual, seconds.
+    reactions : Reactions
+        What joints and ligaments put on the sacrum.
+    checks : mapping of str to float
+        ``residual`` (true, relative), ``force`` and ``moment`` (unbalanced share of the load and
+        of load times height), ``energy`` (relative difference of strain energy and half the work; with
+        contact, half of what pressure and friction take at the gap points is part of the former),
+        ``fracture`` (what the forces of the bone on its two sides differ by, share of the load; None without one).
+    """
+
+    state: State
+    solution: Solution
+    reactions: Reactions
+    checks: Mapping[str, float | None]
+
+
+class _Discrete:
+    """Assemblers of one space, P1 companion included, with the parts that no state changes."""
+
+    def __init__(self, space: Space, membrane: Membrane, supports: Supports, force: FloatArray) -> None:
+        self.space, self.membrane, self.supports, self.force = space, membrane, supports, force
+        self.assembler = Assembler(space)
+
+    @cached_property
+    def coarse(self) -> Assembler:
+        return Assembler(Space(self.space.mesh, 1))
+
+    def matrix(self, assembler: Assembler, youngs: FloatArray, poisson: FloatArray, gap: Gap) -> BlockMatrix:
+        return assembler.matrix(
+            youngs,
+            poisson,
+            membrane=self.membrane,
+            gap=gap,
+            supports=self.supports,
+        )
+
+
+class Statics:
+    """Equilibrium on a split mesh, with the same loads and supports in every state.
+
+    Parameters
+    ----------
+    space : Space
+        On the split mesh.
+    membrane : Membrane
+    supports : Supports
+        Its springs act on mesh points.
+    force : (N, 3)
+        Applied nodal forces, N.
+    method, tolerance, factorisation, memory_gib
+        Of the linear solver: see `LinearSystem`.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        membrane: Membrane,
+        supports: Supports,
+        force: FloatArray,
+        *,
+        method: Method = "auto",
+        tolerance: float = 1e-10,
+        factorisation: Factorisation = "multifrontal",
+        memory_gib: float | None = None,
+    ) -> None:
+        self.space, self.membrane, self.supports, self.force = space, membrane, supports, force
+        self.method, self.tolerance = method, tolerance
+        self.factorisation, self.memory_gib = factorisation, memory_gib
+        self._split = _Discrete(space, membrane, supports, force)
+
+    @cached_property
+    def _sides(self) -> FractureSides:
+        return FractureSides(self.space, self.membrane, self.supports)
+
+    @cached_property
+    def _tied(self) -> tuple[_Discrete, IntArray]:
+        """The same model with twin faces tied, and the number of each node in it."""
+        space = self.space
+        mesh, vertex = space.mesh.glued()
+        tied = Space(mesh, space.order)
+        node = np.empty(space.n_nodes, np.int64)
+        node[space.connectivity] = tied.connectivity
+        kept = space.mesh.pair == 0
+        number = np.cumsum(kept) - 1
+        force = np.zeros((tied.n_nodes, 3))
+        np.add.at(force, node, self.force)
+        fixed = np.zeros((tied.n_nodes, 3), dtype=bool)
+        np.logical_or.at(fixed, node, self.supports.fixed)
+        supports = replace(
+            self.supports,
+            fixed=fixed,
+            foundation_faces=number[self.supports.foundation_faces],
+            spring_nodes=vertex[self.supports.spring_nodes],
+        )
+        membrane = replace(self.membrane, youngs=self.membrane.youngs[kept], thickness=self.membrane.thickness[kept])
+        return _Discrete(tied, membrane, supports, force), node
+
+    def solve(
+        self,
+        name: str,
+        youngs: FloatArray,
+        poisson: FloatArray,
+        gap: tuple[FloatArray, FloatArray] | None,
+        *,
+        fraction: FloatArray | None = None,
+        coverage: FloatArray | None = None,
+        contact: Contact | None = None,
+        start: Solved | None = None,
+    ) -> Solved:
+        """One state.
+
+        Parameters
+        ----------
+        name
+            ``"intact"``, ``"before"`` or ``"after"``.
+        youngs, poisson : (m,)
+        gap
+            Normal and tangential stiffness (p, q) of the gap, N/mm³; None ties twin faces together.
+        fraction, coverage
+            Where cement is in this state: kept with the result.
+        contact
+            What may touch in the gap, beside its stiffness; None: the law is linear.
+        start
+            The linear solution that contact is looked for from. Its iterations and seconds count too.
+
+        Raises
+        ------
+        SolverError
+            The solve failed, contact cycles, or force, moment, energy or the two sides of the fracture do not balance.
+        """
+        tied = gap is None and bool(self.space.mesh.pair_side.any())  # type: ignore[union-attr]
+        discrete, node = self._tied if tied else (self._split, np.arange(self.space.n_nodes))
+        matrix = discrete.matrix(discrete.assembler, youngs, poisson, gap)
+        coarse = (lambda: discrete.matrix(discrete.coarse, youngs, poisson, gap)) if self.space.order == 2 else None
+        touching = None
+        if contact is None:
+            system = LinearSystem(
+                discrete.space,
+                matrix,
+                discrete.supports.fixed,
+                coarse,
+                method=self.method,
+                tolerance=self.tolerance,
+                factorisation=self.factorisation,
+                memory_gib=self.memory_gib,
+            )
+            solution = system.solve(discrete.force)
+        else:
+            solution, touching = solve_contact(
+                self.space, matrix, discrete.supports.fixed, contact, discrete.force,
+                start=None if start is None else start.state.displacement, coarse=coarse, method=self.method,
+                tolerance=self.tolerance, steps=LOAD_STEPS if contact.friction else 1,
+                factorisation=self.factorisation, memory_gib=self.memory_gib,
+            )  # fmt: skip
+            solution = solution if start is None else _after(start.solution, solution)
+        internal = matrix.dot(solution.displacement)
+        return self._recorded(
+            discrete, node, name, solution, internal, youngs, poisson,
+            fraction=fraction, coverage=coverage, touching=touching,
+        )  # fmt: skip
+
+    def recorded(
+        self,
+        name: str,
+        solution: Solution,
+        internal: FloatArray,
+        youngs: FloatArray,
+        poisson: FloatArray,
+        *,
+        fraction: FloatArray | None = None,
+        coverage: FloatArray | None = None,
+    ) -> Solved:
+        """A linear solution of the split mesh that was found elsewhere, checked and kept like one of `solve`.
+
+        ``internal`` (N, 3) are the nodal forces of all stiffness, N.
+        """
+        everything = np.arange(self.space.n_nodes)
+        return self._recorded(
+            self._split, everything, name, solution, internal, youngs, poisson, fraction=fraction, coverage=coverage
+        )
+
+    def _recorded(
+        self,
+        discrete: _Discrete,
+        node: IntArray,
+        name: str,
+        solution: Solution,
+        internal: FloatArray,
+        youngs: FloatArray,
+        poisson: FloatArray,
+        *,
+        fraction: FloatArray | None,
+        coverage: FloatArray | None,
+        touching: ContactState | None = None,
+    ) -> Solved:
+        u = solution.displacement
+        taken = float(np.sum(u * internal))
+        if touching is not None:
+            internal = internal - contact_force(self.space, touching.pressure, touching.friction)
+            taken += touching.taken_nmm
+        held = reactions(discrete.space, discrete.supports, u, internal - discrete.force)
+        checks = self._balance(discrete, u, taken, held)
+        checks["residual"] = solution.residual
+        checks["fracture"] = self._fracture(u[node], youngs, poisson)
+        for key in ("force", "moment", "energy", "fracture"):
+            value = checks[key]
+            if value is not None and not value <= BALANCE_LIMIT:
+                raise SolverError(
+                    f"{name}: {key} is out of balance by {value:.1e} (limit {BALANCE_LIMIT:g}, relative); "
+                    "lower solver.tolerance, or look for a nearly unsupported fragment"
+                )
+        m = len(self.space.mesh.tets)
+        state = State(
+            name, u[node], youngs, poisson,
+            np.zeros(m) if fraction is None else fraction,
+            np.zeros(self.space.gap.areas.shape) if coverage is None else coverage,
+            self.membrane.youngs, self.membrane.thickness, self.force, touching,
+        )  # fmt: skip
+        return Solved(state, solution, held, checks)
+
+    def _balance(self, discrete: _Discrete, u: FloatArray, taken: float, held: Reactions) -> dict[str, float | None]:
+        force, nodes = discrete.force, discrete.space.nodes
+        total, load = force.sum(axis=0), float(np.abs(force).sum(axis=0).max())
+        height = float(np.ptp(nodes, axis=0).max())
+        turning = np.cross(nodes, force).sum(axis=0)
+        work = float(np.sum(force * u))
+        return {
+            "force": float(np.linalg.norm(total + held.force)) / load,
+            "moment": float(np.linalg.norm(turning + held.moment)) / (load * height),
+            "energy": abs(taken - work) / abs(work) if work else 0.0,
+        }
+
+    def _fracture(self, u: FloatArray, youngs: FloatArray, poisson: FloatArray) -> float | None:
+        if not self.space.mesh.pair_side.any():  # type: ignore[union-attr]
+            return None
+        sides = self._sides.forces(u, youngs, poisson, self.force)
+        return float(np.linalg.norm(sides[0] + sides[1]) / np.abs(self.force).sum(axis=0).max())
+
+
+def _after(first: Solution, second: Solution) -> Solution:
+    return replace(
+        second,
+        method=second.method or first.method,
+        iterations=first.iterations + second.iterations,
+        seconds=first.seconds + second.seconds,
+    )

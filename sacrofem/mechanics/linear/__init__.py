@@ -1,0 +1,1 @@
+"""Linear systems: factors, multigrid, diagnosis."""

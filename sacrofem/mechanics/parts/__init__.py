@@ -1,0 +1,1 @@
+"""What the stiffness is made of: bone, cortex, gap, joints, ligaments, loads."""

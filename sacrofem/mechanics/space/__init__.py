@@ -1,0 +1,1 @@
+"""Displacement fields on a tetrahedral mesh."""

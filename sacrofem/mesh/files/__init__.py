@@ -1,0 +1,1 @@
+"""Meshes read and written."""

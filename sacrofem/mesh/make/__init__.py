@@ -1,0 +1,1 @@
+"""From a solid to tets: body, cut, smoothing."""

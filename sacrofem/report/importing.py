@@ -1,0 +1,65 @@
+"""The folder that an import leaves."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sacrofem.case.tomlfile import emit_toml
+from sacrofem.mesh.files.files import write_mesh
+from sacrofem.report.figures.drawing import save_figure
+from sacrofem.report.figures.landmarks import distance_figure, landmarks_figure
+from sacrofem.specimen.importing import ImportedSacrum
+from sacrofem.system.folders import result_folder
+
+SOURCE = "source"
+
+
+def write_import(folder: Path, imported: ImportedSacrum, *, inputs: Mapping[str, str]) -> None:
+    """Leave the folder: everything, or after an error nothing.
+
+    Raises
+    ------
+    EnvironmentFailure
+        Disk or permission.
+    """
+
+    anatomy, scan = imported.case.anatomy, imported.scan
+    assert anatomy.path is not None
+    given = Path(anatomy.path)
+    suffix = ".nii.gz" if given.name.lower().endswith(".nii.gz") else given.suffix.lower()
+    keys: dict[str, Any] = {
+        "kind": anatomy.kind,
+        "path": SOURCE + suffix,
+        "frame": [float(x) for x in np.round(scan.frame.matrix, 12).ravel()],
+        "landmarks_file": "landmarks.json",
+        "sex": anatomy.sex,
+    }
+    if anatomy.labels:
+        keys["labels"] = list(anatomy.labels)
+    if anatomy.kind == "surface":
+        keys["units"] = anatomy.units
+    if anatomy.ct is not None:
+        keys["ct"] = anatomy.ct
+    content = imported.to_json()
+    with result_folder(folder, inputs=dict(inputs)) as stage:
+        shutil.copyfile(given, stage / (SOURCE + suffix))
+        data = {"schema": 1, "preset": "sif-bilateral", "anatomy": keys}
+        (stage / "case.toml").write_text(emit_toml(data, None), encoding="utf-8")
+        landmarks = {"schema": 1, "landmarks": content["landmarks"], "confidence": content["confidence"]}
+        for name, part in (("landmarks.json", landmarks), ("import.json", content)):
+            text = json.dumps(part, indent=1, ensure_ascii=False, allow_nan=False)
+            (stage / name).write_text(text + "\n", encoding="utf-8")
+        write_mesh(stage / "sacrum.vtu", imported.mesh)
+        save_figure(landmarks_figure(imported.mesh, scan.landmarks, title=given.name), stage / "anatomy.png", dpi=150)
+        twin = scan.twin
+        if twin is not None:
+            title = f"{given.name}: {twin.mean_mm:.1f} mm on the average, 95 % within {twin.p95_mm:.1f} mm"
+            save_figure(
+                distance_figure(imported.mesh, imported.twin_distance(), title=title), stage / "twin.png", dpi=150
+            )

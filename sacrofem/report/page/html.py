@@ -1,0 +1,279 @@
+"""The report: one HTML page with everything in it, readable from a mail attachment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from sacrofem.case.case import Case
+from sacrofem.mechanics.measures.catalogue import MEASURES
+from sacrofem.report.page.checklist import checklist
+from sacrofem.report.page.page import CLAIM, Numbers, Picture, embedded, environment, script
+from sacrofem.report.text.bands import UNCONVERGED, half_width, sentences
+from sacrofem.report.text.table import Row, change_text, label, left_out, number, rows, unit
+from sacrofem.system.version import VERSION
+
+__all__ = ["CLAIM", "render", "sentence"]
+
+# Heading and what is to be seen, of every figure that may be in a result folder.
+_PICTURES = {
+    "anatomy": (
+        "Bone, fracture and cement",
+        "The sacrum as glass from the front, the back and the left, with its fracture faces, cement and needles.",
+    ),
+    "plan": (
+        "The plan",
+        "Like pictures of X-rays: a slice along the first needle and the view from behind, grey by density, with "
+        "needles, cement, fracture, and the outlines of canal and foramina that must stay clear.",
+    ),
+    "von_mises": (
+        "Sections through the fracture",
+        "Von Mises stress before, after and their difference in a section parallel to the S1 endplate and in a coronal "
+        "one, with the outlines of fracture and cement. Before and after share one scale; the difference spans as much "
+        "on either side of zero.",
+    ),
+    "micromotion": (
+        "Micromotion on the fracture faces",
+        "The fracture faces laid flat and coloured by their micromotion, before and after on one scale.",
+    ),
+    "gap_parts": (
+        "Opening and slip",
+        "The same faces with the motion split: opening (closing where negative) and slip along the faces, each before "
+        "and after on one scale.",
+    ),
+    "histogram": (
+        "Stress by volume",
+        "How much bone carries how much von Mises stress before and after: in the whole sacrum and near the fracture.",
+    ),
+    "changes": ("Changes", "The relative change of every headline measure, with its mesh band where there is one."),
+}
+# The first three of these that exist lead the page.
+_LEADING = (
+    "micromotion_mean_um",
+    "fracture_von_mises_p95_mpa",
+    "lesion_von_mises_p95_mpa",
+    "front_max_principal_p95_mpa",
+    "stiffness_n_per_mm",
+)
+_LAYERS = {
+    "bone": "bone",
+    "fracture": "fracture",
+    "cement": "cement (after)",
+    "needles": "needles (after)",
+    "corridors": "canal and foramina",
+}
+
+
+def render(
+    content: Mapping[str, Any],
+    pictures: Mapping[str, Path],
+    *,
+    scene: Mapping[str, Any] | None = None,
+    run: Mapping[str, Any] | None = None,
+) -> str:
+    """The page of one comparison.
+
+    Parameters
+    ----------
+    content
+        As in ``comparison.json``.
+    pictures
+        PNG files by figure name, in the order of the page.
+    scene
+        The three-dimensional view (`sacrofem.report.page.scene.scene_of`); without it the page has none.
+    run
+        ``versions``, ``seconds``, ``inputs`` and ``files`` (hashes by name), as in ``manifest.json``.
+    """
+    case = Case.from_dict(content["case"])
+    states = content["before"], content["after"], content["change"], content["intact"]
+    table = partial(rows, *states, mesh_band=content["mesh_band"], input_range=content["input_range"])
+    numbers = Numbers(
+        comparison=content,
+        difference=_differences(content),
+        half=_half_widths(content),
+        run=run or {},
+        scene=scene or {},
+    )
+    marked = partial(_marked, numbers=numbers)
+    # A leading change is relative; an absolute one has no meaning without its row.
+    leading = {row.key: row for row in table() if row.change.endswith("%") and row.key in _LEADING}
+    notes = [numbers(f"comparison/warnings/{k}") for k in range(len(content["warnings"]))]
+    contents = [("notes", "What to know first")] if notes else []
+    contents += [("space", "In three dimensions")] if scene else []
+    contents += [("pictures", "Pictures")] if pictures else []
+    contents += [("measures", "Measures"), ("method", "Method"), ("provenance", "Versions and files")]
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            name=case.name,
+            version=VERSION,
+            claim=CLAIM,
+            script=script,
+            embedded=embedded,
+            number=numbers,
+            contents=contents,
+            sentence=sentence(case, content, numbers),
+            content=content,
+            headlines=[marked(leading[key]) for key in _LEADING if key in leading][:3],
+            safety=_safety(content, numbers),
+            rows=[marked(row) for row in table(headlines_only=False)],
+            preview=case.mesh.order == 1,
+            ranges=sentences(content.get("bands") or {}),
+            left_out=left_out(content["before"], content["mesh_band"]),
+            notes=notes,
+            scene=scene,
+            layer_names=_LAYERS,
+            side_note="The front of the body is where the page opens; the patient's left is on the right there.",
+            pictures=[_picture(name, path) for name, path in pictures.items()],
+            reasons=[(label(key), text) for key, text in (content.get("reasons") or {}).items()],
+            fractures=_fractures(content, numbers),
+            headings=checklist(case, content, numbers),
+            provenance=_provenance(run or {}, numbers),
+            case=case.to_toml(),
+        )
+    )
+
+
+def sentence(case: Case, content: Mapping[str, Any], numbers: Numbers | None = None) -> str:
+    """What was done, in one sentence."""
+    half = "" if case.anatomy.half == "none" else f", {case.anatomy.half} half"
+    bone = f"{case.materials.bone} {case.anatomy.sex} sacrum{half}"
+    side = {"both": "bilateral ", "left": "left ", "right": "right "}[case.fracture.side]
+    broken = []
+    if case.fracture.zone != "none":
+        partial = "" if case.fracture.extent == 1 else "partial "
+        paired = case.fracture.zone in ("zone1", "zone2")
+        broken.append(f"{partial}{side if paired else ''}{case.fracture.zone} fracture")
+    if case.fracture.surfaces:
+        broken.append(f"{len(case.fracture.surfaces)} own fracture planes")
+    if case.lesion.kind != "none":
+        broken.append(f"{case.lesion.kind} lytic lesion")
+    placed = number(content["cement"]["placed_ml"])
+    shown = placed if numbers is None else numbers("comparison/cement/placed_ml", placed)
+    treated = Markup("{} ml {}").format(shown, case.cement.material)
+    if case.cement.spot is not None:
+        treated += f", fused over a disc of {case.cement.spot.radius_mm:g} mm radius"
+    force = "" if case.load.force_n is None else f" with {case.load.force_n:g} N"
+    what = " and ".join(broken) or "no fracture"
+    text = Markup("{} with {}, {}{}, before and after {}.")
+    whole = text.format(f"{bone[0].upper()}{bone[1:]}", what, case.load.kind, force, treated)
+    return whole if numbers is not None else whole.unescape()
+
+
+def _marked(row: Row, *, numbers: Numbers) -> dict[str, Any]:
+    """A row whose numbers carry where they come from."""
+    relative = numbers.raw(f"comparison/change/{row.key}") is not None
+    change = f"{'comparison/change' if relative else 'difference'}/{row.key}"
+    shown = {
+        state: numbers(f"comparison/{state}/{row.key}", getattr(row, state))
+        if getattr(row, state) != UNCONVERGED
+        else UNCONVERGED
+        for state in ("intact", "before", "after")
+    }
+    for part in ("before", "after", "change"):
+        band = getattr(row, f"{part}_band")
+        shown[f"{part}_band"] = numbers(f"half/{row.key}/{part}", band) if band and band != UNCONVERGED else band
+    measure = MEASURES.get(row.key)
+    return {
+        "key": row.key,
+        "label": row.label,
+        "unit": row.unit,
+        **shown,
+        "change": numbers(change, row.change),
+        "inputs": numbers(f"comparison/input_range/{row.key}/change", row.inputs) if row.inputs else "",
+        "definition": "" if measure is None else measure.definition,
+    }
+
+
+def _differences(content: Mapping[str, Any]) -> dict[str, float]:
+    before, after = content["before"], content["after"]
+    return {
+        key: after[key] - old for key, old in before.items() if old is not None and after.get(key) is not None
+    }  # what stands where a relative change means nothing
+
+
+def _half_widths(content: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+    band = content["mesh_band"]
+    return {key: {part: half_width(band, key, part) for part in ("before", "after", "change")} for key in band or {}}
+
+
+def _fractures(content: Mapping[str, Any], numbers: Numbers) -> dict[str, Any] | None:
+    """The measures of each fracture side by side, where there are several."""
+    found: Mapping[str, Any] = content.get("fractures") or {}
+    if len(found) < 2:
+        return None
+    lines = []
+    for key in next(iter(found.values()))["before"]:
+        name, factor = unit(key)
+        cells = []
+        for fracture, entry in found.items():
+            old, new, change = (entry[part].get(key) for part in ("before", "after", "change"))
+            at = f"comparison/fractures/{fracture}"
+            cells += [
+                numbers(f"{at}/before/{key}", number(old, factor)),
+                numbers(f"{at}/after/{key}", number(new, factor)),
+            ]
+            relative = change is not None
+            cells.append(numbers(f"{at}/change/{key}", change_text(key, old, new, change)) if relative else Markup("–"))
+        if any(cell != "–" for cell in cells):
+            lines.append({"label": label(key), "unit": name, "cells": cells})
+    return {"names": [name.replace("_", " ") for name in found], "rows": lines}
+
+
+def _safety(content: Mapping[str, Any], numbers: Numbers) -> dict[str, Any]:
+    """The verdict on canal and foramina, and the distances and volumes that it rests on."""
+    safety = content.get("safety")
+    cement: Mapping[str, Any] = content.get("cement") or {}
+    details = []
+    for key, words, name in (("clearance_mm", "clearance", "mm"), ("leaked_ml", "leaked", "ml")):
+        values: Mapping[str, Any] = cement.get(key) or {}
+        parts = [
+            Markup("{} {} {}").format(
+                structure.replace("_", " "), numbers(f"comparison/cement/{key}/{structure}"), name
+            )
+            for structure in values
+        ]
+        if parts:
+            details.append(Markup("{}: {}").format(words.capitalize(), Markup(", ").join(parts)))
+    if not isinstance(safety, Mapping):
+        return {"bad": False, "verdict": "not checked in this run.", "details": details}
+    bad = bool(safety.get("violated"))
+    inside = [str(name).replace("_", " ") for name in safety.get("encroached") or ()]
+    verdict = "nothing lies in canal or foramina, and no limit of the case is exceeded."
+    if bad:
+        found = [f"cement or a needle lies inside: {', '.join(inside)}"] if inside else []
+        verdict = "; ".join([*found, *map(str, safety.get("exceeded") or ())]) + "."
+    if safety.get("first_reached"):
+        at = "comparison/safety/first_reached"
+        details.append(
+            Markup("Growing cement first reaches {} at {} ml of needle {}.").format(
+                numbers(f"{at}/structure"), numbers(f"{at}/volume_ml"), numbers(f"{at}/needle")
+            )
+        )
+    if cement.get("withheld_ml"):
+        details.append(Markup("Withheld there: {} ml.").format(numbers("comparison/cement/withheld_ml")))
+    return {"bad": bad, "verdict": verdict, "details": details}
+
+
+def _picture(name: str, path: Path) -> Picture:
+    words = name.replace("_", " ").replace("-", " ")
+    title, alt = _PICTURES.get(name, (words[:1].upper() + words[1:], f"Figure of this result: {words}."))
+    return Picture.read(path, title, alt)
+
+
+def _provenance(run: Mapping[str, Any], numbers: Numbers) -> list[tuple[str, Markup]]:
+    found = [(name, numbers(f"run/versions/{name}")) for name in run.get("versions") or {"sacrofem": VERSION}]
+    if run.get("platform"):
+        found.append(("platform", numbers("run/platform")))
+    if run.get("peak_memory_mib") is not None:
+        found.append(("peak memory so far", Markup("{} MiB").format(numbers("run/peak_memory_mib"))))
+    for kind in ("inputs", "files"):
+        for name, digest in (run.get(kind) or {}).items():
+            words = "read" if kind == "inputs" else "beside this page"
+            found.append((f"{name} ({words})", Markup('<span class="hash">sha256 {}</span>').format(digest)))
+    return found

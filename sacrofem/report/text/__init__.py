@@ -1,0 +1,1 @@
+"""Words and numbers of a report: tables, bands, names."""

@@ -1,0 +1,1 @@
+"""The one room that knows both a case and the physics."""

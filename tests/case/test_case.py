@@ -1,0 +1,201 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from sacrofem.bone.laws import LAWS
+from sacrofem.case.case import Case
+from sacrofem.case.presets import DEFAULT_PRESET, PRESETS
+from sacrofem.case.problems import CaseError, nearest
+from sacrofem.case.sections import Cement, Load, Materials, Section
+from sacrofem.cement.mixture import CEMENTS, MIXTURES
+from sacrofem.errors import InputError
+from sacrofem.mechanics.parts.loads import LOADS
+
+INJECTION = {"entry_mm": [30.0, 40.0, -10.0], "target_mm": [30.0, 5.0, -10.0], "volume_ml": 2.0}
+
+
+def choices(section, key):
+    return set(section.model_fields[key].annotation.__args__)
+
+
+def test_default_is_the_typical_patient():
+    case = Case()
+    assert case == Case.preset() == Case.preset(DEFAULT_PRESET)
+    assert case.name == "sif-bilateral"
+    assert (case.fracture.zone, case.fracture.side, case.fracture.filler) == ("zone1", "both", "granulation")
+    assert (case.cement.volume_ml, case.cement.needles, case.treated_sides) == (4.1, 1, ("left", "right"))
+    assert (case.load.kind, case.materials.bone, case.anatomy.sex) == ("standing", "osteoporotic", "female")
+
+
+def test_names_offered_are_those_that_exist():
+    assert choices(Materials, "density_law") == set(LAWS)
+    assert choices(Cement, "mixture") == set(MIXTURES)
+    assert choices(Cement, "material") == set(CEMENTS)
+    assert choices(Load, "kind") == set(LOADS)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("comments", [False, True])
+def test_complete_toml_reads_back_equal(name, comments):
+    case = Case.preset(name)
+    assert case.name == name
+    assert Case.from_dict(tomllib.loads(case.to_toml(comments=comments))) == case
+
+
+def test_toml_of_own_tables_reads_back_equal():
+    case = Case().with_(
+        cement__injections=[INJECTION, {**INJECTION, "gauge": 13}],
+        fracture__surfaces=[{"name": "own", "point": [0.0, 1.0, 2.0], "normal": [1.0, 0.0, 0.0]}],
+        name='a "quoted" \\ name with ° and µ',
+    )
+    again = Case.from_dict(tomllib.loads(case.to_toml()))
+    assert again == case
+    assert again.cement.volume_ml == 4.0
+
+
+def test_commented_toml_explains_every_key():
+    text = Case().to_toml(comments=True)
+    fields = {name: info.annotation.model_fields for name, info in Case.model_fields.items() if _is_section(info)}
+    fields["cement.flow"] = fields["cement"]["flow"].annotation.model_fields
+    assert len(fields) == 11
+    for section, keys in fields.items():
+        table = text.split(f"[{section}]")[1].split("\n[")[0]
+        for key, info in keys.items():
+            if _is_section(info):
+                continue
+            line = next(line for line in table.splitlines() if line.removeprefix("# ").startswith(f"{key} ="))
+            assert info.description.split()[0] in table.split(line)[0] + line, key
+
+
+def _is_section(info):
+    return isinstance(info.annotation, type) and issubclass(info.annotation, Section)
+
+
+def test_nothing_optional_has_a_default():
+    # What is None is left out of a complete file, so reading it must give None again.
+    for section in Case.model_fields.values():
+        for info in getattr(section.annotation, "model_fields", {}).values():
+            optional = type(None) in getattr(info.annotation, "__args__", ())
+            assert not optional or info.default is None
+
+
+def test_file_overrides_its_preset_and_option_replaces_it(tmp_path):
+    path = tmp_path / "case.toml"
+    path.write_text('preset = "sif-unilateral"\n[cement]\nvolume_ml = 3\n[load]\nforce_n = 500')
+    case = Case.from_toml(path)
+    assert (case.name, case.fracture.side, case.cement.volume_ml) == ("sif-unilateral", "left", 3.0)
+    other = Case.from_toml(path, preset="lytic-focal")
+    assert (other.name, other.lesion.kind, other.cement.volume_ml) == ("lytic-focal", "focal", 3.0)
+
+
+def test_path_is_taken_from_the_folder_of_the_case(tmp_path):
+    path = tmp_path / "case.toml"
+    path.write_text('[anatomy]\nkind = "mesh"\npath = "bone.vtu"')
+    assert Path(Case.from_toml(path).anatomy.path) == tmp_path / "bone.vtu"
+
+
+def test_with_changes_a_copy():
+    case = Case()
+    other = case.with_(cement__volume_ml=6.0, **{"load.force_n": 1000.0})
+    assert (other.cement.volume_ml, other.load.force_n) == (6.0, 1000.0)
+    assert case.cement.volume_ml == 4.1
+    with pytest.raises(ValueError, match="frozen"):
+        case.cement.volume_ml = 1.0
+
+
+def test_own_injections_bring_their_total():
+    case = Case().with_(cement__injections=[INJECTION])
+    assert case.cement.volume_ml == 2.0
+    with pytest.raises(CaseError, match="sum to 2 ml"):
+        case.with_(cement__volume_ml=3.0)
+
+
+def test_own_injections_drop_the_total_of_the_preset():
+    data = {"preset": "lytic-infiltrative", "cement": {"injections": [INJECTION]}}
+    assert Case.from_dict(data).cement.volume_ml == 2.0
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_side_moves_fracture_lesion_half_and_treatment(side):
+    sign = 1 if side == "left" else -1
+    assert Case.preset("sif-unilateral").on_side(side).treated_sides == (side,)
+    focal = Case.preset("lytic-focal").on_side(side)
+    assert focal.lesion.centre_mm[0] * sign > 0
+    assert focal.treated_sides == (side,)
+    half = Case.preset("hemisacrum-one-legged").on_side(side)
+    assert (half.anatomy.half, half.fracture.side, half.treated_sides) == (side, side, (side,))
+
+
+def test_side_of_a_bilateral_case_is_refused():
+    with pytest.raises(InputError, match="bilateral"):
+        Case().on_side("left")
+
+
+def test_all_problems_are_kept_and_the_first_leads():
+    with pytest.raises(CaseError) as caught:
+        Case.from_dict({"load": {"force_n": -1}, "cement": {"volum_ml": 3, "material": "PMAA"}}, file="x.toml")
+    problems = {p.field: p for p in caught.value.problems}
+    assert set(problems) == {"cement.volum_ml", "load.force_n", "cement.material"}
+    assert problems["cement.material"].value == "PMAA"
+    assert "'pmma'" in problems["cement.material"].mend
+    assert str(caught.value).startswith("x.toml: cement.volum_ml = 3: unknown key; did you mean volume_ml?")
+    assert "and 2 more" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_key_of_another_section_is_sent_there():
+    with pytest.raises(CaseError, match=r"volume_ml belongs in \[cement\]"):
+        Case.from_dict({"fracture": {"volume_ml": 3}})
+
+
+def test_byte_order_mark_is_accepted(tmp_path):
+    path = tmp_path / "case.toml"
+    path.write_bytes(b"\xef\xbb\xbf[load]\nforce_n = 500\n")
+    assert Case.from_toml(path).load.force_n == 500.0
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"), [("sif_bilateral", "sif-bilateral"), ("HEMISACRUM", "hemisacrum-one-legged")]
+)
+def test_nearest_preset(word, expected):
+    assert nearest(word, PRESETS) == expected
+
+
+def test_filler_modulus_follows_the_filler():
+    assert Case().fracture.modulus_mpa == 1.0
+    assert Case().with_(fracture__filler="callus").fracture.modulus_mpa == 500.0
+    assert Case().with_(fracture__filler_modulus_mpa=0.2).fracture.modulus_mpa == 0.2
+    assert Case().with_(fracture__filler="open").fracture.modulus_mpa is None
+
+
+def test_dimensions_of_several_levels_come_from_a_file(tmp_path):
+    path = tmp_path / "case.toml"
+    path.write_text("[anatomy.parameters]\nbody_depths_mm = [19, 15.0, 12.5, 10.5, 8.5]\nalar_breadth_mm = 104\n")
+    case = Case.from_toml(path)
+    assert case.anatomy.parameters == {"body_depths_mm": (19.0, 15.0, 12.5, 10.5, 8.5), "alar_breadth_mm": 104}
+    assert Case.from_dict(tomllib.loads(case.to_toml())) == case
+
+    from sacrofem.specimen.anatomy import _parameters
+
+    assert _parameters(case).body_depths_mm == (19.0, 15.0, 12.5, 10.5, 8.5)
+
+
+def test_a_fresh_gap_is_narrow_empty_and_in_contact():
+    fresh = Case.from_dict({"fracture": {"state": "fresh"}}).fracture
+    assert (fresh.aperture_mm, fresh.filler, fresh.closure, fresh.friction_coefficient) == (
+        0.05,
+        "open",
+        "contact",
+        0.4,
+    )
+    again = Case().with_(fracture__state="fresh", fracture__friction=0.3)
+    assert (again.fracture.filler, again.fracture.friction_coefficient) == ("open", 0.3)
+    assert Case.from_dict(tomllib.loads(again.to_toml())) == again
+    assert again.with_(fracture__state="subacute", fracture__closure="contact").fracture.aperture_mm == 1.0
+
+
+def test_friction_belongs_to_what_touches():
+    with pytest.raises(CaseError, match="a bonded gap has no friction"):
+        Case().with_(fracture__friction=0.3)
+    assert Case().with_(fracture__friction=0.3, cement__in_gap="contact").fracture.friction == 0.3

@@ -1,0 +1,88 @@
+import pytest
+
+from sacrofem import Case
+from sacrofem.case.presets import PRESETS
+from sacrofem.case.unused import unused_keys
+from sacrofem.specimen.model import prepare
+
+INJECTION = {"entry_mm": (30.0, 40.0, -10.0), "target_mm": (30.0, 5.0, -10.0), "volume_ml": 2.0}
+SPOT = {"cement.volume_ml": 0.0, "cement.spot": {"radius_mm": 5.0}}
+SOUND = {"fracture.zone": "none"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "reason"),
+    [
+        ({"cement.ellipsoid_aspect": 2.0}, "cement.ellipsoid_aspect = 2", "cement.spread is flow"),
+        (
+            {"cement.spread": "ellipsoid", "cement.column_length_mm": 9.0},
+            "cement.column_length_mm = 9",
+            "cement.spread is ellipsoid",
+        ),
+        ({"cement.injections": [INJECTION], "cement.needles": 2}, "cement.needles = 2", "[[cement.injections]]"),
+        ({"cement.injections": [INJECTION], "cement.side": "left"}, "cement.side = 'left'", "[[cement.injections]]"),
+        ({**SPOT, "cement.mixture": "voigt"}, "cement.mixture = 'voigt'", "there is no bolus"),
+        ({**SOUND, "fracture.aperture_mm": 2.0}, "fracture.aperture_mm = 2", "there is no fracture"),
+        ({**SOUND, "fracture.side": "left"}, "fracture.side = 'left'", "fracture.zone is none"),
+        ({**SOUND, "cement.in_gap": "none"}, "cement.in_gap = 'none'", "there is no fracture"),
+        ({"fracture.zone": "zone3", "fracture.side": "left"}, "fracture.side = 'left'", "zone3 has no side"),
+        ({"fracture.extent_from": "anterior"}, "fracture.extent_from = 'anterior'", "fracture.extent is 1"),
+        (
+            {"fracture.filler": "open", "fracture.filler_poisson": 0.3},
+            "fracture.filler_poisson = 0.3",
+            "the gap is open",
+        ),
+        (
+            {"fracture.zone": "zone2", "fracture.joint_distance_mm": 14.0, "cement.injections": [INJECTION]},
+            "fracture.joint_distance_mm = 14",
+            "zone = zone2",
+        ),
+        ({"lesion.radii_mm": (9.0, 9.0, 9.0)}, "lesion.radii_mm = [9.0, 9.0, 9.0]", "there is no lesion"),
+        ({"mesh.size_mm": 5.0, "mesh.reference": "tiny"}, "mesh.reference = 'tiny'", "mesh.size_mm is given"),
+        (
+            {"anatomy.kind": "labels", "anatomy.path": "l.nii", "anatomy.ct": "c.nii", "materials.alar_void": False},
+            "materials.alar_void = False",
+            "density is that of the CT",
+        ),
+        ({"anatomy.units": "cm"}, "anatomy.units = 'cm'", "only an own mesh or surface has units"),
+        (
+            {"materials.cortex_thickness_mm": 0.0, "materials.cortex_modulus_mpa": 9000.0},
+            "materials.cortex_modulus_mpa = 9000",
+            "cortex_thickness_mm is 0",
+        ),
+    ],
+)
+def test_what_counts_for_nothing_is_named(changes, key, reason):
+    (text,) = unused_keys(Case().with_(**changes))
+    assert text.startswith(f"{key} does not count: ")
+    assert reason in text
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_and_complete_files_have_nothing_idle(name):
+    assert unused_keys(Case.preset(name)) == ()
+    assert unused_keys(Case.from_dict(Case.preset(name).to_dict())) == ()
+
+
+def test_what_counts_is_not_named():
+    counting = {
+        "cement.spread": "ellipsoid",
+        "cement.ellipsoid_aspect": 2.0,
+        "fracture.joint_distance_mm": 14.0,
+        "fracture.extent": 0.5,
+        "fracture.extent_from": "anterior",
+        "fracture.filler_poisson": 0.3,
+    }
+    assert unused_keys(Case().with_(**counting)) == ()
+
+
+def test_results_carry_the_note():
+    case = Case().with_(**{"mesh.reference": "tiny", "mesh.order": 1, "cement.ellipsoid_aspect": 2.0})
+    assert any("cement.ellipsoid_aspect = 2 does not count" in text for text in prepare(case).warnings)
+
+
+def test_a_bolus_of_few_tets_is_named():
+    small = Case().with_(**{"mesh.reference": "tiny", "mesh.order": 1, "cement.volume_ml": 0.02})
+    texts = prepare(small).warnings
+    assert any("tets only: its volume is exact, its shape is not resolved" in text for text in texts)
+    assert not any("tets only" in text for text in prepare(small.with_(cement__volume_ml=4.1)).warnings)

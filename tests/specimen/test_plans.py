@@ -1,0 +1,103 @@
+"""Many plans on one model against comparing them one by one."""
+
+import numpy as np
+import pytest
+
+from sacrofem.case.case import Case
+from sacrofem.errors import InputError
+from sacrofem.mechanics.batch.lanes import LANES
+from sacrofem.mechanics.batch.scenarios import METHOD
+from sacrofem.specimen.comparison import compare
+from sacrofem.specimen.plans import FEW, Plans, compare_plans
+from sacrofem.system.threads import threads
+
+
+def tiny(**changes):
+    return Case.preset("sif-unilateral").with_(mesh__reference="tiny", **changes)
+
+
+@pytest.fixture(scope="module")
+def three():
+    cases = [tiny(cement__volume_ml=volume) for volume in (0.5, 4.1)] + [tiny(cement__approach="long-axis")]
+    return cases, list(compare_plans(cases, audit=0.5, seed=1))
+
+
+def check_alone(case, found):
+    """Motion and stiffness have no zone that depends on the plan: they equal a comparison of its own."""
+    alone = compare(case)
+    for state in ("before", "after", "change"):
+        for key in ("micromotion_mean_um", "micromotion_p95_um", "stiffness_n_per_mm", "strain_energy_nmm"):
+            assert getattr(found, state)[key] == pytest.approx(getattr(alone, state)[key], rel=1e-7)
+    assert found.cement["in_gap_ml"] == pytest.approx(alone.cement["in_gap_ml"])
+    assert found.checks["force"] < 1e-8
+
+
+def test_a_plan_among_others_is_the_plan_alone(three):
+    cases, found = three
+    check_alone(cases[1], found[1])
+
+
+@pytest.mark.slow
+def test_so_it_is_among_many():
+    cases = [tiny(cement__volume_ml=0.5 + 0.5 * number) for number in range(FEW + 1)]
+    with threads(2):
+        plans = Plans(cases)
+        assert plans.engine.method == METHOD
+        check_alone(cases[3], list(plans.solve(audit=0.2, seed=1))[3])
+
+
+def test_a_few_are_solved_afresh():
+    with threads(2):
+        assert Plans([tiny(cement__volume_ml=1.0), tiny(cement__volume_ml=2.0)]).engine.method != METHOD
+
+
+def test_plans_keep_their_order_and_differ(three):
+    cases, found = three
+    assert [c.case for c in found] == cases
+    assert found[0].after["micromotion_mean_um"] > found[1].after["micromotion_mean_um"]
+    assert all(c.before == found[0].before for c in found)
+    assert len({c.solver["method"] for c in found}) == 1
+
+
+def test_all_plans_are_measured_in_the_same_zones(three):
+    _, found = three
+    assert all(c.left_out == found[0].left_out for c in found)
+    assert found[0].before["fracture_von_mises_mean_mpa"] == found[2].before["fracture_von_mises_mean_mpa"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"load__slope_deg": 20.0}, "load"),
+        ({"mesh__order": 1}, "mesh"),
+        ({"cement__in_gap": "contact"}, "cement.in_gap"),
+    ],
+)
+def test_plans_that_differ_in_more_than_cement_are_refused(changes, field):
+    with pytest.raises(InputError) as refused:
+        next(compare_plans([tiny(), tiny(**changes)]))
+    assert refused.value.field == field
+
+
+def test_no_plan_is_refused():
+    with pytest.raises(InputError, match="no plan"):
+        next(compare_plans([]))
+
+
+@pytest.mark.slow
+def test_memory_stays_flat_over_many_plans():
+    """Three batches in one process: what is held after the first is what is held at the end."""
+    import gc
+
+    from sacrofem.system.memory import resident_bytes
+
+    volumes = np.linspace(0.5, 4.0, 3 * LANES)
+    held = []
+    with threads(2):
+        plans = Plans([tiny(cement__volume_ml=float(volume)) for volume in volumes])
+        for number, result in enumerate(plans.solve(audit=0.02)):
+            assert result.checks["residual"] < 1e-8
+            if number in (LANES, 3 * LANES - 1):
+                gc.collect()
+                held.append(resident_bytes())
+    assert held[1] < held[0] * 1.1
