@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from sacrofem.bone.overlap import ElementLattice, Field, below_zero, element_reach
-from sacrofem.cement.flow import LARGEST_REACH_MM, REACH_MM, Flow
+from sacrofem.cement.flow import LARGEST_REACH_MM, REACH_MM, Flow, Media
 from sacrofem.cement.front import Front, ShapeFront
 from sacrofem.cement.injection import Injection
 from sacrofem.cement.needle import Needle
@@ -44,9 +44,14 @@ class Bed:
     """Bone and gap that fill up, injection by injection."""
 
     def __init__(
-        self, mesh: TetMesh, pore_fraction: FloatArray, gap: GapPoints | None, aperture_mm: FloatArray | float
+        self,
+        mesh: TetMesh,
+        pore_fraction: FloatArray,
+        gap: GapPoints | None,
+        aperture_mm: FloatArray | float,
+        media: Media,
     ) -> None:
-        self.mesh = mesh
+        self.mesh, self.media = mesh, media
         self.centroids, self.reach = mesh.centroids, element_reach(mesh)
         self.capacity = mesh.volumes * pore_fraction
         self.fraction = np.zeros(len(mesh.tets))
@@ -116,7 +121,8 @@ class Bed:
     def _front(self, injection: Injection, reach_mm: float) -> Front:
         spread = injection.spread
         if isinstance(spread, Flow):
-            return spread.front(injection.needle, self._level if self._regions else None, reach_mm)
+            placed = self._level if self._regions else None
+            return self.media(spread.law).arrival(injection.needle, spread.line_mm, placed, reach_mm)
         return ShapeFront(spread, injection.needle)
 
 

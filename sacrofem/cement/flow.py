@@ -325,20 +325,20 @@ def _sampled(values: FloatArray, coordinates: FloatArray, beyond: float, order: 
     return np.asarray(map_coordinates(values, coordinates, order=order, mode="constant", cval=beyond))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Flow:
-    """The spread of cement through a medium, from the tip or from a withdrawal line.
+    """The spread of cement along the paths of least resistance, from the tip or from a withdrawal line.
 
     Parameters
     ----------
-    medium : Medium
+    law : FlowLaw
     line_mm
         Length of the line, back from the tip and cut off at the entry; 0 is the tip alone.
     """
 
-    medium: Medium
+    law: FlowLaw = field(default_factory=FlowLaw)
     line_mm: float = 0.0
 
-    def front(self, needle: Needle, placed: Level | None = None, reach_mm: float = REACH_MM) -> Arrival:
-        """The family of regions from one needle, around cement that has set."""
-        return self.medium.arrival(needle, self.line_mm, placed, reach_mm)
+
+#: What a flow of that law runs through.
+Media = Callable[[FlowLaw], Medium]

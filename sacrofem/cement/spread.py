@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
 from sacrofem.cement.bed import MM3_PER_ML, Bed, Encroachment, check_tip
-from sacrofem.cement.flow import Flow
+from sacrofem.cement.flow import Flow, Media, Medium
 from sacrofem.cement.front import Front, JointFront
 from sacrofem.cement.injection import Injection
 from sacrofem.errors import InputError
@@ -117,6 +118,7 @@ def place_cement(
     keep_clear: Mapping[str, FloatArray] | None = None,
     stop: bool = False,
     together: bool = False,
+    media: Media | None = None,
 ) -> CementRegion:
     """Grow each injection's region until it has added exactly its volume to what is already placed.
 
@@ -146,6 +148,9 @@ def place_cement(
         Whether an injection ends where its region, as a shape, reaches one of them; the rest is withheld.
     together
         Flows from all needles at once: fronts move side by side, and a needle gets what its own front fills.
+    media : callable, optional
+        What a flow of a law runs through: whoever keeps one shares arrival times between plans. By default the
+        mesh with its pores and its gap, whether or not cement may stay there.
 
     Returns
     -------
@@ -156,7 +161,10 @@ def place_cement(
     InputError
         Tip outside the bone, or a volume for which there is no room within the spread's largest radius.
     """
-    bed = Bed(mesh, pore_fraction, gap if in_gap else None, aperture_mm)
+    if media is None:
+        points = np.empty((0, 3)) if gap is None else gap.points.reshape(-1, 3)
+        media = cache(lambda law: Medium(mesh, pore_fraction, points, law))
+    bed = Bed(mesh, pore_fraction, gap if in_gap else None, aperture_mm, media)
     shape = (0, 0) if gap is None else gap.areas.shape
     if together and len(injections) > 1:
         joint = _at_once(bed, injections, lesion_fraction, keep_clear or {}, stop)
@@ -202,7 +210,7 @@ def _at_once(
     total = sum(injection.volume_ml for injection in injections)
     for number, injection in enumerate(injections):
         check_tip(bed.mesh, bed.centroids, bed.reach, injection.needle, f"cement.injections[{number}]")
-    front, radius, met = bed.fill(lambda reach: _joint(injections, reach), total, "cement", keep_clear, stop)
+    front, radius, met = bed.fill(lambda reach: _joint(injections, reach, bed.media), total, "cement", keep_clear, stop)
     assert isinstance(front, JointFront)
     added = bed.fraction * bed.capacity / MM3_PER_ML
     first = front.first(bed.centroids)
@@ -229,14 +237,15 @@ def _at_once(
     return tuple(placed)
 
 
-def _joint(injections: Sequence[Injection], reach_mm: float) -> JointFront:
+def _joint(injections: Sequence[Injection], reach_mm: float, media: Media) -> JointFront:
     fronts = []
     for injection in injections:
         if not isinstance(injection.spread, Flow):
             raise InputError(
                 "needles at once are flows", field="cement.sequence", value="together", mend='use spread = "flow"'
             )
-        fronts.append(injection.spread.front(injection.needle, None, reach_mm))
+        flow = injection.spread
+        fronts.append(media(flow.law).arrival(injection.needle, flow.line_mm, None, reach_mm))
     return JointFront(tuple(fronts))
 
 

@@ -78,7 +78,7 @@ def cement_of(case: Case) -> CementMaterial:
 def needle_plan(case: Case, site: Site) -> tuple[Injection, ...]:
     """The injections of a case: its own, or those of the named approach on every treated side."""
     cement = case.cement
-    spread = _spread(case, site)
+    spread = _spread(case)
     if cement.injections:
         return tuple(
             Injection(Needle(i.entry_mm, i.target_mm, i.gauge), i.volume_ml, spread) for i in cement.injections
@@ -112,7 +112,7 @@ def _moved(needle: Needle, tip: tuple[float, float, float]) -> Needle:
     return Needle((x, y, z), tip, needle.gauge)
 
 
-def _spread(case: Case, site: Site) -> Spread | Flow:
+def _spread(case: Case) -> Spread | Flow:
     cement = case.cement
     if cement.spread == "ellipsoid":
         return Ellipsoid(cement.ellipsoid_aspect)
@@ -120,7 +120,7 @@ def _spread(case: Case, site: Site) -> Spread | Flow:
     if cement.spread == "flow":
         line = cement.column_length_mm
         law = FlowLaw(cement.flow.permeability, cement.flow.gap, cement.flow.cortex, cement.flow.tissue)
-        return Flow(site.medium(law), (LONG_AXIS_COLUMN.length_mm if withdrawn else 0.0) if line is None else line)
+        return Flow(law, (LONG_AXIS_COLUMN.length_mm if withdrawn else 0.0) if line is None else line)
     if cement.column_length_mm is not None:
         return Column(cement.column_length_mm)
     return LONG_AXIS_COLUMN if withdrawn else SHORT_AXIS_COLUMN
@@ -141,6 +141,7 @@ def place(case: Case, site: Site) -> tuple[CementRegion, FloatArray, Safety]:
         keep_clear=site.structures.keep_clear,
         stop=case.cement.stop_at_encroachment,
         together=case.cement.sequence == "together",
+        media=site.medium,
     )
     limits = Limits(case.safety.needle_clearance_mm, case.safety.cement_clearance_mm, case.safety.leaked_ml)
     own_joint = case.cement.approach == "transiliac" and not case.cement.injections

@@ -42,7 +42,7 @@ def test_homogeneous_bone_takes_a_sphere(cube, angle_deg):
     pores = np.full(len(mesh.tets), PORES)
     tip = (0.31, -0.17, 0.44)
     needle = Needle((0.0, 15.0, 0.0), tip)
-    region = place_cement([Injection(needle, 3.0, Flow(Medium(mesh, pores, NO_GAP)))], mesh, pores)
+    region = place_cement([Injection(needle, 3.0, Flow())], mesh, pores)
     (placed,) = region.injections
     assert placed.placed_ml == pytest.approx(3.0, rel=1e-9)
     assert placed.leaked_ml == 0.0
@@ -66,7 +66,7 @@ def test_two_layers_take_their_times_one_after_the_other(cube):
     pores = np.where(upper, 0.8, PORES)
     slow = permeability_law(law.permeability)(np.array([0.8]))[0]
     needle = Needle((0.0, 15.0, 0.0), (0.0, 0.0, 0.0))
-    front = Flow(Medium(cube, pores, NO_GAP, law)).front(needle)
+    front = Medium(cube, pores, NO_GAP, law).arrival(needle, 0.0, None)
     for z in (10.0, 12.0, 14.0):
         expected = 5.0 / 1.0 + (z - 5.0) / slow
         assert front.size(np.array([[0.0, 0.0, z]]))[0] == pytest.approx(expected, rel=0.05)
@@ -75,7 +75,7 @@ def test_two_layers_take_their_times_one_after_the_other(cube):
 def test_a_withdrawal_line_gives_a_capsule(cube):
     pores = np.full(len(cube.tets), PORES)
     needle = Needle((0.0, 12.0, 9.0), (0.0, -8.0, -6.0))
-    front = Flow(Medium(cube, pores, NO_GAP), 20.0).front(needle)
+    front = Medium(cube, pores, NO_GAP).arrival(needle, 20.0, None)
     along = needle.direction
     beside = np.cross(along, [1.0, 0.0, 0.0])
     beside /= np.linalg.norm(beside)
@@ -91,7 +91,8 @@ def test_cement_follows_the_gap(block):
     pores = np.full(len(mesh.tets), PORES)
     y, z = np.meshgrid(np.arange(-20, 20, 0.5), np.arange(-20, 20, 0.5))
     plane = np.column_stack([np.zeros(y.size), y.ravel(), z.ravel()])
-    front = Flow(Medium(mesh, pores, plane, FlowLaw(gap=3.0))).front(Needle((0.0, 15.0, 0.0), (0.0, 0.0, 0.0)))
+    needle = Needle((0.0, 15.0, 0.0), (0.0, 0.0, 0.0))
+    front = Medium(mesh, pores, plane, FlowLaw(gap=3.0)).arrival(needle, 0.0, None)
     along, across = front.size(np.array([[0.0, 0.0, 12.0], [12.0, 0.0, 0.0]]))
     assert along == pytest.approx(12.0 / 3.0, rel=0.05)
     assert across == pytest.approx(12.0, rel=0.05)
@@ -100,7 +101,7 @@ def test_cement_follows_the_gap(block):
 @pytest.mark.slow
 def test_set_cement_is_a_barrier(cube):
     pores = np.full(len(cube.tets), PORES)
-    flow = Flow(Medium(cube, pores, NO_GAP))
+    flow = Flow()
     first, second = (Injection(Needle((0.0, 15.0, z), (0.0, 0.0, z)), 1.5, flow) for z in (-3.0, 3.0))
     both = place_cement([first, second], cube, pores)
     alone = place_cement([second], cube, pores)
@@ -116,7 +117,7 @@ def test_set_cement_is_a_barrier(cube):
 @pytest.mark.slow
 def test_needles_at_once_share_by_whose_front_comes_first(cube):
     pores = np.full(len(cube.tets), PORES)
-    flow = Flow(Medium(cube, pores, NO_GAP))
+    flow = Flow()
     needles = [Injection(Needle((0.0, 15.0, z), (0.0, 0.0, z)), 1.5, flow) for z in (-4.0, 4.0)]
     region = place_cement(needles, cube, pores, together=True)
     assert region.placed_ml == pytest.approx(3.0, rel=1e-9)
@@ -140,13 +141,13 @@ def test_what_leaves_the_bone_is_counted(cube):
     pores = np.full(len(cube.tets), PORES)
     needle = Needle((0.0, 20.0, 0.0), (0.0, 17.0, 0.0))
     law = FlowLaw(cortex=1.0, tissue=1.0)
-    region = place_cement([Injection(needle, 3.0, Flow(Medium(cube, pores, NO_GAP, law)))], cube, pores)
+    region = place_cement([Injection(needle, 3.0, Flow(law))], cube, pores)
     (placed,) = region.injections
     assert placed.leaked_ml > 0.3
     assert placed.placed_ml + placed.leaked_ml == pytest.approx(3.0, rel=1e-9)
     assert (Locator(cube)(placed.outside_points) < 0).mean() > 0.8
     closed = FlowLaw(cortex=0.02)
-    region = place_cement([Injection(needle, 3.0, Flow(Medium(cube, pores, NO_GAP, closed)))], cube, pores)
+    region = place_cement([Injection(needle, 3.0, Flow(closed))], cube, pores)
     assert region.injections[0].leaked_ml < 1e-3
 
 
@@ -189,10 +190,10 @@ def test_random_plans(site, count):
         approach, side = keys[number * len(keys) // count]
         needle = needles[approach, side][number * 2 * len(keys) // count % 2]
         volume = float(rng.uniform(0.5, 9.0))
-        flow = Flow(medium, 30.0 if approach == "long-axis" else 0.0)
+        flow = Flow(line_mm=30.0 if approach == "long-axis" else 0.0)
         region = place_cement(
             [Injection(needle, volume, flow)], mesh, site.pores, gap, 1.0, keep_clear=site.structures.keep_clear,
-            stop=bool(number % 2),
+            stop=bool(number % 2), media=lambda law: medium,
         )  # fmt: skip
         (placed,) = region.injections
         total = placed.placed_ml + placed.leaked_ml + placed.withheld_ml
@@ -200,8 +201,10 @@ def test_random_plans(site, count):
         tip = int(locate(np.asarray(needle.target_mm)[None])[0])
         assert _connected(mesh, region.fraction > 0.0, tip)
         if number % 4 == 0:
-            less = place_cement([Injection(needle, 0.6 * volume, flow)], mesh, site.pores, gap, 1.0)
-            more = place_cement([Injection(needle, volume, flow)], mesh, site.pores, gap, 1.0)
+            less = place_cement(
+                [Injection(needle, 0.6 * volume, flow)], mesh, site.pores, gap, 1.0, media=lambda law: medium
+            )
+            more = place_cement([Injection(needle, volume, flow)], mesh, site.pores, gap, 1.0, media=lambda law: medium)
             assert (more.fraction >= less.fraction - 1e-12).all()
             assert (more.coverage >= less.coverage - 1e-12).all()
 
@@ -224,7 +227,7 @@ def test_volumes_are_exact(spread, volume, count):
     "kind", ["column", pytest.param("ellipsoid", marks=pytest.mark.slow), pytest.param("flow", marks=pytest.mark.slow)]
 )
 def test_five_needles(site, kind):
-    spread = {"column": Column(10.0), "ellipsoid": Ellipsoid(1.5), "flow": Flow(site.medium(FlowLaw()))}[kind]
+    spread = {"column": Column(10.0), "ellipsoid": Ellipsoid(1.5), "flow": Flow()}[kind]
     needles = [
         needle
         for approach, count in (("short-axis", 3), ("long-axis", 2))
@@ -234,7 +237,12 @@ def test_five_needles(site, kind):
         )
     ]  # fmt: skip
     region = place_cement(
-        [Injection(needle, 1.8, spread) for needle in needles], site.mesh, site.pores, site.space.gap, 1.0
+        [Injection(needle, 1.8, spread) for needle in needles],
+        site.mesh,
+        site.pores,
+        site.space.gap,
+        1.0,
+        media=site.medium,
     )
     assert region.placed_ml + region.leaked_ml == pytest.approx(9.0, rel=1e-6)
     assert len(region.injections) == 5
@@ -266,9 +274,16 @@ def test_a_sweep_of_volumes_shares_one_field(site, monkeypatch):
     needle = plan_needles(
         "short-axis", site.landmarks, "left", 1, site.structures, joint_distance_mm=12.0, signed_distance=site.inside
     )[0]
-    flow = Flow(Medium(site.mesh, site.pores, site.space.gap.points.reshape(-1, 3)))
+    medium = Medium(site.mesh, site.pores, site.space.gap.points.reshape(-1, 3))
     for volume in np.linspace(0.5, 6.0, 5):
-        place_cement([Injection(needle, float(volume), flow)], site.mesh, site.pores, site.space.gap, 1.0)
+        place_cement(
+            [Injection(needle, float(volume), Flow())],
+            site.mesh,
+            site.pores,
+            site.space.gap,
+            1.0,
+            media=lambda law: medium,
+        )
     assert len(marched) == 1
 
 
