@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
+from sacrofem.system.frozen import frozen
 
 # Corners of the face opposite to each corner of a positively oriented tet, seen from outside.
 TET_FACES = np.array([[1, 2, 3], [0, 3, 2], [0, 1, 3], [0, 2, 1]])
@@ -28,7 +29,7 @@ def _frozen(names: Mapping[str, BoolArray], length: int) -> Mapping[str, BoolArr
             raise ValueError(f"set {name!r} has shape {array.shape}, expected ({length},)")
         array.flags.writeable = False
         sets[name] = array
-    return MappingProxyType(sets)
+    return frozen(sets)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +77,10 @@ class TetMesh:
         set_(self, "pair_side", array(np.zeros(k) if self.pair_side is None else self.pair_side, np.int8, (k,)))
         set_(self, "tet_sets", _frozen(self.tet_sets, len(self.tets)))
         set_(self, "face_sets", _frozen(self.face_sets, k))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What can be found again is not copied, and arrays come back read-only.
+        return type(self), tuple(getattr(self, part.name) for part in fields(self))
 
     @classmethod
     def from_tets(cls, points: FloatArray, tets: IntArray) -> TetMesh:

@@ -1,4 +1,4 @@
-"""Contact in the gap of a comparison: the solves, and whether it mattered against the bonded law."""
+"""Contact in the gap of a comparison, and whether it mattered against the bonded law."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from sacrofem.mechanics.equilibrium.statics import Solved, Statics
 from sacrofem.mechanics.measures.catalogue import changes
 from sacrofem.mechanics.measures.measures import Measures
 from sacrofem.mechanics.parts.contact import ContactState
-from sacrofem.specimen.model import Model, Progress
+from sacrofem.specimen.solution import Solution
 
 Values = Mapping[str, float | None]
-Records = dict[str, Solved]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,42 +94,16 @@ class Closure:
         return [note]
 
 
-def bonded_reason(model: Model) -> str | None:
-    """Why a model in contact has no bonded answer to compare with; None where it has."""
-    return "an open gap has no bonded law" if model.case.fracture.filler == "open" else None
-
-
-def solve_closed(model: Model, statics: Statics, bonded: Records, progress: Progress) -> Records:
-    """Before and after with contact, each from its bonded answer where there is one."""
-    records = {}
-    for name, coverage, bone in (
-        ("before", np.zeros_like(model.coverage), model.bone),
-        ("after", model.coverage, model.treated),
-    ):
-        contact = model.contact(coverage, bone)
-        if contact is None:
-            records[name] = bonded[name]
-            continue
-        progress(f"solving {name}, contact")
-        loose = model.case.cement.in_gap == "contact"
-        records[name] = statics.solve(
-            name, bone.youngs, bone.poisson, model.gap(coverage, bone, cement_bonded=not loose),
-            fraction=model.region.fraction if name == "after" else None, coverage=coverage,
-            contact=contact, start=bonded.get(name),
-        )  # fmt: skip
-    return records
-
-
 def closure(
-    model: Model, records: Mapping[str, Solved], measured: Mapping[str, Measures], bonded: Mapping[str, Measures]
+    before: Solution, after: Solution, measured: Mapping[str, Measures], bonded: Mapping[str, Measures]
 ) -> Closure:
     """What contact did, from the measures of both laws."""
-    reason = bonded_reason(model)
-    states = {name: records[name].state.contact for name in ("before", "after")}
-    area = float(model.space.gap.areas.sum())
-    friction = model.case.fracture.friction_coefficient
-    if reason is not None:
-        return Closure(friction, states, None, None, reason, area)
+    specimen = after.specimen
+    states = {solution.name: solution.state.contact for solution in (before, after)}
+    area = float(specimen.space.gap.areas.sum())
+    friction = specimen.gap_law.friction
+    if specimen.gap_law.open:
+        return Closure(friction, states, None, None, "an open gap has no bonded law", area)
     values = {name: bonded[name].values for name in states}
     shift = {name: changes(values[name], measured[name].values).relative for name in states}
     return Closure(

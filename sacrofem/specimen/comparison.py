@@ -1,48 +1,115 @@
-"""The main job: one case solved before and after cement, on one mesh under one load."""
+"""A comparison: two solutions of one specimen and their measures, in the zones that the plan fixes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any
 
 import numpy as np
 
-from sacrofem.anatomy.solid import Landmarks
-from sacrofem.bone.lesion import border_distance
 from sacrofem.case.case import Case
 from sacrofem.cement.safety import Safety
 from sacrofem.cement.spread import CementRegion
-from sacrofem.mechanics.equilibrium.kernels import warm_up
-from sacrofem.mechanics.equilibrium.state import State
-from sacrofem.mechanics.equilibrium.statics import Solved, Statics
-from sacrofem.mechanics.measures.catalogue import Changes, changes
-from sacrofem.mechanics.measures.measures import Measures, measure
-from sacrofem.mechanics.measures.zones import NEAR_MM, ReferencePlan, Zones, build_zones
+from sacrofem.errors import EnvironmentFailure, InputError
+from sacrofem.mechanics.equilibrium.statics import Solved
+from sacrofem.mechanics.measures.catalogue import (
+    HEADLINES,
+    MEASURES,
+    NEEDS_NO_PLAN,
+    Changes,
+    Measure,
+    changes,
+)
+from sacrofem.mechanics.measures.measures import Measures
+from sacrofem.mechanics.measures.zones import NEAR_MM, Zones
 from sacrofem.mechanics.parts.materials import floor_share
 from sacrofem.mechanics.space.space import Space
-from sacrofem.mesh.quality import element_quality
 from sacrofem.mesh.tetmesh import TetMesh
-from sacrofem.specimen.closure import Closure, bonded_reason, closure, solve_closed
-from sacrofem.specimen.model import Model, Progress, prepare, volumes_ml
+from sacrofem.specimen.closure import Closure, closure
+from sacrofem.specimen.plan import Plan
+from sacrofem.specimen.setup import Setup
+from sacrofem.specimen.solution import Solution
+from sacrofem.system.arrays import FloatArray
 from sacrofem.system.htmltable import CLAIM, table
-from sacrofem.system.memory import GIB, peak_bytes
-from sacrofem.system.threads import threads
-
-__all__ = ["Comparison", "compare", "prepare", "solve_model"]
 
 Values = Mapping[str, float | None]
-# Filler over the bone beside it: up to here the bone that the mesh has in place of the gap is negligible (DESIGN 4).
+# Filler over the bone beside it: up to here the bone that the mesh has in place of the gap is negligible.
 NEGLIGIBLE_FILLER = 0.1
 # Jump over aperture above which small-displacement gap springs are out of their range.
 SMALL_GAP_STRAIN = 0.3
 
 
+@dataclass(frozen=True)
+class Compared:
+    """One measure of a comparison.
+
+    Attributes
+    ----------
+    measure : Measure
+        Key, unit, label and definition.
+    before, after : float or None
+    change : float or None
+        (after - before) / before; None where that means nothing.
+    intact : float or None
+    band : mapping or None
+        Mesh band of ``before``, ``after`` and ``change`` as ``[low, high]``; None where not computed.
+    reason : str
+        Why a value is None; empty where none is.
+    """
+
+    measure: Measure
+    before: float | None
+    after: float | None
+    change: float | None
+    intact: float | None = None
+    band: Mapping[str, Any] | None = None
+    reason: str = ""
+
+    @property
+    def unit(self) -> str:
+        """Of the values; empty for a pure number."""
+        return self.measure.unit
+
+    def __str__(self) -> str:
+        def number(value: float | None) -> str:
+            return "–" if value is None else f"{value:.4g}"
+
+        shown = "–" if self.change is None else f"{100 * self.change:+.1f} %"
+        unit = f" {self.unit}" if self.unit else ""
+        return f"{self.measure.label}: {number(self.before)} → {number(self.after)}{unit} ({shown})"
+
+
 @dataclass(frozen=True, eq=False)
+class CommonZones:
+    """The measures of a comparison in one zone that several plans share.
+
+    Attributes
+    ----------
+    plans : int
+        How many plans the zone leaves out.
+    before, after, change : mapping of str to float or None
+        The measures that depend on zones.
+    """
+
+    plans: int
+    before: Values
+    after: Values
+    change: Values
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {"plans": self.plans, **{part: dict(getattr(self, part)) for part in ("before", "after", "change")}}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """What cement did: measures before and after, and everything they were computed from.
+    """What cement did: measures before and after, and the solutions that they were read off.
+
+    ``comparison[key]`` is one measure (`Compared`). What it holds are numbers, the two solutions (displacement,
+    moduli and gap of each, the specimen without what can be found again) and where cement lies: on the coarse mesh
+    less than 120 MB, and it can be copied and pickled.
 
     Attributes
     ----------
@@ -59,11 +126,10 @@ class Comparison:
         Why a measure is None.
     left_out : mapping of str to float
         Share of each measuring zone that the cement of the plan takes out of it.
-    model : Model
-    states : mapping of str to State
-    records : mapping of str to Solved
-        The solves with their checks.
-    warnings : list of str
+    solutions : mapping of str to Solution
+        ``"before"``, ``"after"`` and, where asked for, ``"intact"``.
+    notes : tuple of str
+        Of this comparison alone; `warnings` has those of specimen, plan and solutions too.
     mesh_band, input_range : mapping or None
         By measure, ``before``, ``after`` and ``change`` as ``[low, high]``; None where not computed
         (see ``sacrofem.study.bands``).
@@ -71,6 +137,8 @@ class Comparison:
         Where ``mesh_band`` and ``input_range`` come from.
     closure : Closure or None
         Contact in the gap and what it changed; None where all is bonded.
+    common_zones : CommonZones or None
+        The same in a zone common to several plans, where that was asked for.
     """
 
     case: Case
@@ -81,75 +149,142 @@ class Comparison:
     fractures: Mapping[str, Mapping[str, Values]]
     reasons: Mapping[str, str]
     left_out: Mapping[str, float]
-    model: Model
-    records: Mapping[str, Solved]
-    warnings: list[str]
+    solutions: Mapping[str, Solution]
+    notes: tuple[str, ...]
     mesh_band: Mapping[str, Any] | None = None
     input_range: Mapping[str, Any] | None = None
     bands: Mapping[str, Any] = field(default_factory=dict)
     closure: Closure | None = None
+    common_zones: CommonZones | None = None
+
+    # ------------------------------------------------------------------ one measure, or all
+    def __getitem__(self, key: str) -> Compared:
+        if key not in MEASURES:
+            raise InputError("no such measure", field="measure", value=key, mend=f"one of {', '.join(MEASURES)}")
+        reason = self.reasons.get(key, "")
+        intact = None if self.intact is None else self.intact.get(key)
+        band = None if self.mesh_band is None else self.mesh_band.get(key)
+        return Compared(MEASURES[key], self.before[key], self.after[key], self.change[key], intact, band, reason)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(MEASURES)
+
+    def __len__(self) -> int:
+        return len(MEASURES)
+
+    def to_frame(self) -> Any:
+        """All measures as a pandas data frame, one row a measure.
+
+        Raises
+        ------
+        EnvironmentFailure
+            pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise EnvironmentFailure("a data frame needs pandas: pip install pandas") from None
+        rows = [self[key] for key in self]
+        return pandas.DataFrame(
+            {
+                "unit": [row.unit for row in rows],
+                "before": [row.before for row in rows],
+                "after": [row.after for row in rows],
+                "change": [row.change for row in rows],
+            },
+            index=pandas.Index(list(self), name="measure"),
+        )
+
+    # ------------------------------------------------------------------ what it was read off
+    @property
+    def specimen(self) -> Setup:
+        """What was solved."""
+        return self.solutions["after"].specimen
+
+    @property
+    def plan(self) -> Plan:
+        """The cement of the treated state."""
+        plan = self.solutions["after"].plan
+        assert plan is not None
+        return plan
+
+    @property
+    def records(self) -> Mapping[str, Solved]:
+        """The solves with their checks, by state."""
+        return {name: solution.solved for name, solution in self.solutions.items()}
 
     @property
     def mesh(self) -> TetMesh:
         """The split mesh."""
-        return self.model.mesh
+        return self.specimen.mesh
 
     @property
     def space(self) -> Space:
         """Displacements on the split mesh."""
-        return self.model.space
+        return self.specimen.space
 
     @property
     def region(self) -> CementRegion:
         """Where the cement lies."""
-        return self.model.region
-
-    @property
-    def states(self) -> Mapping[str, State]:
-        """The solved states by name."""
-        return {name: solved.state for name, solved in self.records.items()}
+        return self.plan.region
 
     @property
     def cement(self) -> Mapping[str, Any]:
         """Cement volumes in ml, what leaked where, and clearances in mm."""
-        safety = self.model.safety
-        return {
-            **volumes_ml(self.model),
-            "leaked_ml": dict(safety.leaked_ml),
-            "clearance_mm": dict(safety.clearance_mm),
-        }
+        return self.plan.to_json()
 
     @property
     def safety(self) -> Safety:
         """What needles and cement come near to."""
-        return self.model.safety
+        return self.plan.safety
 
     @property
     def mesh_info(self) -> Mapping[str, float]:
         """Size and quality of the mesh."""
-        return mesh_info(self.model)
+        return self.specimen.mesh_info
 
     @property
     def solver(self) -> Mapping[str, Any]:
-        """Method, iterations, residual and seconds, worst or summed over the states; peak memory of the process."""
-        peak = peak_bytes()
-        solutions = [solved.solution for solved in self.records.values()]
+        """Method, iterations and residual, worst over the states."""
+        solved = [solution.linear for solution in self.solutions.values()]
         return {
-            "method": solutions[0].method,
-            "iterations": max(s.iterations for s in solutions),
-            "residual": max(s.residual for s in solutions),
-            "seconds": sum(s.seconds for s in solutions),
-            "peak_memory_gib": None if peak is None else round(peak / GIB, 3),
+            "method": solved[0].method,
+            "iterations": max(s.iterations for s in solved),
+            "residual": max(s.residual for s in solved),
         }
+
+    @property
+    def seconds(self) -> float:
+        """What the solves took: no number of the result, and in no file of it but the manifest."""
+        return sum(solution.linear.seconds for solution in self.solutions.values())
 
     @property
     def checks(self) -> Mapping[str, float | None]:
         """Largest imbalance over the states, relative; None for the fracture where there is none."""
         found = {
-            key: [value for solved in self.records.values() if (value := solved.checks[key]) is not None]
+            key: [value for solution in self.solutions.values() if (value := solution.checks[key]) is not None]
             for key in ("residual", "force", "moment", "energy", "fracture")
         }
         return {key: max(values, default=None) for key, values in found.items()}
+
+    @property
+    def warnings(self) -> list[str]:
+        """All that a reader has to know: of specimen, plan, solutions and comparison."""
+        solved = (note for solution in self.solutions.values() for note in solution.notes)
+        return [*self.specimen.notes, *self.plan.notes, *solved, *self.notes]
+
+    # ------------------------------------------------------------------ words and files
+    def __str__(self) -> str:
+        placed = f"{self.plan.volumes_ml['placed_ml']:.2f} ml of cement"
+        lines = [f"{self.case.name}: {placed}", *(f"  {self[key]}" for key in HEADLINES)]
+        notes = self.warnings
+        lines += [f"  note: {text}" for text in notes[:_MOST_NOTES]]
+        if len(notes) > _MOST_NOTES:
+            lines.append(f"  and {len(notes) - _MOST_NOTES} more notes: comparison.warnings")
+        return "\n".join([*lines, f"  {CLAIM}"])
+
+    def __repr__(self) -> str:
+        return f"Comparison({self.case.name!r})"
 
     def _repr_html_(self) -> str:
         return comparison_html(self)
@@ -174,6 +309,7 @@ class Comparison:
             "solver": dict(self.solver),
             "checks": dict(self.checks),
             "contact": None if self.closure is None else self.closure.to_json(),
+            "common_zones": None if self.common_zones is None else self.common_zones.to_json(),
             "safety": self.safety.to_json(),
             "reasons": dict(self.reasons),
             "left_out": dict(self.left_out),
@@ -181,156 +317,85 @@ class Comparison:
         }
 
 
-def compare(
-    case: Case,
+_MOST_NOTES = 20
+
+
+def comparison_of(
+    before: Solution,
+    after: Solution,
     *,
-    intact: bool = False,
-    progress: Progress | None = None,
-    mesh: TetMesh | None = None,
-    landmarks: Landmarks | None = None,
+    intact: Solution | None = None,
+    zones: Zones | None = None,
+    strain: Mapping[str, FloatArray] | None = None,
 ) -> Comparison:
-    """Solve a case before and after cement.
+    """The comparison of two solutions of one specimen.
 
     Parameters
     ----------
-    case
-    intact
-        Solve the unfractured bone too: the same mesh with twin faces tied.
-    progress
-        Called with the name of each stage as it begins.
-    mesh, landmarks
-        A mesh of one's own, fractured already, and its landmarks: see `prepare`.
+    before, after, intact
+    zones
+        Of the plan of ``after``, where they are known already.
+    strain : mapping of str to (m q, 3)
+        Principal strains by state, where they are known already.
 
     Raises
     ------
     InputError
-        The case cannot be built.
-    SolverError
-        A solve failed or did not balance.
+        They are not of one specimen, or ``after`` has no plan.
     """
-    with threads(case.solver.threads):
-        return solve_model(prepare(case, progress, mesh=mesh, landmarks=landmarks), intact=intact, progress=progress)
-
-
-def solve_model(
-    model: Model, *, intact: bool = False, progress: Progress | None = None, zones: Zones | None = None
-) -> Comparison:
-    """The comparison of a model that is prepared already.
-
-    Parameters
-    ----------
-    model
-    intact, progress
-        See `compare`.
-    zones
-        Measuring zones of another plan on the same mesh, by default those of its own.
-    """
-    say = progress or (lambda stage: None)
-    statics = statics_of(model)
-    say("kernels (compiled once, 10 s)")
-    warm_up()
-    bone, treated = model.bone, model.treated
-    records: dict[str, Solved] = {}
-    if intact:
-        say("solving intact")
-        records["intact"] = statics.solve("intact", bone.youngs, bone.poisson, None)
-    bonded: dict[str, Solved] = {}
-    if not model.touches or bonded_reason(model) is None:
-        say("solving before")
-        gap = model.gap(np.zeros_like(model.coverage), bone)
-        bonded["before"] = statics.solve("before", bone.youngs, bone.poisson, gap)
-        say("solving after")
-        gap = model.gap(model.coverage, treated)
-        bonded["after"] = statics.solve(
-            "after", treated.youngs, treated.poisson, gap, fraction=model.region.fraction, coverage=model.coverage
-        )
-    records |= solve_closed(model, statics, bonded, say) if model.touches else bonded
-    say("measuring")
-    zones = zones or zones_of(model)
-    measured = measure_states(model, records, zones)
-    closed = closure(model, records, measured, measure_states(model, bonded, zones)) if model.touches else None
-    return comparison_of(model, records, measured, zones, closed)
-
-
-def statics_of(model: Model) -> Statics:
-    """The equilibrium of a model, with the solver of its case."""
-    solver = model.case.solver
-    return Statics(
-        model.space,
-        model.membrane,
-        model.supports,
-        model.force,
-        method="direct" if solver.method == "direct" else "auto",
-        tolerance=solver.tolerance,
-        factorisation=solver.factorisation,
-        memory_gib=solver.memory_gib,
-    )
-
-
-def zones_of(model: Model) -> Zones:
-    """The measuring zones of a model, fixed by its own plan."""
-    return build_zones(
-        model.space,
-        plan=ReferencePlan(model.region.fraction, model.region.placed_ml) if model.region.fraction.any() else None,
-        landmarks=model.landmarks,
-        lesion_distance=None if model.lesion is None else partial(_distance_to, model),
-        cortex=(model.membrane.youngs > 0) & (model.membrane.thickness > 0),
-    )
-
-
-def _distance_to(model: Model, points: Any) -> Any:
-    assert model.lesion is not None
-    return border_distance(points, model.lesion)
-
-
-def measure_states(model: Model, records: Mapping[str, Solved], zones: Zones) -> dict[str, Measures]:
-    """All measures of solved states, in one set of zones."""
-    return {
-        name: measure(
-            model.space,
-            solved.state,
-            zones,
-            resultant=model.resultant,
-            reactions=solved.reactions,
-            aperture_mm=model.case.fracture.aperture_mm,
-            membrane_poisson=model.membrane.poisson,
-        )
-        for name, solved in records.items()
-    }
-
-
-def comparison_of(
-    model: Model,
-    records: Mapping[str, Solved],
-    measured: Mapping[str, Measures],
-    zones: Zones,
-    closed: Closure | None = None,
-) -> Comparison:
-    """The comparison of solved and measured states by name: ``before``, ``after`` and, where asked for, ``intact``."""
-    before, after = measured["before"], measured["after"]
-    change = changes(before.values, after.values)
+    plan, specimen = after.plan, after.specimen
+    if plan is None:
+        raise InputError("has no cement", field="after", mend="solve the specimen with a plan")
+    if before.plan is not None:
+        raise InputError("has cement in it", field="before", mend="solve the specimen without a plan")
+    if any(s is not None and s.mesh is not after.mesh and not _same(s.specimen, specimen) for s in (before, intact)):
+        raise InputError("is of another specimen", field="before", mend="compare solutions of one specimen")
+    zones = specimen.zones(plan) if zones is None else zones
+    solutions = {} if intact is None else {"intact": intact}
+    solutions |= {"before": before, "after": after}
+    known = strain or {}
+    measured = {name: solution.measured(zones, strain=known.get(name)) for name, solution in solutions.items()}
+    closed = None
+    if specimen.gap_law.touches(plan.in_gap) and plan.coverage.size:
+        both = {name: solutions[name].measured(zones, bonded=True) for name in ("before", "after")}
+        closed = closure(before, after, measured, both)
+    first, second = measured["before"], measured["after"]
+    change = changes(first.values, second.values)
     fractures = {
         name: {
-            "before": before.fractures[name],
-            "after": after.fractures[name],
-            "change": changes(before.fractures[name], after.fractures[name]).relative,
+            "before": first.fractures[name],
+            "after": second.fractures[name],
+            "change": changes(first.fractures[name], second.fractures[name]).relative,
         }
-        for name in before.fractures
+        for name in first.fractures
     }
     return Comparison(
-        model.case,
-        before.values,
-        after.values,
+        plan.case,
+        first.values,
+        second.values,
         change.relative,
         measured["intact"].values if "intact" in measured else None,
         fractures,
         _reasons(measured, change),
         zones.left_out,
-        model,
-        records,
-        [*model.warnings, *_accuracy(model, records), *(closed.notes() if closed else []), *_warnings(model, measured)],
+        solutions,
+        (*(closed.notes() if closed else ()), *_notes(specimen, plan, measured)),
         closure=closed,
     )
+
+
+def in_common_zones(comparison: Comparison, zones: Zones, plans: int) -> Comparison:
+    """The comparison with what it measures in zones that several plans share."""
+    both = {name: comparison.solutions[name].measured(zones).values for name in ("before", "after")}
+    depends = [key for key in MEASURES if key not in NEEDS_NO_PLAN]
+    before, after = ({key: values[key] for key in depends} for values in (both["before"], both["after"]))
+    common = CommonZones(plans, before, after, changes(both["before"], both["after"]).relative)
+    return replace(comparison, common_zones=replace(common, change={key: common.change[key] for key in depends}))
+
+
+def _same(one: Setup, other: Setup) -> bool:
+    """Whether two specimens are one, perhaps after a copy."""
+    return one.case == other.case and np.array_equal(one.mesh.points, other.mesh.points)
 
 
 def _reasons(measured: Mapping[str, Measures], change: Changes) -> dict[str, str]:
@@ -340,31 +405,21 @@ def _reasons(measured: Mapping[str, Measures], change: Changes) -> dict[str, str
     return dict(sorted(reasons.items()))
 
 
-def _accuracy(model: Model, records: Mapping[str, Solved]) -> list[str]:
-    wanted = model.case.solver.tolerance
-    return [
-        f"the {name} solve stopped at a relative residual of {solved.solution.residual:.1e}, "
-        f"above solver.tolerance = {wanted:g}"
-        for name, solved in records.items()
-        if solved.solution.residual > wanted
-    ]
-
-
-def _warnings(model: Model, measured: Mapping[str, Measures]) -> list[str]:
-    case = model.case
+def _notes(specimen: Setup, plan: Plan, measured: Mapping[str, Measures]) -> Sequence[str]:
+    case, law, bone = specimen.case, specimen.gap_law, specimen.bone.elasticity
     notes = []
     closed = {name: values.closed_share for name, values in measured.items() if name != "intact"}
-    if case.fracture.closure == "bonded" and any(share is not None for share in closed.values()):
+    if not law.closes and any(share is not None for share in closed.values()):
         worst = max(share or 0.0 for share in closed.values())
-        if worst == 0.0 and not model.touches:
+        if worst == 0.0 and not law.touches(plan.in_gap):
             notes.append(
-                f"no face of the gap closed by more than its aperture ({case.fracture.aperture_mm:g} mm): "
+                f"no face of the gap closed by more than its aperture ({law.aperture_mm:g} mm): "
                 "the bonded result is the contact result"
             )
         elif worst > 0.0:
             notes.append(
                 f"{100 * worst:.2g} % of the fracture area closed by more than its aperture "
-                f"({case.fracture.aperture_mm:g} mm): there the bonded filler stands for contact"
+                f"({law.aperture_mm:g} mm): there the bonded filler stands for contact"
             )
     strain = max((values.values["gap_strain_p95"] or 0.0 for values in measured.values()), default=0.0)
     if strain > SMALL_GAP_STRAIN:
@@ -372,52 +427,30 @@ def _warnings(model: Model, measured: Mapping[str, Measures]) -> list[str]:
             f"the gap moves by {100 * strain:.0f} % of its aperture (95th percentile): the linear gap law is meant for "
             f"less than {100 * SMALL_GAP_STRAIN:.0f} %"
         )
-    near = model.space.gap_distance <= NEAR_MM if len(model.space.gap.areas) else None
-    share = floor_share(model.mesh, model.bone)
+    near = specimen.space.gap_distance <= NEAR_MM if len(specimen.space.gap.areas) else None
+    share = floor_share(specimen.mesh, bone)
     if share:
         text = f"bone on the modulus floor of {case.materials.floor_mpa:g} MPa: {100 * share:.0f} % of the volume"
         if near is not None:
-            text += f", {100 * (floor_share(model.mesh, model.bone, near) or 0.0):.0f} % within 5 mm of the fracture"
+            text += f", {100 * (floor_share(specimen.mesh, bone, near) or 0.0):.0f} % within 5 mm of the fracture"
         notes.append(text)
-    filler = model.fillers[0].modulus_mpa
+    filler = law.filler.modulus_mpa
     if near is not None and near.any():
-        beside = float(np.median(model.bone.youngs[near]))
+        beside = float(np.median(bone.youngs[near]))
         if filler > NEGLIGIBLE_FILLER * beside * (1.0 + 1e-9):
             notes.append(
                 f"the filler ({filler:g} MPa) is not soft beside the bone at the fracture (median {beside:.3g} MPa): "
                 "the aperture counts as extra bone in the mesh"
             )
-    if case.cement.in_gap == "bonded" and model.coverage.any():
+    if plan.in_gap.bond == "bonded" and plan.coverage.any():
         notes.append("cement in the gap is bonded to both faces, the strongest assumption; compare in_gap = none")
     return notes
-
-
-def mesh_info(model: Model) -> dict[str, float]:
-    """Nodes, tets, unknowns, volume and worst quality of a model's mesh."""
-    mesh = model.mesh
-    return {
-        "nodes": len(mesh.points),
-        "tets": len(mesh.tets),
-        "dofs": 3 * model.space.n_nodes,
-        "volume_ml": float(mesh.volumes.sum()) / 1e3,
-        "min_quality": float(element_quality(mesh.points, mesh.tets).min()),
-    }
-
-
-_HEADLINES = (
-    "micromotion_mean_um",
-    "fragment_motion_um",
-    "fracture_von_mises_mean_mpa",
-    "fracture_von_mises_p95_mpa",
-    "stiffness_n_per_mm",
-    "yield_load_n",
-)
 
 
 def comparison_html(comparison: Comparison) -> str:
     """Headlines before and after, and what was placed."""
     rows = []
-    for key in _HEADLINES:
+    for key in HEADLINES:
         change = comparison.change[key]
         shown = None if change is None else f"{100 * change:+.1f} %"
         rows.append((key, comparison.before[key], comparison.after[key], shown))

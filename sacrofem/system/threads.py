@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# The number that the block around asked for: a solve without a wish of its own keeps to it.
+_WANTED: ContextVar[int | None] = ContextVar("wanted", default=None)
 
 
 def available_cores() -> int:
@@ -14,7 +23,7 @@ def available_cores() -> int:
 
 @contextmanager
 def threads(number: int | None) -> Iterator[int]:
-    """Let ``number`` threads (default: the cores available) work inside the block.
+    """Let ``number`` threads work inside the block; None: as many as the block around, else the cores available.
 
     They are numba's. BLAS gets one: its own threads go on spinning after each call and take the
     cores from the kernels, which made factorising ten times slower on a busy machine.
@@ -29,11 +38,39 @@ def threads(number: int | None) -> Iterator[int]:
     import numba
     from threadpoolctl import threadpool_limits
 
-    wanted = min(number or available_cores(), numba.config.NUMBA_NUM_THREADS)
+    wanted = number or _WANTED.get()
+    allowed = min(wanted or available_cores(), numba.config.NUMBA_NUM_THREADS)
     before = numba.get_num_threads()
-    numba.set_num_threads(wanted)
+    token = _WANTED.set(wanted)
+    numba.set_num_threads(allowed)
     try:
         with threadpool_limits(limits=1, user_api="blas"):
-            yield wanted
+            yield allowed
     finally:
         numba.set_num_threads(before)
+        _WANTED.reset(token)
+
+
+def step_by_step(items: Iterator[T], number: int | None) -> Iterator[T]:
+    """The same items, each made within `threads`: what is done between them keeps its own limits."""
+    while True:
+        with threads(number):
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+        yield item
+
+
+def limited(number: Callable[[object], int | None]) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """A method that runs within `threads`; ``number`` tells from its object how many."""
+
+    def decorate(method: Callable[P, T]) -> Callable[P, T]:
+        @wraps(method)
+        def inside(*given: P.args, **named: P.kwargs) -> T:
+            with threads(number(given[0])):
+                return method(*given, **named)
+
+        return inside
+
+    return decorate

@@ -163,6 +163,24 @@ MEASURES: Mapping[str, Measure] = MappingProxyType({measure.key: measure for mea
 FRACTURE_MEASURES: tuple[str, ...] = tuple(key for key, measure in MEASURES.items() if measure.per_fracture)
 """Keys that are given per fracture too."""
 
+NEEDS_NO_PLAN: tuple[str, ...] = tuple(
+    key
+    for key in MEASURES
+    if key.startswith(("micromotion_", "opening_", "closing_", "slip_", "gap_strain_", "reaction_share_"))
+    or key in ("stiffness_n_per_mm", "strain_energy_nmm")
+)
+"""Keys that are the same whatever cement is left out of the measuring zones; all others are measured in zones."""
+
+HEADLINES: tuple[str, ...] = (
+    "micromotion_mean_um",
+    "fragment_motion_um",
+    "fracture_von_mises_mean_mpa",
+    "fracture_von_mises_p95_mpa",
+    "stiffness_n_per_mm",
+    "yield_load_n",
+)
+"""What a short answer shows."""
+
 
 @dataclass(frozen=True)
 class Changes:

@@ -115,6 +115,7 @@ def measure(
     reactions: Reactions | None,
     aperture_mm: FloatArray | float | None = None,
     membrane_poisson: float = 0.3,
+    strain: FloatArray | None = None,
 ) -> Measures:
     """All measures of a state.
 
@@ -133,11 +134,13 @@ def measure(
         Aperture of the gap; none: no gap strain and no check for closure.
     membrane_poisson
         ν of the cortex.
+    strain : (m q, 3), optional
+        Principal strains of the state, where they are known already.
     """
     collector = _Collector()
     fractures = {name: _Collector() for name in zones.pairs}
     closed, closure = _gap_measures(space, state, zones, aperture_mm, collector, fractures)
-    strain = principal_strains(space, state.displacement)
+    strain = principal_strains(space, state.displacement) if strain is None else strain
     _fragment_motion(space, state, zones, collector, fractures)
     for suffix, target in [("", collector), *((f":{name}", target) for name, target in fractures.items())]:
         _bone_measures(state, strain, zones.volume[POOLED + suffix], zones.volume["front" + suffix], target)

@@ -196,15 +196,17 @@ def sampled_edges(ends: FloatArray, spacing: float = SAMPLE_MM) -> FloatArray:
     return np.concatenate(points)
 
 
-class _Field:
-    """Integration points with what is known of them, and distances where they are short."""
+@dataclass(frozen=True, eq=False)
+class _Points:
+    """Integration points (n, 3) and what each stands for (n,), and distances where they are short."""
 
-    def __init__(self, space: Space, fraction: FloatArray) -> None:
+    points: FloatArray
+    volume: FloatArray
+
+    @classmethod
+    def of(cls, space: Space) -> _Points:
         points, weights = space.integration()
-        self.points = points.reshape(-1, 3)
-        self.volume = weights.ravel()
-        self.fraction = np.repeat(fraction, weights.shape[1])
-        self.usable = np.ones(len(self.points), dtype=bool)
+        return cls(points.reshape(-1, 3), weights.ravel())
 
     def nearest(self, samples: FloatArray, reach: float) -> FloatArray:
         """Distance to the samples, inf beyond reach."""
@@ -216,6 +218,15 @@ class _Field:
                 self.points[near], distance_upper_bound=reach, workers=get_num_threads()
             )[0]
         return distance
+
+
+class _Field:
+    """Integration points with the cement in them, and which of them count."""
+
+    def __init__(self, points: _Points, fraction: FloatArray, usable: BoolArray) -> None:
+        self.points, self.volume, self.nearest = points.points, points.volume, points.nearest
+        self.fraction = np.repeat(fraction, len(self.volume) // len(fraction))
+        self.usable = usable
 
     def zone(self, mask: BoolArray, empty: str, *, keep_cement: bool = False) -> Zone:
         """The usable points of a mask, weighted by what is no cement."""
@@ -242,22 +253,21 @@ def support_faces(mesh: TetMesh) -> IntArray:
     return np.flatnonzero(result)
 
 
-def build_zones(
-    space: Space,
-    *,
-    plan: ReferencePlan | None = None,
-    landmarks: Landmarks | None = None,
-    lesion_distance: Callable[[FloatArray], FloatArray] | None = None,
-    supports: IntArray | None = None,
-    cortex: BoolArray | None = None,
-) -> Zones:
-    """All zones from mesh, anatomy and the reference plan.
+@dataclass(frozen=True, eq=False)
+class _Masks:
+    """Integration points near one fracture, near its front, and in the bone layers on either side."""
+
+    near: BoolArray
+    front: BoolArray
+    layers: tuple[BoolArray, BoolArray]
+
+
+class ZoneFinder:
+    """Zones of one specimen: what no plan of cement moves is found once.
 
     Parameters
     ----------
     space
-    plan
-        Cement of the case's reference plan; none: untreated.
     landmarks
         For the Denis zone of the untreated side.
     lesion_distance
@@ -267,52 +277,76 @@ def build_zones(
     cortex : (k,) bool, optional
         Boundary faces that carry cortex; default all that are not paired.
     """
-    mesh = space.mesh
-    field = _Field(space, np.zeros(len(mesh.tets)) if plan is None else plan.fraction)
-    held = support_faces(mesh) if supports is None else supports
-    support_samples = sampled_triangles(mesh.points[mesh.faces[held]])[0]
-    to_support = field.nearest(support_samples, YIELD_SUPPORT_MM + 1e-6)
-    field.usable = to_support > SUPPORT_MM
 
-    pairs = fracture_pairs(mesh)
-    volume: dict[str, Zone] = {}
-    layers: dict[str, Layers] = {}
-    cortices: dict[str, CortexZone] = {}
-    nothing = np.zeros(len(field.points), dtype=bool)
-    any_fracture, any_front = nothing.copy(), nothing.copy()
-    assert mesh.pair_side is not None
-    has_cortex: BoolArray = mesh.pair_side == 0 if cortex is None else cortex
-    away_from_supports = cKDTree(support_samples) if len(support_samples) else None
-    for name, chosen in pairs.items():
-        near, front, volume_layers = _fracture_masks(field, mesh, chosen)
-        any_fracture |= near
-        any_front |= front
-        volume[f"{POOLED}:{name}"] = field.zone(near, "no bone near the fracture")
-        volume[f"front:{name}"] = field.zone(front, "the fracture has no front")
-        above, below = (field.zone(mask, "no bone layer beside the fracture") for mask in volume_layers)
-        layers[name] = Layers(above, below, np.flatnonzero(chosen), above.reason or below.reason)
-        cortices[f"{POOLED}:{name}"] = _cortex_zone(space, line_edges(mesh, chosen), has_cortex, away_from_supports)
-    no_fracture = "no fracture" if not pairs else ""
-    volume[POOLED] = field.zone(any_fracture, no_fracture or "no bone near the fracture")
-    volume["front"] = field.zone(any_front, no_fracture or "the fracture has no front")
-    cortices[POOLED] = _cortex_zone(space, line_edges(mesh), has_cortex, away_from_supports, no_fracture)
+    def __init__(
+        self,
+        space: Space,
+        *,
+        landmarks: Landmarks | None = None,
+        lesion_distance: Callable[[FloatArray], FloatArray] | None = None,
+        supports: IntArray | None = None,
+        cortex: BoolArray | None = None,
+    ) -> None:
+        mesh = space.mesh
+        self._space, self._landmarks = space, landmarks
+        self._points = _Points.of(space)
+        held = support_faces(mesh) if supports is None else supports
+        samples = sampled_triangles(mesh.points[mesh.faces[held]])[0]
+        self._to_support = self._points.nearest(samples, YIELD_SUPPORT_MM + 1e-6)
+        self._pairs = fracture_pairs(mesh)
+        self._masks = {name: _fracture_masks(self._points, mesh, chosen) for name, chosen in self._pairs.items()}
+        assert mesh.pair_side is not None
+        has_cortex: BoolArray = mesh.pair_side == 0 if cortex is None else cortex
+        near_supports = cKDTree(samples) if len(samples) else None
+        self._cortices = {
+            f"{POOLED}:{name}": _cortex_zone(space, line_edges(mesh, chosen), has_cortex, near_supports)
+            for name, chosen in self._pairs.items()
+        }
+        self._cortices[POOLED] = _cortex_zone(space, line_edges(mesh), has_cortex, near_supports, self._no_fracture)
+        self._near_lesion = (
+            None if lesion_distance is None else np.abs(lesion_distance(self._points.points)) <= NEAR_MM
+        )
 
-    volume |= _pericement(field, mesh, plan)
-    if lesion_distance is None:
-        volume["lesion"] = field.zone(nothing, "no lesion")
-    else:
-        near = np.abs(lesion_distance(field.points)) <= NEAR_MM
-        volume["lesion"] = field.zone(near, "no bone near the lesion")
-    volume["contralateral"] = _contralateral(field, landmarks, plan)
-    volume["cancellous"] = field.zone(to_support > YIELD_SUPPORT_MM, "no bone away from supports and load")
-    return Zones(
-        MappingProxyType(volume), MappingProxyType(cortices), MappingProxyType(layers), MappingProxyType(pairs)
-    )
+    @property
+    def _no_fracture(self) -> str:
+        return "" if self._pairs else "no fracture"
+
+    def zones(self, plan: ReferencePlan | None = None) -> Zones:
+        """All zones with the cement of a plan left out; none: untreated."""
+        mesh = self._space.mesh
+        fraction = np.zeros(len(mesh.tets)) if plan is None else plan.fraction
+        field = _Field(self._points, fraction, self._to_support > SUPPORT_MM)
+        volume: dict[str, Zone] = {}
+        layers: dict[str, Layers] = {}
+        nothing = np.zeros(len(field.points), dtype=bool)
+        any_fracture, any_front = nothing.copy(), nothing.copy()
+        for name, masks in self._masks.items():
+            any_fracture |= masks.near
+            any_front |= masks.front
+            volume[f"{POOLED}:{name}"] = field.zone(masks.near, "no bone near the fracture")
+            volume[f"front:{name}"] = field.zone(masks.front, "the fracture has no front")
+            above, below = (field.zone(mask, "no bone layer beside the fracture") for mask in masks.layers)
+            layers[name] = Layers(above, below, np.flatnonzero(self._pairs[name]), above.reason or below.reason)
+        volume[POOLED] = field.zone(any_fracture, self._no_fracture or "no bone near the fracture")
+        volume["front"] = field.zone(any_front, self._no_fracture or "the fracture has no front")
+        volume |= _pericement(field, mesh, plan)
+        if self._near_lesion is None:
+            volume["lesion"] = field.zone(nothing, "no lesion")
+        else:
+            volume["lesion"] = field.zone(self._near_lesion, "no bone near the lesion")
+        volume["contralateral"] = _contralateral(field, self._landmarks, plan)
+        volume["cancellous"] = field.zone(
+            self._to_support > YIELD_SUPPORT_MM, "no bone away from supports and load"
+        )
+        return Zones(
+            MappingProxyType(volume),
+            MappingProxyType(dict(self._cortices)),
+            MappingProxyType(layers),
+            MappingProxyType(self._pairs),
+        )
 
 
-def _fracture_masks(
-    field: _Field, mesh: TetMesh, chosen: BoolArray
-) -> tuple[BoolArray, BoolArray, tuple[BoolArray, BoolArray]]:
+def _fracture_masks(field: _Points, mesh: TetMesh, chosen: BoolArray) -> _Masks:
     plus = mesh.paired[0][chosen]
     samples, owner = sampled_triangles(mesh.points[mesh.faces[plus]])
     distance = field.nearest(samples, LAYER_MM[1] + 1e-6)
@@ -325,7 +359,7 @@ def _fracture_masks(
     above, below = np.zeros(len(distance), dtype=bool), np.zeros(len(distance), dtype=bool)
     above[candidates[clear & (height > 0)]] = True
     below[candidates[clear & (height < 0)]] = True
-    return distance <= NEAR_MM, front, (above, below)
+    return _Masks(distance <= NEAR_MM, front, (above, below))
 
 
 def _nearest_normal(points: FloatArray, samples: FloatArray, normals: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -73,6 +73,10 @@ class Space:
             nodes[self.connectivity[:, 4:]] = mesh.points[mesh.tets[:, TET_EDGES]].mean(axis=2)
         self.nodes: FloatArray = nodes
 
+    def __reduce__(self) -> tuple[type[Space], tuple[TetMesh, Order]]:
+        # Tables are found again: they are many times the mesh.
+        return type(self), (self.mesh, self.order)
+
     @cached_property
     def face_nodes(self) -> IntArray:
         """See the class."""

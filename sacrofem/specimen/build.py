@@ -1,0 +1,207 @@
+"""The parts of a specimen, each from its section of the case, with what a reader has to know of it."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from sacrofem.anatomy.frame import Frame
+from sacrofem.anatomy.solid import Landmarks, Side, Solid
+from sacrofem.bone.laws import bone_volume_fraction
+from sacrofem.bone.lesion import Lesion, lesion_bone_volume_fraction, lesion_density, lesion_share
+from sacrofem.case.case import Case
+from sacrofem.errors import InputError, SacrofemWarning
+from sacrofem.mechanics.parts.fragments import check_held
+from sacrofem.mechanics.parts.gaplaw import GapCement, GapLaw
+from sacrofem.mechanics.parts.interface import Filler
+from sacrofem.mechanics.parts.loads import (
+    DEFAULT_SLOPE_DEG,
+    Load,
+    Resultant,
+    endplate_faces,
+    face_centroid,
+    load,
+    load_resultant,
+    load_vector,
+)
+from sacrofem.mechanics.parts.materials import Elasticity, bone_elasticity, cortex, cortical_membrane
+from sacrofem.mechanics.parts.stiffness import Membrane
+from sacrofem.mechanics.parts.supports import Supports, elastic_supports, fixed_supports
+from sacrofem.mechanics.space.space import Space
+from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.specimen.bone import bone_field, own_moduli
+from sacrofem.specimen.mesh import case_mesh
+from sacrofem.system.arrays import FloatArray
+from sacrofem.system.memory import check_unknowns
+
+Notes = tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Bone:
+    """Bone of every tet, and the cortex on it.
+
+    Attributes
+    ----------
+    elasticity : Elasticity
+        Without cement.
+    density : (m,)
+        Calibrated QCT density, g/cm³.
+    pores : (m,)
+        1 - BV/TV.
+    cortex : Membrane
+    lesion : Lesion or None
+    lesion_fraction : (m,)
+        Share of each tet inside the lesion.
+    """
+
+    elasticity: Elasticity
+    density: FloatArray
+    pores: FloatArray
+    cortex: Membrane
+    lesion: Lesion | None
+    lesion_fraction: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Loading:
+    """What presses on the endplate.
+
+    Attributes
+    ----------
+    load : Load
+    resultant : Resultant
+    force : (N, 3)
+        Nodal forces, N.
+    """
+
+    load: Load
+    resultant: Resultant
+    force: FloatArray
+
+
+def build_mesh(case: Case, solid: Solid, landmarks: Landmarks) -> tuple[TetMesh, Notes]:
+    """The mesh of a case; warnings of the mesher are notes too."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        mesh, notes = case_mesh(case, solid, landmarks)
+    for warning in caught:
+        warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    kept = (str(warning.message) for warning in caught if issubclass(warning.category, SacrofemWarning))
+    return mesh, (*notes, *kept)
+
+
+def check_sets(case: Case, mesh: TetMesh) -> None:
+    """Refuse a mesh without the faces that are loaded and held."""
+    needed = ["endplate"]
+    sides = ("left", "right") if case.anatomy.half == "none" else (case.anatomy.half,)
+    needed += [f"auricular_{side}" for side in sides]
+    for name in needed:
+        if not np.any(mesh.face_sets.get(name, False)):
+            raise InputError(
+                f"the mesh has no faces named {name}",
+                file=case.anatomy.path,
+                field="anatomy.path" if case.anatomy.kind == "mesh" else "anatomy.parameters",
+                mend=f"name them; it has {', '.join(sorted(mesh.face_sets)) or 'no set at all'}",
+            )
+
+
+def build_space(case: Case, mesh: TetMesh) -> tuple[Space, Notes]:
+    """Displacements on the mesh; refuses more unknowns than there is memory for."""
+    space = Space(mesh, case.mesh.order)
+    if case.mesh.order == 2:
+        check_unknowns(3 * space.n_nodes, case.solver.memory_gib)
+        return space, ()
+    return space, ("P1 is a preview: too stiff, and micromotion can come out far too small; use --order 2",)
+
+
+def build_bone(case: Case, mesh: TetMesh, landmarks: Landmarks, frame: Frame | None) -> tuple[Bone, Notes]:
+    """Density, modulus, pores, lesion and cortex; ``frame`` leads from the axes of a scan to the mesh."""
+    materials = case.materials
+    found = bone_field(case, mesh, landmarks, frame)
+    density = found.density
+    lesion, lesion_fraction = None, np.zeros(len(mesh.tets))
+    bone_fraction = bone_volume_fraction(density)
+    if case.lesion.kind != "none":
+        lesion = Lesion(case.lesion.kind, case.lesion.centre_mm, case.lesion.radii_mm, case.lesion.density_factor)
+        lesion_fraction = lesion_share(mesh, lesion)
+        density = lesion_density(mesh, density, lesion)
+        # A blastic lesion has lost nothing: its pores follow from its density.
+        lytic = lesion.density_factor < 1.0
+        bone_fraction = (
+            lesion_bone_volume_fraction(mesh, bone_fraction, lesion) if lytic else bone_volume_fraction(density)
+        )
+    elasticity = bone_elasticity(
+        density, law=materials.density_law, floor_mpa=materials.floor_mpa, poisson=materials.poisson
+    )
+    shell = cortex(
+        materials.bone, thickness_mm=materials.cortex_thickness_mm, modulus_mpa=materials.cortex_modulus_mpa
+    )
+    membrane = cortical_membrane(mesh, shell)
+    if not found.membrane:
+        membrane = Membrane(np.zeros(len(mesh.faces)), np.zeros(len(mesh.faces)), shell.poisson)
+    bone = Bone(own_moduli(case, elasticity), density, 1.0 - bone_fraction, membrane, lesion, lesion_fraction)
+    return bone, found.notes
+
+
+def build_gap_law(case: Case, cement: Filler) -> GapLaw:
+    """The law of the unfilled gap; ``cement`` is what a gap filled with it has."""
+    fracture = case.fracture
+    if fracture.filler == "cement":
+        filler = Filler(fracture.filler_modulus_mpa or cement.modulus_mpa, cement.poisson)
+    else:
+        filler = Filler(fracture.modulus_mpa or 0.0, fracture.filler_poisson)
+    return GapLaw(
+        fracture.aperture_mm, filler, closes=fracture.closure == "contact", friction=fracture.friction_coefficient
+    )
+
+
+def build_loading(case: Case, space: Space, landmarks: Landmarks) -> tuple[Loading, Notes]:
+    """Force and moment on the endplate."""
+    section, notes = case.load, []
+    kind = load(
+        section.kind,
+        force_n=section.force_n,
+        angle_deg=section.slope_deg if section.kind == "free" else None,
+        point_mm=section.point,
+        moment_nmm=section.moment if any(section.moment) else None,
+    )
+    if section.kind != "free" and kind.angle_deg is not None and section.slope_deg != DEFAULT_SLOPE_DEG:
+        notes.append(
+            f"load.slope_deg = {section.slope_deg:g} does not count: {kind.kind} acts at {kind.angle_deg:g}° "
+            "to the endplate normal"
+        )
+    if case.anatomy.half != "none" and not kind.one_legged and section.force_n is None:
+        notes.append(
+            f"half a sacrum bears the whole load ({kind.force_n:g} N): in a symmetric stance it bears half of that"
+        )
+    faces = endplate_faces(space)
+    centre = face_centroid(space, faces) if case.anatomy.half != "none" else None
+    resultant = load_resultant(landmarks, kind, slope_deg=section.slope_deg, centre=centre)
+    return Loading(kind, resultant, load_vector(space, faces, resultant)), tuple(notes)
+
+
+def build_supports(case: Case, space: Space, landmarks: Landmarks, kind: Load) -> Supports:
+    """Joints and ligaments; in one-legged stance those of the swing side bear nothing."""
+    free = _swing_side(case, kind)
+    if case.supports.kind == "fixed":
+        return fixed_supports(space, free_side=free)
+    return elastic_supports(space, landmarks, with_ligaments=case.supports.ligaments, free_side=free)
+
+
+def _swing_side(case: Case, kind: Load) -> Side | None:
+    """In one-legged stance on a whole sacrum the load leaves through the broken (else the left) side."""
+    if not kind.one_legged or case.anatomy.half != "none":
+        return None
+    return "left" if case.fracture.zone in ("zone1", "zone2") and case.fracture.side == "right" else "right"
+
+
+def check_nothing_floats(space: Space, supports: Supports, law: GapLaw, bone: Elasticity) -> None:
+    """Refuse a piece that moves freely even where the gap, in contact, is closed and sticks."""
+    none, nothing = np.zeros(space.gap.areas.shape), GapCement(Filler(0.0))
+    gap, contact = law.stiffness(space, bone, none, nothing), law.contact(space, bone, none, nothing)
+    if gap is not None and contact is not None:
+        gap = gap[0] + contact.normal, gap[1] + contact.tangential * (contact.friction > 0.0)
+    check_held(space, supports, gap)

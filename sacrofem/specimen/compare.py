@@ -1,0 +1,70 @@
+"""The main job: one case, or two solutions, compared."""
+
+from __future__ import annotations
+
+from typing import overload
+
+from sacrofem.anatomy.solid import Landmarks
+from sacrofem.case.case import Case
+from sacrofem.errors import InputError
+from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.specimen.comparison import Comparison, comparison_of
+from sacrofem.specimen.solution import Solution
+from sacrofem.specimen.specimen import Specimen
+from sacrofem.system.progress import stage
+from sacrofem.system.threads import threads
+
+
+@overload
+def compare(
+    case: Case, /, *, intact: bool = False, mesh: TetMesh | None = None, landmarks: Landmarks | None = None
+) -> Comparison: ...
+
+
+@overload
+def compare(before: Solution, after: Solution, /, *, intact: Solution | None = None) -> Comparison: ...
+
+
+def compare(
+    case: Case | Solution,
+    after: Solution | None = None,
+    /,
+    *,
+    intact: bool | Solution | None = False,
+    mesh: TetMesh | None = None,
+    landmarks: Landmarks | None = None,
+) -> Comparison:
+    """What cement does: solve a case before and after it, or compare two solutions.
+
+    Parameters
+    ----------
+    case
+        Solved before and after its own cement; or the solution before cement.
+    after
+        The solution with cement, of the same specimen.
+    intact
+        Solve the unfractured bone too: the same mesh with twin faces tied. Beside two solutions: its solution.
+    mesh, landmarks
+        A mesh of one's own, fractured already, and its landmarks: see `Specimen`.
+
+    Raises
+    ------
+    InputError
+        The case cannot be built, or the solutions do not belong together.
+    SolverError
+        A solve failed or did not balance.
+    """
+    if isinstance(case, Solution):
+        if after is None:
+            raise InputError("one solution is given", field="after", mend="give the solution with cement too")
+        with threads(case.specimen.case.solver.threads):
+            stage("measuring")
+            return comparison_of(case, after, intact=intact if isinstance(intact, Solution) else None)
+    return compare_specimen(Specimen(case, mesh=mesh, landmarks=landmarks), intact=bool(intact))
+
+
+def compare_specimen(specimen: Specimen, *, intact: bool = False) -> Comparison:
+    """Solve a specimen before and after the cement of its own case."""
+    plan = specimen.plan()
+    whole = specimen.solve(intact=True) if intact else None
+    return compare(specimen.solve(), specimen.solve(plan), intact=whole)

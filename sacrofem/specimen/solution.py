@@ -1,0 +1,143 @@
+"""A solution: one solved state of a specimen, with its fields, checks and provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from sacrofem.mechanics.equilibrium.state import State
+from sacrofem.mechanics.equilibrium.statics import Solved
+from sacrofem.mechanics.linear.solver import Solution as LinearSolution
+from sacrofem.mechanics.measures.catalogue import NEEDS_NO_PLAN
+from sacrofem.mechanics.measures.measures import Measures, measure
+from sacrofem.mechanics.measures.zones import Zones
+from sacrofem.mechanics.parts.supports import Reactions
+from sacrofem.mechanics.space.space import Space
+from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.specimen.plan import Plan
+from sacrofem.specimen.setup import Setup
+from sacrofem.system.arrays import FloatArray
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Solution:
+    """One solved state.
+
+    Attributes
+    ----------
+    specimen : Setup
+        What was solved, without what can be found again.
+    plan : Plan or None
+        The cement in it.
+    solved : Solved
+        State, linear solution, reactions and checks.
+    bonded : Solved or None
+        Where something is in contact: the same state with everything bonded, which contact was looked for from.
+    """
+
+    specimen: Setup
+    plan: Plan | None
+    solved: Solved
+    bonded: Solved | None = None
+
+    def __repr__(self) -> str:
+        return f"Solution({self.name!r} of {self.specimen!r}: {self.linear.method})"
+
+    # ------------------------------------------------------------------ what was solved
+    @property
+    def name(self) -> str:
+        """``"intact"``, ``"before"`` or ``"after"``."""
+        return self.state.name
+
+    @property
+    def state(self) -> State:
+        """Displacement, moduli, gap and cement of the state."""
+        return self.solved.state
+
+    @property
+    def space(self) -> Space:
+        """Displacements on the split mesh."""
+        return self.specimen.space
+
+    @property
+    def mesh(self) -> TetMesh:
+        """The split mesh."""
+        return self.specimen.mesh
+
+    @property
+    def linear(self) -> LinearSolution:
+        """Method, iterations, true residual and seconds of the solve."""
+        return self.solved.solution
+
+    @property
+    def reactions(self) -> Reactions:
+        """What joints and ligaments put on the sacrum."""
+        return self.solved.reactions
+
+    @property
+    def checks(self) -> Mapping[str, float | None]:
+        """Residual and imbalances of force, moment, energy and fracture, relative."""
+        return self.solved.checks
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of this state has to know, beside the notes of specimen and plan."""
+        wanted = self.specimen.case.solver.tolerance
+        if self.linear.residual <= wanted:
+            return ()
+        return (
+            f"the {self.name} solve stopped at a relative residual of {self.linear.residual:.1e}, "
+            f"above solver.tolerance = {wanted:g}",
+        )
+
+    # ------------------------------------------------------------------ measures
+    def measured(self, zones: Zones, *, bonded: bool = False, strain: FloatArray | None = None) -> Measures:
+        """All measures in given zones.
+
+        Parameters
+        ----------
+        zones
+        bonded
+            Of the bonded answer instead, where something is in contact.
+        strain : (m q, 3), optional
+            `principal_strain`, where it is known already.
+        """
+        solved = self.bonded if bonded and self.bonded is not None else self.solved
+        return measure(
+            self.space,
+            solved.state,
+            zones,
+            resultant=self.specimen.loading.resultant,
+            reactions=solved.reactions,
+            aperture_mm=self.specimen.gap_law.aperture_mm,
+            membrane_poisson=self.specimen.bone.cortex.poisson,
+            strain=strain,
+        )
+
+    @cached_property
+    def measures(self) -> Mapping[str, float | None]:
+        """The measures that need no plan: motion of the gap, stiffness, energy, shares of the load.
+
+        Those of bone leave cement out and belong to a comparison.
+        """
+        values = self.measured(self.specimen.zones()).values
+        return {key: values[key] for key in NEEDS_NO_PLAN}
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Case, state, mesh and solver that these numbers come from."""
+        return {
+            "case": self.specimen.case.name if self.plan is None else self.plan.case.name,
+            "state": self.name,
+            "mesh": self.specimen.mesh_info,
+            "method": self.linear.method,
+            "iterations": self.linear.iterations,
+            "residual": self.linear.residual,
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: self.__dict__[name] for name in ("specimen", "plan", "solved", "bonded")}

@@ -1,0 +1,248 @@
+"""A specimen: bone with its fracture, supports and load, meshed; what a laboratory would clamp. Nothing is solved."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sacrofem.anatomy.solid import Landmarks
+from sacrofem.bone.lesion import Lesion, border_distance
+from sacrofem.case.case import Case
+from sacrofem.case.sections import Cement
+from sacrofem.case.unused import unused_specimen_keys
+from sacrofem.errors import InputError
+from sacrofem.mechanics.equilibrium.kernels import warm_up
+from sacrofem.mechanics.equilibrium.statics import Statics
+from sacrofem.mechanics.measures.zones import ZoneFinder, Zones
+from sacrofem.mechanics.parts.gaplaw import GapLaw
+from sacrofem.mechanics.parts.supports import Supports
+from sacrofem.mechanics.space.space import Space
+from sacrofem.mesh.quality import check_mesh, element_quality
+from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.specimen.anatomy import case_anatomy, fitted
+from sacrofem.specimen.build import (
+    Bone,
+    Loading,
+    build_bone,
+    build_gap_law,
+    build_loading,
+    build_mesh,
+    build_space,
+    build_supports,
+    check_nothing_floats,
+    check_sets,
+)
+from sacrofem.specimen.cement import Distance, Site, cement_of
+from sacrofem.specimen.plan import Plan, cement_filler, lay
+from sacrofem.specimen.recipe import Recipe, after_recipe, before_recipe, intact_recipe
+from sacrofem.specimen.solution import Solution
+from sacrofem.system.progress import stage
+from sacrofem.system.threads import threads
+
+# A plan may differ from the specimen's case in these; all else is the specimen.
+_OF_A_PLAN = ("cement", "name", "solver", "safety")
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class Specimen(Setup):
+    """Bone with its fracture, supports and load, meshed; nothing is solved.
+
+    Parameters
+    ----------
+    case : Case
+    mesh : TetMesh, optional
+        A mesh of one's own in place of the case's, fractured already, with its sets (``endplate``,
+        ``auricular_left``, ``auricular_right``, ``outer``).
+    landmarks : Landmarks, optional
+        Of that mesh; density map, needles, ligaments and load follow them.
+
+    Attributes
+    ----------
+    case : Case
+        With what was fitted to the bone, such as the tilt of a fracture that passes between joint and foramina.
+    asked : Case
+        As it was given.
+    mesh : TetMesh
+        Cut and split along the fracture.
+    landmarks : Landmarks
+    space : Space
+        Displacements on the mesh.
+    bone : Bone
+        Moduli without cement, density, pores, cortex, lesion.
+    gap_law : GapLaw
+        Of the unfilled gap.
+    loading : Loading
+    supports : Supports
+    notes : tuple of str
+        What a reader of any result has to know of the specimen.
+
+    Raises
+    ------
+    InputError
+        Naming field, value and mend.
+    """
+
+    def __init__(self, case: Case, *, mesh: TetMesh | None = None, landmarks: Landmarks | None = None) -> None:
+        with threads(case.solver.threads):
+            self._build(case, mesh, landmarks)
+
+    def _build(self, asked: Case, mesh: TetMesh | None, landmarks: Landmarks | None) -> None:
+        if asked.anatomy.kind in ("surface", "labels") and mesh is None:
+            stage("landmarks")
+        anatomy = case_anatomy(asked)
+        stage("mesh")
+        case, notes = asked, list(unused_specimen_keys(asked))
+        own_mesh, own_landmarks = mesh is not None, landmarks is not None
+        landmarks = anatomy.landmarks if landmarks is None else landmarks
+        if mesh is None:
+            case, moved = fitted(asked, landmarks)
+            mesh, more = build_mesh(case, anatomy.solid, landmarks)
+            notes += [*anatomy.notes, *moved, *more]
+        else:
+            check_mesh(mesh)
+            if not own_landmarks:
+                notes.append("landmarks are those of the built-in sacrum: density map, needles and load follow them")
+        check_sets(case, mesh)
+        space, more = build_space(case, mesh)
+        notes += more
+        stage("bone")
+        bone, more = build_bone(case, mesh, landmarks, anatomy.frame)
+        notes += more
+        law = build_gap_law(case, cement_filler(cement_of(case)))
+        stage("loads and supports")
+        loading, more = build_loading(case, space, landmarks)
+        notes += more
+        supports = build_supports(case, space, landmarks, loading.load)
+        check_nothing_floats(space, supports, law, bone.elasticity)
+        parts = {
+            "case": case, "asked": asked, "mesh": mesh, "landmarks": landmarks, "space": space, "bone": bone,
+            "gap_law": law, "loading": loading, "supports": supports, "notes": tuple(notes), "own_mesh": own_mesh,
+        }  # fmt: skip
+        for name, part in parts.items():
+            object.__setattr__(self, name, part)
+        if not own_mesh:
+            # Kept while this specimen lives; a copy finds it again from the case.
+            self.__dict__["_inside"] = anatomy.inside
+
+    # ------------------------------------------------------------------ plans
+    def plan(self, cement: Cement | None = None, /, **changes: Any) -> Plan:
+        """Lay cement on the specimen.
+
+        Parameters
+        ----------
+        cement
+            A section of its own; by default that of the specimen's case.
+        **changes
+            Keys of the section, changed in it: ``volume_ml=2.0``.
+
+        Raises
+        ------
+        InputError
+            A key or value is refused, a needle misses the bone, or there is no room for the volume.
+        """
+        if cement is None and not changes:
+            return self.plan_of_case
+        case = self.case if cement is None else self._case_with(cement)
+        if changes:
+            case = case.with_(**{f"cement.{key.replace('__', '.')}": value for key, value in changes.items()})
+        return self._lay(case)
+
+    @cached_property
+    def plan_of_case(self) -> Plan:
+        """The plan of the specimen's own case."""
+        return self._lay(self.case)
+
+    def plan_of(self, case: Case) -> Plan:
+        """Lay the cement of another case, which differs in ``cement``, ``name``, ``solver`` and ``safety`` only.
+
+        Raises
+        ------
+        InputError
+            The cases differ in something else, or the plan cannot be placed.
+        """
+        for name in vars(case):
+            if name not in _OF_A_PLAN and getattr(case, name) not in (getattr(self.asked, name), getattr(self.case, name)):
+                raise InputError(
+                    "differs between the plans", field=name, mend="plans of one specimen may differ in `cement` only"
+                )
+        if case in (self.asked, self.case):
+            return self.plan_of_case
+        return self._lay(case.with_sections(**{n: getattr(self.case, n) for n in vars(case) if n not in _OF_A_PLAN}))
+
+    def _case_with(self, cement: Cement) -> Case:
+        return self.case.with_sections(cement=cement)
+
+    def _lay(self, case: Case) -> Plan:
+        if self.case.fracture.filler == "cement" and cement_of(case) != cement_of(self.case):
+            raise InputError(
+                "differs between the plans, and the unfilled gap takes its modulus from it",
+                field="cement.material",
+                value=case.cement.material,
+                mend="give the same in all plans, or another fracture.filler",
+            )
+        stage("cement")
+        with threads(self.case.solver.threads):
+            return lay(case, self.site)
+
+    # ------------------------------------------------------------------ solving
+    def solve(self, plan: Plan | None = None, *, intact: bool = False) -> Solution:
+        """Solve one state.
+
+        Parameters
+        ----------
+        plan
+            With cement; without a plan the state before cement.
+        intact
+            The unbroken bone: the same mesh, twin faces tied.
+
+        Raises
+        ------
+        SolverError
+            The solve failed or did not balance.
+        """
+        recipe = self.recipe(plan, intact=intact)
+        stage("kernels (compiled once, 10 s)")
+        with threads(self.case.solver.threads):
+            warm_up()
+            stage(f"solving {recipe.name}")
+            bone, bonded = recipe.bone, None
+            if recipe.contact is None:
+                solved = self.statics.solve(
+                    recipe.name, bone.youngs, bone.poisson, recipe.gap, fraction=recipe.fraction,
+                    coverage=recipe.coverage,
+                )  # fmt: skip
+            else:
+                if recipe.bonded is not None:
+                    bonded = self.statics.solve(
+                        recipe.name, bone.youngs, bone.poisson, recipe.bonded, fraction=recipe.fraction,
+                        coverage=recipe.coverage,
+                    )  # fmt: skip
+                stage(f"solving {recipe.name}, contact")
+                solved = self.statics.solve(
+                    recipe.name, bone.youngs, bone.poisson, recipe.gap, fraction=recipe.fraction,
+                    coverage=recipe.coverage, contact=recipe.contact, start=bonded,
+                )  # fmt: skip
+        return Solution(self.without_caches(), plan, solved, bonded)
+
+    def sweep(self, plans: Iterable[Cement | Plan], *, common_zones: bool = False) -> Iterator[Comparison]:
+        """Compare many plans with the state before cement, which is solved once.
+
+        Parameters
+        ----------
+        plans
+            Sections of cement, or plans laid already.
+        common_zones
+            Measure them in one zone common to all plans as well (`Comparison.common_zones`).
+
+        Yields
+        ------
+        Comparison
+            In the order of the plans.
+        """
+        laid = [plan if isinstance(plan, Plan) else self.plan(plan) for plan in plans]
+        return Sweep(self, laid, self.solve(), common_zones=common_zones).solve()

@@ -1,0 +1,149 @@
+"""Many cement plans on one specimen: the state before cement is solved once, all treated states side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from sacrofem.errors import InputError
+from sacrofem.mechanics.batch.scenarios import Scenario, ScenarioEngine, touched
+from sacrofem.mechanics.measures.zones import ReferencePlan, Zones
+from sacrofem.mechanics.space.principal import principal_strains
+from sacrofem.specimen.comparison import Comparison, comparison_of, in_common_zones
+from sacrofem.specimen.plan import PackedPlan, Plan
+from sacrofem.specimen.recipe import Recipe, after_recipe, before_recipe
+from sacrofem.specimen.setup import Setup
+from sacrofem.specimen.solution import Solution
+from sacrofem.system.arrays import FloatArray
+from sacrofem.system.progress import stage
+from sacrofem.system.threads import step_by_step
+
+# A batch of lanes takes as long as about six fresh solves, however many of its lanes are used, and has kernels of its
+# own to compile.
+FEW = 6
+
+
+class Sweep:
+    """Plans on one specimen, ready to be solved.
+
+    Parameters
+    ----------
+    specimen : Setup
+    plans : sequence of Plan
+        Their order is kept.
+    before : Solution
+        Of the same specimen.
+    common_zones
+        Measure in a zone common to all plans as well.
+
+    Raises
+    ------
+    InputError
+        There is no plan, or one has something in contact: those are solved one by one.
+    """
+
+    def __init__(
+        self, specimen: Setup, plans: Sequence[Plan | PackedPlan], before: Solution, *, common_zones: bool = False
+    ) -> None:
+        if not plans:
+            raise InputError("no plan is given", field="plans", mend="give one at least")
+        self.specimen, self.before = specimen, before
+        self._plans = [plan if isinstance(plan, PackedPlan) else PackedPlan.of(plan) for plan in plans]
+        for packed in self._plans:
+            if specimen.gap_law.touches(packed.plan.in_gap):
+                raise InputError(
+                    "contact is not linear, and plans are solved together as linear problems",
+                    field="fracture.closure" if specimen.gap_law.closes else "cement.in_gap",
+                    value="contact",
+                    mend='use "bonded", or compare the cases one by one',
+                )
+        self._common = self._common_zones() if common_zones else None
+
+    def __len__(self) -> int:
+        return len(self._plans)
+
+    @cached_property
+    def engine(self) -> ScenarioEngine:
+        """Set up for whatever any of the plans changes."""
+        stage("setting up scenarios")
+        specimen = self.specimen
+        bone = specimen.bone.elasticity
+        baseline = _scenario(before_recipe(specimen.space, bone, specimen.gap_law))
+        tets, pairs = touched(baseline, (self._scenario(packed.unpacked()) for packed in self._plans))
+        return ScenarioEngine(
+            specimen.space, specimen.bone.cortex, specimen.supports, specimen.loading.force, baseline, tets, pairs,
+            tolerance=specimen.case.solver.tolerance,
+            start=self.before.state.displacement,
+            method="fresh" if len(self._plans) <= FEW else "auto",
+        )  # fmt: skip
+
+    @cached_property
+    def _strain_before(self) -> FloatArray:
+        return principal_strains(self.specimen.space, self.before.state.displacement)
+
+    def _scenario(self, plan: Plan) -> Scenario:
+        return _scenario(self._recipe(plan))
+
+    def _recipe(self, plan: Plan) -> Recipe:
+        return after_recipe(self.specimen.space, self.specimen.bone.elasticity, self.specimen.gap_law, plan)
+
+    def _common_zones(self) -> Zones:
+        """Zones that leave out the cement of every plan."""
+        fraction = np.zeros(len(self.specimen.mesh.tets))
+        for packed in self._plans:
+            np.maximum.at(fraction, packed.tets, packed.fraction)
+        largest = max(packed.plan.region.placed_ml for packed in self._plans)
+        return self.specimen.zone_finder.zones(ReferencePlan(fraction, largest) if fraction.any() else None)
+
+    def solve(
+        self, places: Sequence[int] | None = None, *, audit: float = 0.0, seed: int = 0
+    ) -> Iterator[Comparison]:
+        """One comparison a plan, in their order; no more than a batch is held at a time.
+
+        Parameters
+        ----------
+        places
+            Only these plans, by their places in the sequence.
+        audit
+            Share of the plans, drawn at random, that are solved afresh as well and compared.
+        seed
+            Of that draw.
+
+        Raises
+        ------
+        SolverError
+            A solve failed or did not balance, or an audited one is off by more than 1e-8 in energy norm.
+        """
+        chosen = self._plans if places is None else [self._plans[place] for place in places]
+        return step_by_step(self._solved(chosen, audit, seed), self.specimen.case.solver.threads)
+
+    def _solved(self, chosen: Sequence[PackedPlan], audit: float, seed: int) -> Iterator[Comparison]:
+        specimen = self.specimen
+        pending: list[tuple[Plan, Recipe]] = []
+
+        def scenarios() -> Iterator[Scenario]:
+            for packed in chosen:
+                plan = packed.unpacked()
+                pending.append((plan, self._recipe(plan)))
+                yield _scenario(pending[-1][1])
+
+        lean = specimen.without_caches()
+        for solved in self.engine.solve(scenarios(), audit=audit, seed=seed):
+            plan, recipe = pending.pop(0)
+            record = specimen.statics.recorded(
+                recipe.name, solved.solution, solved.internal, recipe.bone.youngs, recipe.bone.poisson,
+                fraction=recipe.fraction, coverage=recipe.coverage,
+            )  # fmt: skip
+            comparison = comparison_of(
+                self.before, Solution(lean, plan, record), zones=specimen.zones(plan),
+                strain={"before": self._strain_before},
+            )  # fmt: skip
+            if self._common is not None:
+                comparison = in_common_zones(comparison, self._common, len(self._plans))
+            yield comparison
+
+
+def _scenario(recipe: Recipe) -> Scenario:
+    return Scenario(recipe.bone.youngs, recipe.bone.poisson, recipe.gap)
