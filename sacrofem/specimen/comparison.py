@@ -29,6 +29,7 @@ from sacrofem.specimen.closure import Closure, bonded_reason, closure, solve_clo
 from sacrofem.specimen.model import Model, Progress, prepare, volumes_ml
 from sacrofem.system.htmltable import CLAIM, table
 from sacrofem.system.memory import GIB, peak_bytes
+from sacrofem.system.progress import stage
 from sacrofem.system.threads import threads
 
 __all__ = ["Comparison", "compare", "prepare", "solve_model"]
@@ -225,7 +226,7 @@ def solve_model(
     zones
         Measuring zones of another plan on the same mesh, by default those of its own.
     """
-    say = progress or (lambda stage: None)
+    say = progress or stage
     statics = statics_of(model)
     say("kernels (compiled once, 10 s)")
     warm_up()

@@ -50,15 +50,12 @@ from sacrofem.specimen.cement import Distance, Site, cement_of, place
 from sacrofem.specimen.mesh import case_mesh
 from sacrofem.system.arrays import FloatArray
 from sacrofem.system.memory import check_unknowns
+from sacrofem.system.progress import stage
 
 RESOLVED = 20
 """Least number of tets, filled to half or more, in which a bolus has a shape."""
 
 Progress = Callable[[str], None]
-
-
-def _silent(stage: str) -> None:
-    pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,7 +232,7 @@ def prepare(
     InputError
         Naming field, value and mend.
     """
-    progress = progress or _silent
+    progress = progress or stage
     if case.anatomy.kind in ("surface", "labels") and mesh is None:
         progress("landmarks")
     anatomy = case_anatomy(case)

@@ -23,6 +23,7 @@ from sacrofem.specimen.cement import cement_of
 from sacrofem.specimen.comparison import Comparison, comparison_of, measure_states, statics_of, zones_of
 from sacrofem.specimen.model import Model, Progress, prepare, with_cement
 from sacrofem.system.arrays import FloatArray, IntArray
+from sacrofem.system.progress import stage
 from sacrofem.system.threads import threads
 
 __all__ = ["Plans", "compare_plans"]
@@ -111,7 +112,7 @@ class Plans:
     ) -> None:
         if not cases:
             raise InputError("no plan is given", field="cases", mend="give one case at least")
-        say = progress or (lambda stage: None)
+        say = progress or stage
         self.model = prepare(cases[0], say) if model is None else with_cement(model, cases[0])
         say(f"placing {len(cases)} plans")
         self._placed: dict[int, _Placed] = {}
