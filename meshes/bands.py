@@ -10,6 +10,7 @@ the case and its numbers are those that they were computed for.
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from sacrofem.study.bands import SHIPPED, read_shipped, ship, shipped_convergenc
 
 def main() -> int:
     path = Path(__file__).resolve().parent / SHIPPED
-    ship(Case.preset(), path, progress=lambda stage: print(stage, flush=True))
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    ship(Case.preset(), path)
     content = read_shipped()
     assert content is not None
     picture = path.parents[1] / "docs" / "images" / "converge.png"

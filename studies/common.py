@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import logging
 import shutil
 import sys
 import tempfile
@@ -105,6 +106,7 @@ def main(
     parser.add_argument("--out", type=Path, help="folder of the run; without it a temporary one")
     parser.add_argument("--jobs", type=int)
     options = parser.parse_args()
+    tell_scenarios()
     here = Path(script).resolve().parent
     if options.draw:
         for mark in ("", "-fresh"):
@@ -121,9 +123,7 @@ def main(
         with tempfile.TemporaryDirectory() as temporary:
             out = (options.out or Path(temporary) / "out") / (mark and FRESH)
             executor = "serial" if options.ci else "processes"
-            outcome = run_study(
-                study, out, executor=executor, jobs=options.jobs, progress=say_progress, factory=factory
-            )
+            outcome = run_study(study, out, executor=executor, jobs=options.jobs, factory=factory)
             found = read_table(out / "results.csv")
             failed += outcome.failed
             if not options.ci:
@@ -155,6 +155,8 @@ def conclude(problems: Sequence[str], failed: int) -> int:
     return 1 if problems else 0
 
 
-def say_progress(total: int, done: int, failed: int) -> None:
+def tell_scenarios() -> None:
     """A line on standard error for every scenario."""
-    sys.stderr.write(f"{done + failed} of {total}, {failed} failed\n")
+    handler = logging.StreamHandler()
+    handler.addFilter(lambda record: hasattr(record, "scenarios"))
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])

@@ -81,10 +81,10 @@ def verify(*, update: bool = False, reason: str | None = None, json: bool = Fals
         raise InputError("a changed baseline needs one", field="--reason", value=reason, mend="add --reason TEXT")
     if reason is not None and not update:
         raise InputError("only a change has one", field="--reason", value=reason, mend="add --update or leave it out")
-    from sacrofem.system.progress import Stages
+    from sacrofem.system.progress import Stages, stage
 
-    with Stages() as stages:
-        stages("rerunning the reference cases")
+    with Stages():
+        stage("rerunning the reference cases")
         from sacrofem.study.regression import run as rerun
 
         differences = [str(difference) for difference in rerun(update, reason)]

@@ -53,15 +53,15 @@ def compare(
     """
     from sacrofem.report.results import write_comparison
     from sacrofem.system.folders import check_folder
-    from sacrofem.system.progress import Stages
+    from sacrofem.system.progress import Stages, stage
 
     resolved = (options or CaseOptions()).case(case)
     read = files_of(case, resolved)
     if out is not None:
         check_folder(out, overwrite=overwrite, inputs=read)
     files = hashes(read)
-    with read_from(case), Stages() as stages:
-        stages("loading the solver")
+    with read_from(case), Stages():
+        stage("loading the solver")
         from sacrofem.specimen.comparison import compare as solve
         from sacrofem.study.bands import with_bands
         from sacrofem.study.ladder import ladder
@@ -69,11 +69,11 @@ def compare(
         if band:
             ladder(resolved)  # refuses a mesh without others before anything is solved
         started = time.perf_counter()
-        result = solve(resolved, intact=intact, progress=stages)
-        result = with_bands(result, mesh=band, inputs=input_range, progress=stages)
+        result = solve(resolved, intact=intact)
+        result = with_bands(result, mesh=band, inputs=input_range)
         seconds = time.perf_counter() - started
         if out is not None:
-            stages(f"writing {out}")
+            stage(f"writing {out}")
             write_comparison(out, result, seconds=seconds, inputs=files)
     content = result.to_json()
     status = safety_status(content)
@@ -127,23 +127,23 @@ def converge(
         One JSON object to standard output instead of the table.
     """
     from sacrofem.system.folders import check_folder
-    from sacrofem.system.progress import Stages
+    from sacrofem.system.progress import Stages, stage
 
     resolved = (options or CaseOptions()).case(case)
     read = files_of(case, resolved)
     if out is not None:
         check_folder(out, overwrite=overwrite, inputs=read)
     files = hashes(read)
-    with read_from(case), Stages() as stages:
-        stages("loading the solver")
+    with read_from(case), Stages():
+        stage("loading the solver")
         from sacrofem.report.page.convergence import terminal_table, write_convergence
         from sacrofem.study.convergence import converge as solve
 
         started = time.perf_counter()
-        result = solve(resolved, progress=stages)
+        result = solve(resolved)
         seconds = time.perf_counter() - started
         if out is not None:
-            stages(f"writing {out}")
+            stage(f"writing {out}")
             write_convergence(out, result, seconds=seconds, inputs=files)
     if json:
         print_json(result.to_json())

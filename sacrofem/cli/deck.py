@@ -54,13 +54,13 @@ def deck(
     if not out.parent.is_dir():
         raise InputError("its folder does not exist", field="--out", value=str(out), mend="make the folder first")
     check_writable(out.parent, "--out")
-    with read_from(case), Stages() as stages:
+    with read_from(case), Stages():
         from sacrofem.specimen.comparison import prepare
         from sacrofem.specimen.deck import write_deck
         from sacrofem.system.threads import threads
 
         with threads(resolved.solver.threads):
-            model = prepare(resolved, progress=stages)
+            model = prepare(resolved)
             write_deck(out, model, state, format)
     facts = {"file": str(out), "format": format, "state": state, "nodes": model.space.n_nodes}
     if json:

@@ -36,7 +36,7 @@ def import_(
     """
     from sacrofem.case.anatomyfile import anatomy_keys
     from sacrofem.system.folders import check_folder
-    from sacrofem.system.progress import Stages
+    from sacrofem.system.progress import Stages, stage
 
     given = options or CaseOptions()
     if given.anatomy is not None:
@@ -53,13 +53,13 @@ def import_(
     read = files_of(None, case)
     check_folder(out, overwrite=overwrite, inputs=read)
     files = hashes(read)
-    with Stages() as stages:
-        stages("landmarks")
+    with Stages():
+        stage("landmarks")
         from sacrofem.report.importing import write_import
         from sacrofem.specimen.importing import import_sacrum
 
-        found = import_sacrum(case, progress=stages)
-        stages(f"writing {out}")
+        found = import_sacrum(case)
+        stage(f"writing {out}")
         write_import(out, found, inputs=files)
     content = found.to_json()
     if json:

@@ -25,12 +25,12 @@ def check(case: Path | None = None, /, *, options: CaseOptions | None = None, js
     from sacrofem.system.progress import Stages
 
     resolved = (options or CaseOptions()).case(case)
-    with read_from(case), Stages() as stages:
+    with read_from(case), Stages():
         from sacrofem.specimen.comparison import prepare
         from sacrofem.system.threads import threads
 
         with threads(resolved.solver.threads):
-            model = prepare(resolved, progress=stages)
+            model = prepare(resolved)
     summary: dict[str, Any] = model.summary()
     status = safety_status(summary)
     if json:
@@ -89,13 +89,13 @@ def mesh(
     if not out.parent.is_dir():
         raise InputError("its folder does not exist", field="--out", value=str(out), mend="make the folder first")
     check_writable(out.parent, "--out")
-    with read_from(case), Stages() as stages:
+    with read_from(case), Stages():
         from sacrofem.mesh.files.files import write_mesh
         from sacrofem.specimen.comparison import prepare
         from sacrofem.system.threads import threads
 
         with threads(resolved.solver.threads):
-            made = prepare(resolved, progress=stages).mesh
+            made = prepare(resolved).mesh
         write_mesh(out, made)
     facts = {
         "file": str(out),

@@ -68,10 +68,8 @@ def run(
     from sacrofem.study.runner import run_study
     from sacrofem.system.progress import Counter
 
-    with Counter() as counter:
-        outcome = run_study(
-            read, out, executor=executor, jobs=jobs, retry_failed=retry_failed, scheduler=scheduler, progress=counter
-        )
+    with Counter():
+        outcome = run_study(read, out, executor=executor, jobs=jobs, retry_failed=retry_failed, scheduler=scheduler)
     facts: dict[str, Any] = {"folder": str(out), **vars(outcome)}
     if json:
         print_json(facts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.specimen.mesh import DEFAULT_SIZE_MM, check_found, sacrum_mesh
 from sacrofem.specimen.scanned import ScannedSacrum, scanned_sacrum
 from sacrofem.system.arrays import FloatArray
+from sacrofem.system.progress import stage
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class ImportedSacrum:
         return twin.sacrum.signed_distance(shift.place(self.mesh.points[faces].mean(axis=1)))
 
 
-def import_sacrum(case: Case, progress: Callable[[str], None] | None = None) -> ImportedSacrum:
+def import_sacrum(case: Case) -> ImportedSacrum:
     """Read, place and mesh the scanned sacrum of a case.
 
     Raises
@@ -58,8 +58,7 @@ def import_sacrum(case: Case, progress: Callable[[str], None] | None = None) -> 
         The file cannot be read, is no sacrum, or its loaded and held faces were not found.
     """
     scan = scanned_sacrum(case.anatomy)
-    if progress is not None:
-        progress("mesh")
+    stage("mesh")
     mesh = sacrum_mesh(scan.solid, size_mm=case.mesh.size_mm or DEFAULT_SIZE_MM, replicate=case.mesh.replicate)
     check_found(mesh, case.anatomy.path, scan.notes)
     return ImportedSacrum(case, scan, mesh)

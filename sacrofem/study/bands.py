@@ -14,7 +14,6 @@ from sacrofem.errors import SacrofemError
 from sacrofem.mechanics.measures.catalogue import MEASURES, SMALLEST_SHARE_OF_SCALE
 from sacrofem.mesh.files.files import reference_folder
 from sacrofem.specimen.comparison import Comparison
-from sacrofem.specimen.model import Progress
 from sacrofem.study.convergence import Convergence, Level, Values, converge
 from sacrofem.study.inputs import InputRange, input_range
 from sacrofem.study.ladder import REFERENCES
@@ -26,9 +25,7 @@ SAME_NUMBERS = 1e-5
 """Relative difference below which a run reproduces a shipped level (that of baselines with contact, DESIGN 5)."""
 
 
-def with_bands(
-    comparison: Comparison, *, mesh: bool = False, inputs: bool = False, progress: Progress | None = None
-) -> Comparison:
+def with_bands(comparison: Comparison, *, mesh: bool = False, inputs: bool = False) -> Comparison:
     """A comparison with the shipped bands where they belong to it, and with those that are asked for.
 
     Parameters
@@ -37,8 +34,6 @@ def with_bands(
     mesh, inputs
         Compute the mesh band (two further meshes) or the input range (up to eight runs on a coarser
         mesh) where none is shipped.
-    progress
-        Called with the name of each stage as it begins.
 
     Raises
     ------
@@ -49,8 +44,8 @@ def with_bands(
     """
     before, after, change = comparison.before, comparison.after, comparison.change
     stored, stored_range = shipped_for(comparison.case, before, after)
-    convergence = stored or (converge(comparison.case, progress=progress, own=comparison) if mesh else None)
-    inputs_range = stored_range or (input_range(comparison.case, progress=progress) if inputs else None)
+    convergence = stored or (converge(comparison.case, own=comparison) if mesh else None)
+    inputs_range = stored_range or (input_range(comparison.case) if inputs else None)
     bands = {}
     if convergence is not None:
         bands["mesh_band"] = {"source": "shipped" if stored else "computed", **convergence.about()}
@@ -182,7 +177,7 @@ def shipped_halves(
     return found
 
 
-def ship(case: Case, path: Path, *, progress: Progress | None = None) -> None:
+def ship(case: Case, path: Path) -> None:
     """Compute both bands of a case on the shipped meshes, and store them in the file that ships.
 
     Parameters
@@ -191,16 +186,14 @@ def ship(case: Case, path: Path, *, progress: Progress | None = None) -> None:
         On the finest shipped mesh.
     path
         ``bands.json`` of a checkout; replaced by a rename.
-    progress
-        Called with the name of each stage as it begins.
     """
-    convergence = converge(case, progress=progress)
+    convergence = converge(case)
     content = {
         "schema": 1,
         "version": VERSION,
         "case": case.to_dict(),
         "levels": [level.to_json() for level in convergence.levels],
-        "input_range": input_range(case, progress=progress).to_json(),
+        "input_range": input_range(case).to_json(),
     }
     replace_file(path, partial(_write, content=content))
 

@@ -14,9 +14,10 @@ from sacrofem.case.case import Case
 from sacrofem.errors import SacrofemError
 from sacrofem.mechanics.measures.catalogue import MEASURES, SMALLEST_SHARE_OF_SCALE
 from sacrofem.specimen.comparison import Comparison, compare
-from sacrofem.specimen.model import Model, Progress
+from sacrofem.specimen.model import Model
 from sacrofem.study.ladder import Rung, ladder
 from sacrofem.study.order import Estimate, estimate
+from sacrofem.system.progress import stages_of
 
 Values = Mapping[str, float | None]
 Part = Literal["before", "after", "change"]
@@ -138,7 +139,7 @@ class Convergence:
         }
 
 
-def converge(case: Case, *, progress: Progress | None = None, own: Comparison | None = None) -> Convergence:
+def converge(case: Case, *, own: Comparison | None = None) -> Convergence:
     """Solve a case on its ladder of meshes (`sacrofem.study.ladder.ladder`).
 
     The solid, the fractures, the plan and the measuring zones are geometry and the same on every mesh; how
@@ -147,8 +148,6 @@ def converge(case: Case, *, progress: Progress | None = None, own: Comparison | 
     Parameters
     ----------
     case
-    progress
-        Called with the name of each stage as it begins.
     own
         The comparison of this case on its own mesh, where it is there already.
 
@@ -167,7 +166,8 @@ def converge(case: Case, *, progress: Progress | None = None, own: Comparison | 
             levels.append(_level(rung, own, own.solver["seconds"]))
             continue
         started = time.perf_counter()
-        result = compare(rung.case, progress=_prefixed(progress, rung.name))
+        with stages_of(rung.name):
+            result = compare(rung.case)
         levels.append(_level(rung, result, time.perf_counter() - started))
         if k == meshes.own:
             notes = result.warnings
@@ -196,7 +196,3 @@ def _level(rung: Rung, result: Comparison, seconds: float) -> Level:
         rung.name, size, int(info["tets"]), int(info["dofs"]),
         dict(result.before), dict(result.after), dict(result.change), round(seconds, 1),
     )  # fmt: skip
-
-
-def _prefixed(progress: Progress | None, name: str) -> Progress | None:
-    return None if progress is None else lambda stage: progress(f"{name}: {stage}")

@@ -8,7 +8,9 @@ them act together is not part of the range.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +18,10 @@ from sacrofem.case.case import Case
 from sacrofem.mechanics.measures.catalogue import MEASURES
 from sacrofem.mechanics.measures.zones import Zones
 from sacrofem.specimen.comparison import prepare, solve_model, zones_of
-from sacrofem.specimen.model import Model, Progress
+from sacrofem.specimen.model import Model
 from sacrofem.study.convergence import PARTS, Values
 from sacrofem.study.ladder import ladder
+from sacrofem.system.progress import stage, stages_of
 from sacrofem.system.threads import threads
 
 FILLER_MPA = (0.2, 10.0)
@@ -132,14 +135,12 @@ def _other_cement(case: Case) -> tuple[str, dict[str, Any]]:
     return "bonded", {"cement.in_gap": "bonded"} | ({} if rubs else {"fracture.friction": None})
 
 
-def input_range(case: Case, *, progress: Progress | None = None) -> InputRange:
+def input_range(case: Case) -> InputRange:
     """Solve a case with each uncertain input at both ends of its range.
 
     Parameters
     ----------
     case
-    progress
-        Called with the name of each run as it begins.
 
     Raises
     ------
@@ -148,21 +149,28 @@ def input_range(case: Case, *, progress: Progress | None = None) -> InputRange:
     SolverError
         A solve failed or did not balance.
     """
-    say = progress or (lambda stage: None)
     name, base = "its own", case
     if case.anatomy.kind != "mesh":
         rung = ladder(case).below
         name, base = rung.name, rung.case
     with threads(case.solver.threads):
-        say(f"{name}: as it is")
-        model = prepare(base)
-        # Zones of the case as it is: a wider gap takes cement out of the bone, and must not move the zones.
-        zones = zones_of(model)
-        runs = [_run("as it is", {}, model, zones)]
+        with _one_stage(f"{name}: as it is"):
+            model = prepare(base)
+            # Zones of the case as it is: a wider gap takes cement out of the bone, and must not move the zones.
+            zones = zones_of(model)
+            runs = [_run("as it is", {}, model, zones)]
         for label, changes in variations(base):
-            say(f"{name}: {label}")
-            runs.append(_run(label, changes, prepare(base.with_(**changes)), zones))
+            with _one_stage(f"{name}: {label}"):
+                runs.append(_run(label, changes, prepare(base.with_(**changes)), zones))
     return InputRange(name, tuple(runs))
+
+
+@contextmanager
+def _one_stage(name: str) -> Iterator[None]:
+    """A run as one stage: a range has so many of them that its own ones would bury it."""
+    stage(name)
+    with stages_of(name, logging.DEBUG):
+        yield
 
 
 def _run(label: str, changes: Mapping[str, Any], model: Model, zones: Zones) -> Run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -19,14 +19,13 @@ from sacrofem.study.sensitivity import KINDS
 from sacrofem.study.store import Store
 from sacrofem.system.files import sha256
 from sacrofem.system.memory import BYTES_PER_UNKNOWN, available_bytes
+from sacrofem.system.progress import scenarios
 from sacrofem.system.version import VERSION
 
 Executor = Literal["serial", "processes", "dask"]
 _PIECE = 32
 # Unknowns of a medium mesh: what a worker is taken to need where the mesh is not known before it is made.
 _USUAL_UNKNOWNS = 480_000
-
-Progress = Callable[[int, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -91,11 +90,10 @@ def run_study(
     jobs: int | None = None,
     retry_failed: bool = False,
     scheduler: str | None = None,
-    progress: Progress | None = None,
     store: Store | None = None,
     factory: Factory = GroupSolver,
 ) -> Outcome:
-    """Solve what is not solved yet, and write the table.
+    """Solve what is not solved yet, and write the table; `sacrofem.system.progress.scenarios` says how far it is.
 
     Parameters
     ----------
@@ -110,8 +108,6 @@ def run_study(
         Solve scenarios again that failed.
     scheduler
         Address of a Dask scheduler.
-    progress
-        Called with total, done and failed scenarios.
     store, factory
         For tests: how files are put in place, and what solves.
 
@@ -123,7 +119,6 @@ def run_study(
     store = store or Store(folder)
     store.prepare()
     keys = keys_of(study)
-    say = progress or (lambda total, done, failed: None)
     with store.locked():
         store.publisher.publish(folder / "study.json", _about(study, keys))
         records = {number: store.read(key) for number, key in keys.items()}
@@ -134,7 +129,7 @@ def run_study(
                 records[number] = None
             failed = set()
         finished = {n for n, record in records.items() if record} - failed
-        say(len(keys), len(finished), len(failed))
+        scenarios(len(keys), len(finished), len(failed))
         tasks = list(_tasks(study, keys, {n for n, record in records.items() if record is None}))
         numbers: dict[str, set[int]] = {}
         for number, key in keys.items():
@@ -144,7 +139,7 @@ def run_study(
             solved += 1
             record = store.read(key)
             (finished if record and record["status"] == "done" else failed).update(numbers[key])
-            say(len(keys), len(finished), len(failed))
+            scenarios(len(keys), len(finished), len(failed))
         write_table(study, store)
     return Outcome(len(keys), len(finished), len(failed), solved)
 

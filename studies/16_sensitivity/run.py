@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from common import LABELS, conclude, read_table, say_progress
+from common import LABELS, conclude, read_table, tell_scenarios
 from matplotlib.figure import Figure
 
 from sacrofem.report.figures.studyfigures import draw_indices
@@ -71,7 +71,7 @@ def check(effects, shares):
 def run(name, out, **how):
     """One study file: its study, its rows, the indices, and how many scenarios failed."""
     study = read_study(HERE / name)
-    outcome = run_study(study, out, progress=say_progress, **how)
+    outcome = run_study(study, out, **how)
     rows = read_table(out / TABLE)
     return study, [] if outcome.failed else indices(study, rows, CHANGES), outcome.failed
 
@@ -83,6 +83,7 @@ def main():
     parser.add_argument("--out", type=Path, help="folder of the runs; without it a temporary one")
     parser.add_argument("--jobs", type=int)
     options = parser.parse_args()
+    tell_scenarios()
     shares, failed = [], 0
     with tempfile.TemporaryDirectory() as temporary:
         out = options.out or Path(temporary)

@@ -155,7 +155,7 @@ def test_threads_count_for_every_command(command, tmp_path, monkeypatch):
 
     seen = []
 
-    def prepare(case, progress):
+    def prepare(case):
         seen.append((case.solver.threads, numba.get_num_threads()))
         raise sacrofem.InputError("enough", mend="stop")
 

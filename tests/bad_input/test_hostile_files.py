@@ -195,7 +195,7 @@ def test_mesh_over_a_link_leaves_what_it_points_to(tmp_path, monkeypatch):
     class Model:
         mesh = BLOCK
 
-    monkeypatch.setattr(sys.modules["sacrofem.specimen.comparison"], "prepare", lambda case, progress: Model())
+    monkeypatch.setattr(sys.modules["sacrofem.specimen.comparison"], "prepare", lambda case: Model())
     (tmp_path / "precious").write_text("mine")
     (tmp_path / "bone.vtu").symlink_to(tmp_path / "precious")
     assert main(["mesh", "--out", str(tmp_path / "bone.vtu"), "--overwrite"]) == 0

@@ -13,6 +13,7 @@ from sacrofem.case.case import Case
 from sacrofem.case.presets import PRESETS
 from sacrofem.errors import EnvironmentFailure, SolverError
 from sacrofem.system.files import sha256
+from sacrofem.system.progress import stage
 
 
 @dataclass
@@ -51,8 +52,8 @@ def engine(monkeypatch):
     pytest.importorskip("sacrofem.specimen.comparison")
     given = []
 
-    def compare(case, *, intact=False, progress=None):
-        progress("solving")
+    def compare(case, *, intact=False):
+        stage("solving")
         given.append(case)
         if compare.error is not None:
             raise compare.error
@@ -102,7 +103,7 @@ def test_bands_are_attached_on_request(engine, monkeypatch, capsys):
 
     asked = []
 
-    def with_bands(result, *, mesh, inputs, progress):
+    def with_bands(result, *, mesh, inputs):
         asked.append((mesh, inputs))
         about = {"source": "computed", "meshes": [{"name": "tiny", "size_mm": 4.36}]}
         return replace(
@@ -162,7 +163,7 @@ def ladder_of(monkeypatch):
 
     given = []
 
-    def converge(case, *, progress):
+    def converge(case):
         given.append(case)
         if converge.error is not None:
             raise converge.error
@@ -302,7 +303,7 @@ def test_check_and_mesh_use_what_is_prepared(monkeypatch, tmp_path, capsys):
         def summary(self):
             return {"mesh": {"tets": 48}, "warnings": {}}
 
-    monkeypatch.setattr(sys.modules["sacrofem.specimen.comparison"], "prepare", lambda case, progress: Model())
+    monkeypatch.setattr(sys.modules["sacrofem.specimen.comparison"], "prepare", lambda case: Model())
     assert cli.main(["check", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["mesh"] == {"tets": 48}
     assert cli.main(["check"]) == 0
@@ -319,10 +320,10 @@ def test_check_and_mesh_use_what_is_prepared(monkeypatch, tmp_path, capsys):
 def test_verify_status(monkeypatch, capsys):
     from types import ModuleType
 
-    module = ModuleType("sacrofem.regression")
+    module = ModuleType("sacrofem.study.regression")
     found = []
     module.run = lambda update, reason: found
-    monkeypatch.setitem(sys.modules, "sacrofem.regression", module)
+    monkeypatch.setitem(sys.modules, "sacrofem.study.regression", module)
     assert cli.main(["verify"]) == 0
     assert "reproduced" in capsys.readouterr().out
     found.append("stiffness_n_per_mm: 100 was 90")

@@ -1,6 +1,7 @@
 """Bands of every measure, on numbers whose order is known, and one real ladder of previews."""
 
 import json
+import logging
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from sacrofem.mechanics.space.space import Space
 from sacrofem.study import convergence
 from sacrofem.study.convergence import Convergence, Level, converge, representative_size
 from sacrofem.study.ladder import Ladder, Rung
+from sacrofem.system.progress import stage
 
 SIZES = (4.0, 2.0, 1.0)
 
@@ -96,12 +98,12 @@ class Solved:
     solver: dict = field(default_factory=lambda: {"seconds": 2.0})
 
 
-def test_the_cases_own_result_is_not_solved_again(monkeypatch):
+def test_the_cases_own_result_is_not_solved_again(monkeypatch, caplog):
     own = Solved({"stiffness_n_per_mm": 200.0}, {"stiffness_n_per_mm": 300.0}, {"stiffness_n_per_mm": 0.5})
     solved = []
 
-    def counted(case, *, progress=None):
-        progress("solving")
+    def counted(case):
+        stage("solving")
         solved.append(case)
         return Solved({"stiffness_n_per_mm": 201.0}, {"stiffness_n_per_mm": 300.0}, {"stiffness_n_per_mm": 0.49})
 
@@ -110,10 +112,10 @@ def test_the_cases_own_result_is_not_solved_again(monkeypatch):
     monkeypatch.setattr(convergence, "compare", counted)
     monkeypatch.setattr(convergence, "ladder", lambda case: Ladder(rungs, 1))
     monkeypatch.setattr(convergence, "representative_size", lambda model: next(sizes))
-    said = []
-    result = converge(Case(), own=own, progress=said.append)
+    with caplog.at_level(logging.INFO, logger="sacrofem"):
+        result = converge(Case(), own=own)
     assert [case.name for case in solved] == ["a", "c"]
-    assert said == ["a: solving", "c: solving"]
+    assert caplog.messages == ["a: solving", "c: solving"]
     assert result.own == 1
     assert result.warnings == ("P1 is a preview",)
     # Not monotone: three times the range, around the value on its own mesh.
@@ -124,7 +126,7 @@ def test_the_cases_own_result_is_not_solved_again(monkeypatch):
 def test_meshes_that_do_not_get_finer_are_no_ladder(monkeypatch):
     values = {"stiffness_n_per_mm": 200.0}
     sizes = iter((3.0, 3.1, 1.0))
-    monkeypatch.setattr(convergence, "compare", lambda case, *, progress: Solved(values, values, values))
+    monkeypatch.setattr(convergence, "compare", lambda case: Solved(values, values, values))
     monkeypatch.setattr(convergence, "representative_size", lambda model: next(sizes))
     with pytest.raises(SacrofemError, match=r"do not get finer \(3, 3.1, 1 mm\)"):
         converge(Case())

@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import logging
 import os
 import signal
 import subprocess
@@ -66,18 +67,21 @@ def test_processes_give_the_same_table(study, tmp_path, expected, monkeypatch):
 
 
 @pytest.mark.slow
-def test_dask_gives_the_same_table_and_survives_a_worker(study, tmp_path, expected, monkeypatch):
+def test_dask_gives_the_same_table_and_survives_a_worker(study, tmp_path, expected, monkeypatch, caplog):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HELPERS), os.environ.get("PYTHONPATH", "")]))
     killed = []
 
-    def kill_once(total, done, failed):
-        if done >= 2 and not killed:
+    def kill_once(record):
+        if record.scenarios.done >= 2 and not killed:
             pid = int((tmp_path / "log").read_text().split()[2])
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
 
+    caplog.handler.emit = kill_once
+    caplog.set_level(logging.INFO, logger="sacrofem")
+
     monkeypatch.setenv("CHEAP_LOG", str(tmp_path / "log"))
-    outcome = run_study(study, tmp_path / "out", executor="dask", jobs=2, factory=Cheap, progress=kill_once)
+    outcome = run_study(study, tmp_path / "out", executor="dask", jobs=2, factory=Cheap)
     assert outcome.done == 12
     assert killed
     assert (tmp_path / "out" / "results.csv").read_bytes() == expected

@@ -140,8 +140,8 @@ def test_a_missing_file_or_one_with_other_names_is_no_band(data, monkeypatch, tm
 
 def test_what_is_not_shipped_is_computed_on_request(data, monkeypatch):
     result = shipped_result(data, **{"cement.volume_ml": 4.2})
-    monkeypatch.setattr(bands, "converge", lambda case, *, progress, own: shipped_convergence(data, case))
-    monkeypatch.setattr(bands, "input_range", lambda case, *, progress: InputRange.from_json(data["input_range"]))
+    monkeypatch.setattr(bands, "converge", lambda case, *, own: shipped_convergence(data, case))
+    monkeypatch.setattr(bands, "input_range", lambda case: InputRange.from_json(data["input_range"]))
     found = with_bands(result, mesh=True, inputs=True)
     assert {name: about["source"] for name, about in found.bands.items()} == {
         "mesh_band": "computed",
@@ -152,8 +152,8 @@ def test_what_is_not_shipped_is_computed_on_request(data, monkeypatch):
 
 
 def test_shipping_writes_what_is_read(data, monkeypatch, tmp_path):
-    monkeypatch.setattr(bands, "converge", lambda case, *, progress: shipped_convergence(data, case))
-    monkeypatch.setattr(bands, "input_range", lambda case, *, progress: InputRange.from_json(data["input_range"]))
+    monkeypatch.setattr(bands, "converge", lambda case: shipped_convergence(data, case))
+    monkeypatch.setattr(bands, "input_range", lambda case: InputRange.from_json(data["input_range"]))
     path = tmp_path / bands.SHIPPED
     bands.ship(DEFAULT, path)
     written = json.loads(path.read_text())
