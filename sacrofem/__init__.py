@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from sacrofem.system.version import VERSION
@@ -22,7 +20,11 @@ if TYPE_CHECKING:
     )
     from sacrofem.mesh.files.files import read_mesh, reference_mesh, write_mesh
     from sacrofem.mesh.tetmesh import TetMesh
-    from sacrofem.specimen.comparison import Comparison, compare, prepare
+    from sacrofem.specimen.compare import compare, compare_plans
+    from sacrofem.specimen.comparison import Comparison
+    from sacrofem.specimen.plan import Plan
+    from sacrofem.specimen.solution import Solution
+    from sacrofem.specimen.specimen import Specimen
     from sacrofem.study.bands import with_bands
     from sacrofem.study.convergence import converge
     from sacrofem.study.inputs import input_range
@@ -33,8 +35,11 @@ __version__ = VERSION
 _HOMES = {
     "Case": "case.case",
     "Comparison": "specimen.comparison",
-    "compare": "specimen.comparison",
-    "prepare": "specimen.comparison",
+    "Plan": "specimen.plan",
+    "Solution": "specimen.solution",
+    "Specimen": "specimen.specimen",
+    "compare": "specimen.compare",
+    "compare_plans": "specimen.compare",
     "BaselineError": "errors",
     "EnvironmentFailure": "errors",
     "InputError": "errors",
@@ -53,9 +58,12 @@ _HOMES = {
 
 __all__ = [  # noqa: RUF022 - what a reader needs first comes first
     "Case",
+    "Specimen",
+    "Plan",
+    "Solution",
     "Comparison",
     "compare",
-    "prepare",
+    "compare_plans",
     "with_bands",
     "converge",
     "input_range",
@@ -85,13 +93,3 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
-
-
-class _Package(ModuleType):
-    # Importing the module sacrofem.compare must not put it in the place of the function of that name.
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOMES and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

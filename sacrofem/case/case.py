@@ -157,8 +157,14 @@ class Case(Section):
 
     def with_anatomy(self, anatomy: Mapping[str, Any]) -> Case:
         """A checked copy with another sacrum: a whole ``[anatomy]`` in place of its own."""
+        return self.with_sections(anatomy=anatomy)
+
+    def with_sections(self, **sections: Section | Mapping[str, Any]) -> Case:
+        """A checked copy with whole sections in place of its own: what they do not say is at its default."""
         data = self.to_dict()
-        data["anatomy"] = dict(anatomy)
+        for name, section in sections.items():
+            given = section.model_dump(by_alias=True, exclude_none=True) if isinstance(section, Section) else section
+            data[name] = dict(given)
         try:
             return type(self).model_validate(data)
         except ValidationError as error:

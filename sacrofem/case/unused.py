@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,13 +15,23 @@ def unused_keys(case: Case) -> tuple[str, ...]:
     """One sentence for each key that differs from its default and has no effect.
 
     A key at its default is never named: complete case files hold every key.
-
-    Parameters
-    ----------
-    case
     """
+    return (*unused_specimen_keys(case), *unused_plan_keys(case))
+
+
+def unused_specimen_keys(case: Case) -> tuple[str, ...]:
+    """Those of bone, fracture, supports and load."""
+    return _sentences((*_of_anatomy(case), *_of_fracture(case)), case)
+
+
+def unused_plan_keys(case: Case) -> tuple[str, ...]:
+    """Those of cement, and those of the fracture that only needles follow."""
+    return _sentences((*_of_needles(case), *_of_cement(case)), case)
+
+
+def _sentences(rules: Iterable[_Rule], case: Case) -> tuple[str, ...]:
     notes = []
-    for reason, names in _ruled_out(case):
+    for reason, names in ((reason, names) for applies, reason, names in rules if applies):
         for name in names:
             section, key = name.split(".")
             model = getattr(case, section)
@@ -33,12 +43,6 @@ def unused_keys(case: Case) -> tuple[str, ...]:
 
 def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else repr(list(value) if isinstance(value, tuple) else value)
-
-
-def _ruled_out(case: Case) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for applies, reason, names in (*_of_anatomy(case), *_of_fracture(case), *_of_cement(case)):
-        if applies:
-            yield reason, names
 
 
 def _of_anatomy(case: Case) -> tuple[_Rule, ...]:
@@ -68,15 +72,14 @@ def _of_anatomy(case: Case) -> tuple[_Rule, ...]:
 
 
 def _of_fracture(case: Case) -> tuple[_Rule, ...]:
-    fracture, bolus = case.fracture, case.cement.volume_ml > 0
+    fracture = case.fracture
     sound = fracture.zone == "none" and not fracture.surfaces
     gap = ("aperture_mm", "filler", "filler_modulus_mpa", "filler_poisson")
-    placed = ("zone1", "H", "U")
     return (
         (
             sound,
             "there is no fracture",
-            (*(f"fracture.{key}" for key in gap), "cement.in_gap"),
+            tuple(f"fracture.{key}" for key in gap),
         ),
         (
             fracture.zone == "none",
@@ -86,15 +89,23 @@ def _of_fracture(case: Case) -> tuple[_Rule, ...]:
         (fracture.zone in ("zone3", "transverse"), f"{fracture.zone} has no side", ("fracture.side",)),
         (fracture.zone != "none" and fracture.extent == 1, "fracture.extent is 1", ("fracture.extent_from",)),
         (
-            fracture.zone not in placed and (bool(case.cement.injections) or not bolus),
-            f"no zone-1 fracture and no preset needle follows it (zone = {fracture.zone})",
-            ("fracture.joint_distance_mm", "fracture.tilt_deg"),
-        ),
-        (
             not sound and fracture.filler in ("open", "cement"),
             "the gap is open" if fracture.filler == "open" else "the filler is cement, with cement's own",
             ("fracture.filler_poisson",),
         ),
+    )
+
+
+def _of_needles(case: Case) -> tuple[_Rule, ...]:
+    fracture, bolus = case.fracture, case.cement.volume_ml > 0
+    placed = ("zone1", "H", "U")
+    return (
+        (
+            fracture.zone not in placed and (bool(case.cement.injections) or not bolus),
+            f"no zone-1 fracture and no preset needle follows it (zone = {fracture.zone})",
+            ("fracture.joint_distance_mm", "fracture.tilt_deg"),
+        ),
+        (fracture.zone == "none" and not fracture.surfaces, "there is no fracture", ("cement.in_gap",)),
     )
 
 

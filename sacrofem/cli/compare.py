@@ -62,7 +62,7 @@ def compare(
     files = hashes(read)
     with read_from(case), Stages():
         stage("loading the solver")
-        from sacrofem.specimen.comparison import compare as solve
+        from sacrofem.specimen.compare import compare as solve
         from sacrofem.study.bands import with_bands
         from sacrofem.study.ladder import ladder
 

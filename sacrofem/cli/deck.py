@@ -55,14 +55,13 @@ def deck(
         raise InputError("its folder does not exist", field="--out", value=str(out), mend="make the folder first")
     check_writable(out.parent, "--out")
     with read_from(case), Stages():
-        from sacrofem.specimen.comparison import prepare
         from sacrofem.specimen.deck import write_deck
-        from sacrofem.system.threads import threads
+        from sacrofem.specimen.specimen import Specimen
 
-        with threads(resolved.solver.threads):
-            model = prepare(resolved)
-            write_deck(out, model, state, format)
-    facts = {"file": str(out), "format": format, "state": state, "nodes": model.space.n_nodes}
+        specimen = Specimen(resolved)
+        plan = specimen.plan() if state == "after" else None
+        write_deck(out, specimen, specimen.recipe(plan), format)
+    facts = {"file": str(out), "format": format, "state": state, "nodes": specimen.space.n_nodes}
     if json:
         print_json(facts)
     else:

@@ -26,12 +26,11 @@ def check(case: Path | None = None, /, *, options: CaseOptions | None = None, js
 
     resolved = (options or CaseOptions()).case(case)
     with read_from(case), Stages():
-        from sacrofem.specimen.comparison import prepare
-        from sacrofem.system.threads import threads
+        from sacrofem.specimen.check import summary as summary_of
+        from sacrofem.specimen.specimen import Specimen
 
-        with threads(resolved.solver.threads):
-            model = prepare(resolved)
-    summary: dict[str, Any] = model.summary()
+        specimen = Specimen(resolved)
+        summary = summary_of(specimen, specimen.plan())
     status = safety_status(summary)
     if json:
         print_json(summary)
@@ -91,11 +90,9 @@ def mesh(
     check_writable(out.parent, "--out")
     with read_from(case), Stages():
         from sacrofem.mesh.files.files import write_mesh
-        from sacrofem.specimen.comparison import prepare
-        from sacrofem.system.threads import threads
+        from sacrofem.specimen.specimen import Specimen
 
-        with threads(resolved.solver.threads):
-            made = prepare(resolved).mesh
+        made = Specimen(resolved).mesh
         write_mesh(out, made)
     facts = {
         "file": str(out),

@@ -42,7 +42,7 @@ def write_comparison(folder: Path, comparison: Comparison, *, seconds: float, in
         content = comparison.to_json()
         (stage / "comparison.json").write_text(json_text(content), encoding="utf-8")
         (stage / "case.toml").write_text(comparison.case.to_toml(), encoding="utf-8")
-        for name in comparison.states:
+        for name in comparison.solutions:
             write_mesh(stage / f"{name}.vtu", comparison.mesh, **fields.state_fields(comparison, name))
         for name, figure in figures.comparison_figures(comparison).items():
             figure.savefig(stage / f"{name}.png", dpi=200)

@@ -136,9 +136,7 @@ def build_bone(case: Case, mesh: TetMesh, landmarks: Landmarks, frame: Frame | N
     elasticity = bone_elasticity(
         density, law=materials.density_law, floor_mpa=materials.floor_mpa, poisson=materials.poisson
     )
-    shell = cortex(
-        materials.bone, thickness_mm=materials.cortex_thickness_mm, modulus_mpa=materials.cortex_modulus_mpa
-    )
+    shell = cortex(materials.bone, thickness_mm=materials.cortex_thickness_mm, modulus_mpa=materials.cortex_modulus_mpa)
     membrane = cortical_membrane(mesh, shell)
     if not found.membrane:
         membrane = Membrane(np.zeros(len(mesh.faces)), np.zeros(len(mesh.faces)), shell.poisson)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import overload
 
 from sacrofem.anatomy.solid import Landmarks
@@ -9,8 +10,10 @@ from sacrofem.case.case import Case
 from sacrofem.errors import InputError
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.specimen.comparison import Comparison, comparison_of
+from sacrofem.specimen.plan import PackedPlan
 from sacrofem.specimen.solution import Solution
 from sacrofem.specimen.specimen import Specimen
+from sacrofem.specimen.sweep import Sweep
 from sacrofem.system.progress import stage
 from sacrofem.system.threads import threads
 
@@ -68,3 +71,36 @@ def compare_specimen(specimen: Specimen, *, intact: bool = False) -> Comparison:
     plan = specimen.plan()
     whole = specimen.solve(intact=True) if intact else None
     return compare(specimen.solve(), specimen.solve(plan), intact=whole)
+
+
+def compare_plans(
+    cases: Sequence[Case], *, common_zones: bool = False, audit: float = 0.0, seed: int = 0
+) -> Iterator[Comparison]:
+    """Compare many cement plans of one case: the state before cement is solved once, the others side by side.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        They differ in ``cement`` only.
+    common_zones
+        Measure in a zone common to all plans as well: each comparison's ``common_zones``.
+    audit, seed
+        Share of plans that are solved afresh as a check, and the seed of their draw.
+
+    Yields
+    ------
+    Comparison
+        In the order of the cases; each with the numbers of `compare`.
+
+    Raises
+    ------
+    InputError
+        There is no case, the cases differ in more than cement, or a plan cannot be placed.
+    SolverError
+        A solve failed or did not balance, or an audited one is off by more than 1e-8 in energy norm.
+    """
+    if not cases:
+        raise InputError("no plan is given", field="cases", mend="give one case at least")
+    specimen = Specimen(cases[0])
+    plans = [PackedPlan.of(specimen.plan_of(case)) for case in cases]
+    yield from Sweep(specimen, plans, specimen.solve(), common_zones=common_zones).solve(audit=audit, seed=seed)

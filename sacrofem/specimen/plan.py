@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sacrofem.case.case import Case
+from sacrofem.case.unused import unused_plan_keys
 from sacrofem.cement.mixture import CementMaterial
 from sacrofem.cement.needle import Needle
 from sacrofem.cement.safety import Safety
@@ -17,7 +18,6 @@ from sacrofem.mechanics.measures.zones import ReferencePlan
 from sacrofem.mechanics.parts.gaplaw import GapCement
 from sacrofem.mechanics.parts.interface import Filler
 from sacrofem.specimen.cement import Site, cement_of, place
-from sacrofem.case.unused import unused_plan_keys
 from sacrofem.system.arrays import FloatArray, IntArray
 
 RESOLVED = 20
@@ -106,6 +106,8 @@ def lay(case: Case, site: Site) -> Plan:
         A needle misses the bone, there is no room for the volume, or a spot misses the fracture.
     """
     region, coverage, safety = place(case, site)
+    if not coverage.size:
+        coverage = np.zeros(site.space.gap.areas.shape)
     spot_ml = 0.0
     if case.cement.spot is not None:
         covered = float((site.space.gap.areas * coverage).sum() * case.fracture.aperture_mm / 1e3)

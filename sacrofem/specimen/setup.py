@@ -68,7 +68,8 @@ class Setup:
     own_mesh: bool = field(default=False)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.case.name!r}: {len(self.mesh.tets)} tets, {len(self.space.gap.areas)} faces of fracture)"
+        faces = len(self.space.gap.areas)
+        return f"{type(self).__name__}({self.case.name!r}: {len(self.mesh.tets)} tets, {faces} faces of fracture)"
 
     # ------------------------------------------------------------------ what it is made of
     @property

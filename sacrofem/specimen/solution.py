@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from sacrofem.mechanics.equilibrium.state import State
 from sacrofem.mechanics.equilibrium.statics import Solved
 from sacrofem.mechanics.linear.solver import Solution as LinearSolution

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from sacrofem.anatomy.solid import Landmarks
-from sacrofem.bone.lesion import Lesion, border_distance
 from sacrofem.case.case import Case
 from sacrofem.case.sections import Cement
 from sacrofem.case.unused import unused_specimen_keys
 from sacrofem.errors import InputError
 from sacrofem.mechanics.equilibrium.kernels import warm_up
-from sacrofem.mechanics.equilibrium.statics import Statics
-from sacrofem.mechanics.measures.zones import ZoneFinder, Zones
-from sacrofem.mechanics.parts.gaplaw import GapLaw
-from sacrofem.mechanics.parts.supports import Supports
-from sacrofem.mechanics.space.space import Space
-from sacrofem.mesh.quality import check_mesh, element_quality
+from sacrofem.mesh.quality import check_mesh
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.specimen.anatomy import case_anatomy, fitted
 from sacrofem.specimen.build import (
-    Bone,
-    Loading,
     build_bone,
     build_gap_law,
     build_loading,
@@ -37,10 +26,12 @@ from sacrofem.specimen.build import (
     check_nothing_floats,
     check_sets,
 )
-from sacrofem.specimen.cement import Distance, Site, cement_of
+from sacrofem.specimen.cement import cement_of
+from sacrofem.specimen.comparison import Comparison
 from sacrofem.specimen.plan import Plan, cement_filler, lay
-from sacrofem.specimen.recipe import Recipe, after_recipe, before_recipe, intact_recipe
+from sacrofem.specimen.setup import Setup
 from sacrofem.specimen.solution import Solution
+from sacrofem.specimen.sweep import Sweep
 from sacrofem.system.progress import stage
 from sacrofem.system.threads import threads
 
@@ -166,7 +157,10 @@ class Specimen(Setup):
             The cases differ in something else, or the plan cannot be placed.
         """
         for name in vars(case):
-            if name not in _OF_A_PLAN and getattr(case, name) not in (getattr(self.asked, name), getattr(self.case, name)):
+            if name not in _OF_A_PLAN and getattr(case, name) not in (
+                getattr(self.asked, name),
+                getattr(self.case, name),
+            ):
                 raise InputError(
                     "differs between the plans", field=name, mend="plans of one specimen may differ in `cement` only"
                 )

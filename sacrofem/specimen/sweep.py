@@ -35,6 +35,8 @@ class Sweep:
         Their order is kept.
     before : Solution
         Of the same specimen.
+    intact : Solution, optional
+        Of the unbroken bone: every comparison has it then.
     common_zones
         Measure in a zone common to all plans as well.
 
@@ -45,11 +47,17 @@ class Sweep:
     """
 
     def __init__(
-        self, specimen: Setup, plans: Sequence[Plan | PackedPlan], before: Solution, *, common_zones: bool = False
+        self,
+        specimen: Setup,
+        plans: Sequence[Plan | PackedPlan],
+        before: Solution,
+        *,
+        intact: Solution | None = None,
+        common_zones: bool = False,
     ) -> None:
         if not plans:
             raise InputError("no plan is given", field="plans", mend="give one at least")
-        self.specimen, self.before = specimen, before
+        self.specimen, self.before, self.intact = specimen, before, intact
         self._plans = [plan if isinstance(plan, PackedPlan) else PackedPlan.of(plan) for plan in plans]
         for packed in self._plans:
             if specimen.gap_law.touches(packed.plan.in_gap):
@@ -80,8 +88,10 @@ class Sweep:
         )  # fmt: skip
 
     @cached_property
-    def _strain_before(self) -> FloatArray:
-        return principal_strains(self.specimen.space, self.before.state.displacement)
+    def _strains(self) -> dict[str, FloatArray]:
+        """Principal strains of what all plans are compared with."""
+        known = (self.before, *([] if self.intact is None else [self.intact]))
+        return {solution.name: principal_strains(solution.space, solution.state.displacement) for solution in known}
 
     def _scenario(self, plan: Plan) -> Scenario:
         return _scenario(self._recipe(plan))
@@ -97,9 +107,7 @@ class Sweep:
         largest = max(packed.plan.region.placed_ml for packed in self._plans)
         return self.specimen.zone_finder.zones(ReferencePlan(fraction, largest) if fraction.any() else None)
 
-    def solve(
-        self, places: Sequence[int] | None = None, *, audit: float = 0.0, seed: int = 0
-    ) -> Iterator[Comparison]:
+    def solve(self, places: Sequence[int] | None = None, *, audit: float = 0.0, seed: int = 0) -> Iterator[Comparison]:
         """One comparison a plan, in their order; no more than a batch is held at a time.
 
         Parameters
@@ -137,8 +145,8 @@ class Sweep:
                 fraction=recipe.fraction, coverage=recipe.coverage,
             )  # fmt: skip
             comparison = comparison_of(
-                self.before, Solution(lean, plan, record), zones=specimen.zones(plan),
-                strain={"before": self._strain_before},
+                self.before, Solution(lean, plan, record), intact=self.intact, zones=specimen.zones(plan),
+                strain=self._strains,
             )  # fmt: skip
             if self._common is not None:
                 comparison = in_common_zones(comparison, self._common, len(self._plans))

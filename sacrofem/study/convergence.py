@@ -13,8 +13,9 @@ from typing import Any, Literal, cast
 from sacrofem.case.case import Case
 from sacrofem.errors import SacrofemError
 from sacrofem.mechanics.measures.catalogue import MEASURES, SMALLEST_SHARE_OF_SCALE
-from sacrofem.specimen.comparison import Comparison, compare
-from sacrofem.specimen.model import Model
+from sacrofem.specimen.compare import compare
+from sacrofem.specimen.comparison import Comparison
+from sacrofem.specimen.setup import Setup
 from sacrofem.study.ladder import Rung, ladder
 from sacrofem.study.order import Estimate, estimate
 from sacrofem.system.progress import stages_of
@@ -178,19 +179,19 @@ def converge(case: Case, *, own: Comparison | None = None) -> Convergence:
     return Convergence(case, tuple(levels), meshes.own, tuple(notes))
 
 
-def representative_size(model: Model) -> float:
+def representative_size(specimen: Setup) -> float:
     """Edge length in mm that orders a ladder: of an equilateral triangle as large as the mean fracture face.
 
     Without a fracture, of a regular tet as large as the mean one.
     """
-    areas = model.space.gap.areas
+    areas = specimen.space.gap.areas
     if len(areas):
         return math.sqrt(4.0 / math.sqrt(3.0) * float(areas.sum()) / len(areas))
-    return math.cbrt(6.0 * math.sqrt(2.0) * float(model.mesh.volumes.mean()))
+    return math.cbrt(6.0 * math.sqrt(2.0) * float(specimen.mesh.volumes.mean()))
 
 
 def _level(rung: Rung, result: Comparison, seconds: float) -> Level:
-    size = representative_size(result.model)
+    size = representative_size(result.specimen)
     info = result.mesh_info
     return Level(
         rung.name, size, int(info["tets"]), int(info["dofs"]),

@@ -55,6 +55,8 @@ class Study:
         What factors change; with it `to_json` can describe the study.
     listed : tuple of dict
         Changes of a list.
+    common_zones : bool
+        Whether scenarios that share a specimen are measured in one zone common to all of them too.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Study:
     factors: tuple[Factor, ...] = ()
     base: Case | None = None
     listed: tuple[Mapping[str, Any], ...] = ()
+    common_zones: bool = False
 
     @property
     def digest(self) -> str:
@@ -78,6 +81,7 @@ class Study:
             "name": self.name,
             "base": self.base.to_dict(),
             "design": self.design.model_dump(mode="json"),
+            "zones": {"common": self.common_zones},
             "factors": [factor.model_dump(mode="json", exclude_defaults=True) for factor in self.factors],
             "scenarios": [dict(row) for row in self.listed],
         }
@@ -183,7 +187,8 @@ def _study(content: StudyFile, base: Case, path: Path) -> Study:
     if not scenarios:
         raise InputError("no scenario", file=path, field="factors", mend="give [[factors]] or [[scenarios]]")
     return Study(
-        content.name, columns, tuple(scenarios), content.design, content.factors, base, content.scenarios
+        content.name, columns, tuple(scenarios), content.design, content.factors, base, content.scenarios,
+        content.zones.common,
     )  # fmt: skip
 
 

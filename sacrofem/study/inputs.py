@@ -16,13 +16,10 @@ from typing import Any
 
 from sacrofem.case.case import Case
 from sacrofem.mechanics.measures.catalogue import MEASURES
-from sacrofem.mechanics.measures.zones import Zones
-from sacrofem.specimen.comparison import prepare, solve_model, zones_of
-from sacrofem.specimen.model import Model
+from sacrofem.specimen.compare import compare
 from sacrofem.study.convergence import PARTS, Values
 from sacrofem.study.ladder import ladder
 from sacrofem.system.progress import stage, stages_of
-from sacrofem.system.threads import threads
 
 FILLER_MPA = (0.2, 10.0)
 APERTURE_MM = (0.5, 2.0)
@@ -153,15 +150,11 @@ def input_range(case: Case) -> InputRange:
     if case.anatomy.kind != "mesh":
         rung = ladder(case).below
         name, base = rung.name, rung.case
-    with threads(case.solver.threads):
-        with _one_stage(f"{name}: as it is"):
-            model = prepare(base)
-            # Zones of the case as it is: a wider gap takes cement out of the bone, and must not move the zones.
-            zones = zones_of(model)
-            runs = [_run("as it is", {}, model, zones)]
-        for label, changes in variations(base):
-            with _one_stage(f"{name}: {label}"):
-                runs.append(_run(label, changes, prepare(base.with_(**changes)), zones))
+    runs = []
+    for label, changes in [("as it is", {}), *variations(base)]:
+        with _one_stage(f"{name}: {label}"):
+            result = compare(base.with_(**changes) if changes else base)
+            runs.append(Run(label, changes, dict(result.before), dict(result.after), dict(result.change)))
     return InputRange(name, tuple(runs))
 
 
@@ -171,8 +164,3 @@ def _one_stage(name: str) -> Iterator[None]:
     stage(name)
     with stages_of(name, logging.DEBUG):
         yield
-
-
-def _run(label: str, changes: Mapping[str, Any], model: Model, zones: Zones) -> Run:
-    result = solve_model(model, zones=zones)
-    return Run(label, changes, dict(result.before), dict(result.after), dict(result.change))

@@ -64,7 +64,7 @@ class MotionSolver(OneByOne):
 
     def values(self, comparison: Comparison) -> Values:
         """See `motions`; with ``share_left``, ``share_right``, ``share_ligaments`` of the load."""
-        model, solved = comparison.model, comparison.records["before"]
-        shares = solved.reactions.shares(model.resultant.force)
-        moved = motions(comparison.space, model.landmarks, solved.state.displacement)
+        specimen, before = comparison.specimen, comparison.solutions["before"]
+        shares = before.reactions.shares(specimen.loading.resultant.force)
+        moved = motions(comparison.space, specimen.landmarks, before.state.displacement)
         return moved | {f"share_{part}": share for part, share in shares.items()}

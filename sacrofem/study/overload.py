@@ -9,7 +9,7 @@ import numpy as np
 from sacrofem.anatomy.regions import denis_zone, level_of
 from sacrofem.mechanics.measures.measures import YIELD_STRAIN_COMPRESSION, YIELD_STRAIN_TENSION
 from sacrofem.mechanics.space.principal import principal_strains
-from sacrofem.specimen.comparison import Comparison, zones_of
+from sacrofem.specimen.comparison import Comparison
 from sacrofem.study.evaluate import OneByOne, Values
 
 HIGHEST = 0.01
@@ -29,15 +29,15 @@ def overload(comparison: Comparison) -> dict[str, Any]:
         cancellous bone, for comparison; ``overload_s1_share``, ``s2``: by level; ``overload_index``: the index at its
         border; ``yield_load_n``.
     """
-    model = comparison.model
-    zone = zones_of(model).volume["cancellous"]
-    strain = principal_strains(comparison.space, comparison.states["before"].displacement)[zone.index]
+    specimen = comparison.specimen
+    zone = specimen.zones(comparison.plan).volume["cancellous"]
+    strain = principal_strains(comparison.space, comparison.solutions["before"].state.displacement)[zone.index]
     index = np.maximum(-strain[:, 0] / YIELD_STRAIN_COMPRESSION, strain[:, 2] / YIELD_STRAIN_TENSION)
     points = comparison.space.integration()[0].reshape(-1, 3)[zone.index]
     order = np.argsort(-index)
     share = np.cumsum(zone.weight[order]) / zone.weight.sum()
     top = order[: int(np.searchsorted(share, HIGHEST)) + 1]
-    part, level = denis_zone(points, model.landmarks), level_of(points, model.landmarks)
+    part, level = denis_zone(points, specimen.landmarks), level_of(points, specimen.landmarks)
     values: dict[str, Any] = {}
     for number in (1, 2, 3):
         mine = part == number

@@ -19,7 +19,7 @@ from typing import Any
 from sacrofem.case.case import Case
 from sacrofem.errors import EnvironmentFailure, InputError
 from sacrofem.mesh.files.files import reference_folder
-from sacrofem.specimen.comparison import compare
+from sacrofem.specimen.compare import compare
 from sacrofem.system.files import replace_file, sha256
 from sacrofem.system.version import VERSION
 

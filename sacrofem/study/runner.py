@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from sacrofem.case.case import OWN_FILES, Case
 from sacrofem.study.design import Scenario, Study, digest
-from sacrofem.study.evaluate import GroupSolver
+from sacrofem.study.evaluate import CommonZonesGroupSolver, GroupSolver
 from sacrofem.study.executors import EXECUTORS, Factory, Task
 from sacrofem.study.sensitivity import KINDS
 from sacrofem.study.store import Store
@@ -47,18 +47,18 @@ class Outcome:
 
 
 def keys_of(study: Study) -> dict[int, str]:
-    """Address of each scenario by its number: a hash of version, group and case.
+    """Address of each scenario by its number: a hash of version and case, and of its group where zones are common.
 
-    The group belongs to it because its plans fix the measuring zones together. A file of one's own counts by what
+    A file of one's own counts by what
     is in it and not by where it lies: a changed one is solved again, a moved study is not.
     """
     found = {}
     hashed: dict[str, str] = {}
     for group in study.groups():
         contents = [_content(scenario.case, hashed) for scenario in group]
-        whole = digest(contents)
+        group_too = {"group": digest(contents)} if study.common_zones else {}
         for scenario, content in zip(group, contents, strict=True):
-            found[scenario.number] = digest({"version": VERSION, "group": whole, "case": content})
+            found[scenario.number] = digest({"version": VERSION, "case": content, **group_too})
     return found
 
 
@@ -91,7 +91,7 @@ def run_study(
     retry_failed: bool = False,
     scheduler: str | None = None,
     store: Store | None = None,
-    factory: Factory = GroupSolver,
+    factory: Factory | None = None,
 ) -> Outcome:
     """Solve what is not solved yet, and write the table; `sacrofem.system.progress.scenarios` says how far it is.
 
@@ -135,13 +135,17 @@ def run_study(
         for number, key in keys.items():
             numbers.setdefault(key, set()).add(number)
         solved = 0
-        for key in EXECUTORS[executor](tasks, store, jobs or _workers(study), scheduler, factory):
+        for key in EXECUTORS[executor](tasks, store, jobs or _workers(study), scheduler, factory or _factory(study)):
             solved += 1
             record = store.read(key)
             (finished if record and record["status"] == "done" else failed).update(numbers[key])
             scenarios(len(keys), len(finished), len(failed))
         write_table(study, store)
     return Outcome(len(keys), len(finished), len(failed), solved)
+
+
+def _factory(study: Study) -> Factory:
+    return CommonZonesGroupSolver if study.common_zones else GroupSolver
 
 
 def write_table(study: Study, store: Store) -> None:

@@ -96,6 +96,16 @@ class Design(Section):
     )
 
 
+class MeasuringZones(Section):
+    """[zones]: where scenarios are measured beside the zones of their own plans."""
+
+    common: bool = Field(
+        default=False,
+        description="measure scenarios that share a specimen in one zone common to all their plans too, in columns "
+        "of their own (..._common_zones_before, _after, _change)",
+    )
+
+
 class StudyFile(Section):
     """The content of a study.toml."""
 
@@ -105,5 +115,6 @@ class StudyFile(Section):
     base: str | None = Field(default=None, description="case file, relative to the study")
     case: dict[str, Any] = Field(default_factory=dict, description="laid over the base")
     design: Design = Field(default_factory=Design)
+    zones: MeasuringZones = Field(default_factory=MeasuringZones)
     factors: tuple[Factor, ...] = ()
     scenarios: tuple[dict[str, Any], ...] = Field(default=(), description="of a list design: dotted keys")

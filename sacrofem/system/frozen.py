@@ -5,7 +5,7 @@ from __future__ import annotations
 import copyreg
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -16,7 +16,7 @@ def frozen(mapping: Mapping[K, V]) -> Mapping[K, V]:
     return MappingProxyType(dict(mapping))
 
 
-def _reduced(mapping: MappingProxyType[K, V]) -> tuple[object, tuple[dict[K, V]]]:
+def _reduced(mapping: MappingProxyType[Any, Any]) -> tuple[Any, tuple[dict[Any, Any]]]:
     return frozen, (dict(mapping),)
 
 

@@ -303,9 +303,7 @@ class ZoneFinder:
             for name, chosen in self._pairs.items()
         }
         self._cortices[POOLED] = _cortex_zone(space, line_edges(mesh), has_cortex, near_supports, self._no_fracture)
-        self._near_lesion = (
-            None if lesion_distance is None else np.abs(lesion_distance(self._points.points)) <= NEAR_MM
-        )
+        self._near_lesion = None if lesion_distance is None else np.abs(lesion_distance(self._points.points)) <= NEAR_MM
 
     @property
     def _no_fracture(self) -> str:
@@ -335,9 +333,7 @@ class ZoneFinder:
         else:
             volume["lesion"] = field.zone(self._near_lesion, "no bone near the lesion")
         volume["contralateral"] = _contralateral(field, self._landmarks, plan)
-        volume["cancellous"] = field.zone(
-            self._to_support > YIELD_SUPPORT_MM, "no bone away from supports and load"
-        )
+        volume["cancellous"] = field.zone(self._to_support > YIELD_SUPPORT_MM, "no bone away from supports and load")
         return Zones(
             MappingProxyType(volume),
             MappingProxyType(dict(self._cortices)),

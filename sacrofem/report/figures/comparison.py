@@ -231,7 +231,7 @@ def _name(comparison: Comparison) -> str:
 
 
 def _coverage(comparison: Comparison) -> FloatArray | None:
-    coverage = comparison.states["after"].coverage
+    coverage = comparison.solutions["after"].state.coverage
     return coverage.mean(axis=1) if coverage.size else None
 
 
@@ -245,7 +245,7 @@ def _anatomy(comparison: Comparison) -> Figure:
     ]
     return anatomy_figure(
         comparison.mesh,
-        fraction=comparison.states["after"].fraction,
+        fraction=comparison.solutions["after"].state.fraction,
         coverage=_coverage(comparison),
         needles=needles,
         title=_name(comparison),
@@ -253,14 +253,14 @@ def _anatomy(comparison: Comparison) -> Figure:
 
 
 def _plan(comparison: Comparison) -> Figure:
-    return plan_figure(comparison.model)
+    return plan_figure(comparison.specimen, comparison.plan)
 
 
 def _sections(comparison: Comparison) -> Figure:
     return section_figure(
         comparison.mesh,
         *_stress(comparison),
-        fraction=comparison.states["after"].fraction,
+        fraction=comparison.solutions["after"].state.fraction,
         title=f"Von Mises stress — {_name(comparison)}",
     )
 
@@ -291,7 +291,7 @@ def _histogram(comparison: Comparison) -> Figure:
         *_stress(comparison),
         comparison.mesh.volumes,
         near=comparison.space.gap_distance <= _NEAR_MM,
-        fraction=comparison.states["after"].fraction,
+        fraction=comparison.solutions["after"].state.fraction,
         title=f"Bone volume by von Mises stress — {_name(comparison)}",
     )
 

@@ -23,7 +23,7 @@ def von_mises(stress: FloatArray) -> FloatArray:
 
 def tet_von_mises(comparison: Comparison, name: str) -> FloatArray:
     """(m,) von Mises stress of a state in MPa, averaged over the integration points of each tet."""
-    state = comparison.states[name]
+    state = comparison.solutions[name].state
     stress = comparison.space.stresses(state.displacement, state.youngs, state.poisson)
     _, weights = comparison.space.integration()
     return np.asarray((von_mises(stress) * weights).sum(axis=1) / weights.sum(axis=1))
@@ -31,7 +31,7 @@ def tet_von_mises(comparison: Comparison, name: str) -> FloatArray:
 
 def pair_micromotion(comparison: Comparison, name: str) -> FloatArray:
     """(p,) length of the jump in µm, averaged over each pair of fracture faces."""
-    jump = np.linalg.norm(comparison.space.jump(comparison.states[name].displacement), axis=-1)
+    jump = np.linalg.norm(comparison.space.jump(comparison.solutions[name].state.displacement), axis=-1)
     areas = comparison.space.gap.areas
     return np.asarray(1e3 * (jump * areas).sum(axis=1) / areas.sum(axis=1))
 
@@ -39,7 +39,7 @@ def pair_micromotion(comparison: Comparison, name: str) -> FloatArray:
 def pair_parts(comparison: Comparison, name: str) -> tuple[FloatArray, FloatArray]:
     """(p,) opening (negative where the gap closes) and (p,) slip in µm, averaged over each pair of faces."""
     gap = comparison.space.gap
-    jump = comparison.space.jump(comparison.states[name].displacement)
+    jump = comparison.space.jump(comparison.solutions[name].state.displacement)
     normal = gap.normal_part(jump)
     slip = np.linalg.norm(jump - normal[..., None] * gap.normals[:, None], axis=-1)
     total = gap.areas.sum(axis=1)
@@ -57,7 +57,7 @@ def on_faces(mesh: TetMesh, pair_values: FloatArray) -> FloatArray:
 
 def state_fields(comparison: Comparison, name: str) -> Mapping[str, Mapping[str, FloatArray]]:
     """Keyword arguments of ``write_mesh``: the fields of a state."""
-    mesh, state = comparison.mesh, comparison.states[name]
+    mesh, state = comparison.mesh, comparison.solutions[name].state
     faces = {"membrane_thickness_mm": state.membrane_thickness}
     if len(mesh.paired[0]):
         faces["micromotion_um"] = on_faces(mesh, pair_micromotion(comparison, name))

@@ -12,7 +12,8 @@ from sacrofem.anatomy.regions import corridor_distance
 from sacrofem.bone.density import density_from_hu
 from sacrofem.cement.locate import Locator
 from sacrofem.report.figures.drawing import HALF, toward
-from sacrofem.specimen.model import Model
+from sacrofem.specimen.plan import Plan
+from sacrofem.specimen.setup import Setup
 from sacrofem.system.arrays import FloatArray
 
 _STEP_MM = 0.5
@@ -21,7 +22,7 @@ _MARGIN_MM = 6.0
 _FRACTURE, _CEMENT, _NEEDLE, _CLEAR = "#ff5a5a", "#4db8ff", "#ffe066", "#b58cff"
 
 
-def plan_figure(model: Model) -> Figure:
+def plan_figure(specimen: Setup, plan: Plan) -> Figure:
     """Slice along the first needle, and the view from behind.
 
     The slice holds the needle and the left-right direction, an oblique axial one as it is planned in a scanner; the
@@ -30,13 +31,14 @@ def plan_figure(model: Model) -> Figure:
 
     Parameters
     ----------
-    model : Model
+    specimen : Setup
+    plan : Plan
         Prepared; nothing needs to be solved.
     """
     figure = Figure(figsize=(11.0, 5.2), layout="constrained")
     axes = figure.subplots(1, 2)
-    _slice(axes[0], model)
-    _from_behind(axes[1], model)
+    _slice(axes[0], specimen, plan)
+    _from_behind(axes[1], specimen, plan)
     handles = [
         Line2D([], [], color=_NEEDLE, lw=2.5, label="needle"),
         Line2D([], [], color=_CEMENT, lw=1.5, label="cement"),
@@ -51,9 +53,9 @@ def _grey(ax: Any, values: FloatArray, extent: tuple[float, float, float, float]
     ax.imshow(values, cmap="gray", vmin=0.0, vmax=top, origin="lower", extent=extent, interpolation="bilinear")
 
 
-def _slice(ax: Any, model: Model) -> None:
-    needles = [placed.injection.needle for placed in model.region.injections]
-    mesh, landmarks = model.mesh, model.landmarks
+def _slice(ax: Any, specimen: Setup, plan: Plan) -> None:
+    needles = plan.needles
+    mesh, landmarks = specimen.mesh, specimen.landmarks
     if needles:
         origin, along = np.asarray(needles[0].target_mm), needles[0].direction
     else:
@@ -74,17 +76,17 @@ def _slice(ax: Any, model: Model) -> None:
     owner = Locator(mesh)(points)
     inside = owner >= 0
     top = float(density_from_hu(np.array([250.0]))[0])
-    density = np.where(inside, 0.04 + model.density[owner], 0.0)
+    density = np.where(inside, 0.04 + specimen.bone.density[owner], 0.0)
     _grey(ax, density.reshape(shape), (low[0], u[-1], low[1], v[-1]), top)
     flat = {"linewidths": 1.5}
-    cement = np.where(inside, model.region.fraction[owner], 0.0).reshape(shape)
+    cement = np.where(inside, plan.region.fraction[owner], 0.0).reshape(shape)
     if (cement >= HALF).any():
         ax.contour(u, v, cement, levels=[HALF], colors=_CEMENT, **flat)
     for corridor in (landmarks.canal, *landmarks.foramina.values()):
         away = corridor_distance(points, corridor).reshape(shape)
         if (away < 0).any():
             ax.contour(u, v, away, levels=[0.0], colors=_CLEAR, linewidths=1.2, linestyles="--")
-    gap = model.space.gap.points.reshape(-1, 3)
+    gap = specimen.space.gap.points.reshape(-1, 3)
     if len(gap):
         shown = gap[np.abs((gap - origin) @ normal) < 0.6]
         place = (shown - origin) @ np.stack([across, up]).T
@@ -97,17 +99,17 @@ def _slice(ax: Any, model: Model) -> None:
     ax.set(title="slice along the needle", xlabel="toward left / mm", ylabel=f"toward {toward(up)} / mm")
 
 
-def _from_behind(ax: Any, model: Model) -> None:
-    mesh, landmarks = model.mesh, model.landmarks
+def _from_behind(ax: Any, specimen: Setup, plan: Plan) -> None:
+    mesh, landmarks = specimen.mesh, specimen.landmarks
     low, high = mesh.points.min(axis=0) - _MARGIN_MM, mesh.points.max(axis=0) + _MARGIN_MM
     x, y, z = (np.arange(a, b, _DEEP_STEP_MM) for a, b in zip(low, high, strict=True))
     grid = np.stack(np.meshgrid(x, y, z, indexing="ij"), axis=-1)
     owner = Locator(mesh)(grid.reshape(-1, 3)).reshape(grid.shape[:3])
     inside = owner >= 0
-    density = np.where(inside, 0.08 + model.density[owner], 0.0).sum(axis=1).T
+    density = np.where(inside, 0.08 + specimen.bone.density[owner], 0.0).sum(axis=1).T
     # From behind the patient's left is on the left.
     _grey(ax, density[:, ::-1], (-x[-1], -x[0], z[0], z[-1]), float(np.percentile(density[density > 0], 99)))
-    fraction = np.where(inside, model.region.fraction[owner], 0.0).max(axis=1).T
+    fraction = np.where(inside, plan.region.fraction[owner], 0.0).max(axis=1).T
     if (fraction >= HALF).any():
         ax.contour(-x, z, fraction, levels=[HALF], colors=_CEMENT, linewidths=1.5)
     for corridor in (landmarks.canal, *landmarks.foramina.values()):
@@ -116,12 +118,12 @@ def _from_behind(ax: Any, model: Model) -> None:
     plus = mesh.paired[0]
     if len(plus):
         near = np.full(density.shape, 1.0)
-        gap = model.space.gap.points.reshape(-1, 3)
+        gap = specimen.space.gap.points.reshape(-1, 3)
         column = np.clip(((gap[:, 0] - low[0]) / _DEEP_STEP_MM).astype(int), 0, len(x) - 1)
         row = np.clip(((gap[:, 2] - low[2]) / _DEEP_STEP_MM).astype(int), 0, len(z) - 1)
         near[row, column] = -1.0
         ax.contour(-x, z, near, levels=[0.0], colors=_FRACTURE, linewidths=1.2)
-    for placed in model.region.injections:
+    for placed in plan.region.injections:
         ends = np.array([placed.injection.needle.entry_mm, placed.injection.needle.target_mm])
         ax.plot(-ends[:, 0], ends[:, 2], color=_NEEDLE, lw=2.5, solid_capstyle="butt")
     ax.set(xlim=(-x[-1], -x[0]), title="from behind", xlabel="toward right / mm", ylabel="toward superior / mm")

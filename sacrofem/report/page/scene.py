@@ -29,12 +29,12 @@ _SIDES = 20
 
 def scene_of(comparison: Comparison) -> dict[str, Any]:
     """The scene of a comparison; see `scene`."""
-    landmarks = comparison.model.landmarks
+    landmarks = comparison.specimen.landmarks
     broken = len(comparison.mesh.paired[0]) > 0
     return scene(
         comparison.mesh,
         motion={name: fields.pair_micromotion(comparison, name) for name in ("before", "after")} if broken else {},
-        fraction=comparison.states["after"].fraction,
+        fraction=comparison.solutions["after"].state.fraction,
         needles=[placed.injection.needle for placed in comparison.region.injections],
         corridors={"canal": landmarks.canal, **landmarks.foramina},
     )

@@ -1,0 +1,51 @@
+"""Everything short of solving, in numbers: what `sacrofem check` prints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sacrofem.mechanics.parts.materials import floor_share
+from sacrofem.specimen.plan import Plan
+from sacrofem.specimen.setup import Setup
+
+
+def summary(specimen: Setup, plan: Plan) -> dict[str, dict[str, Any]]:
+    """Mesh, bone, cement, safety, load, supports and warnings of a specimen with a plan, as plain data."""
+    bone, held = specimen.bone.elasticity, specimen.supports
+    resultant = specimen.loading.resultant
+    info = specimen.mesh_info
+    warnings = (*specimen.notes, *plan.notes)
+    return {
+        "mesh": {
+            "points": info["nodes"],
+            "tets": info["tets"],
+            "dofs": info["dofs"],
+            "volume_ml": info["volume_ml"],
+            "min_quality": info["min_quality"],
+            "fracture_area_mm2": float(specimen.space.gap.areas.sum()),
+        },
+        "bone": {
+            "median_modulus_mpa": float(np.median(bone.youngs)),
+            "on_floor_share": floor_share(specimen.mesh, bone),
+        },
+        "cement": {**plan.volumes_ml, "needles": len(plan.needles), **_near(plan)},
+        "safety": plan.safety.to_json(),
+        "load": {
+            "kind": specimen.loading.load.kind,
+            "force_n": [float(x) for x in resultant.force],
+            "point_mm": [float(x) for x in resultant.point],
+        },
+        "supports": {
+            "fixed_nodes": int(held.fixed.any(axis=1).sum()),
+            "elastic_faces": len(held.foundation_faces),
+            "ligaments": len(held.ligaments),
+        },
+        "warnings": {str(number): text for number, text in enumerate(warnings, 1)},
+    }
+
+
+def _near(plan: Plan) -> dict[str, Any]:
+    content = plan.to_json()
+    return {key: content[key] for key in ("leaked_ml", "clearance_mm")}
