@@ -117,7 +117,7 @@ def solve_closed(model: Model, statics: Statics, bonded: Records, progress: Prog
         progress(f"solving {name}, contact")
         loose = model.case.cement.in_gap == "contact"
         records[name] = statics.solve(
-            name, bone.youngs, bone.poisson, model.gap(coverage, bone, cement_bonded=not loose),
+            name, bone, model.gap(coverage, bone, cement_bonded=not loose),
             fraction=model.region.fraction if name == "after" else None, coverage=coverage,
             contact=contact, start=bonded.get(name),
         )  # fmt: skip

@@ -18,6 +18,7 @@ from sacrofem.cement.spread import CementRegion
 from sacrofem.mechanics.equilibrium.kernels import warm_up
 from sacrofem.mechanics.equilibrium.state import State
 from sacrofem.mechanics.equilibrium.statics import Solved, Statics
+from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.measures.catalogue import Changes, changes
 from sacrofem.mechanics.measures.measures import Measures, measure
 from sacrofem.mechanics.measures.zones import NEAR_MM, ReferencePlan, Zones, build_zones
@@ -233,17 +234,15 @@ def solve_model(
     records: dict[str, Solved] = {}
     if intact:
         say("solving intact")
-        records["intact"] = statics.solve("intact", bone.youngs, bone.poisson, None)
+        records["intact"] = statics.solve("intact", bone, None)
     bonded: dict[str, Solved] = {}
     if not model.touches or bonded_reason(model) is None:
         say("solving before")
         gap = model.gap(np.zeros_like(model.coverage), bone)
-        bonded["before"] = statics.solve("before", bone.youngs, bone.poisson, gap)
+        bonded["before"] = statics.solve("before", bone, gap)
         say("solving after")
         gap = model.gap(model.coverage, treated)
-        bonded["after"] = statics.solve(
-            "after", treated.youngs, treated.poisson, gap, fraction=model.region.fraction, coverage=model.coverage
-        )
+        bonded["after"] = statics.solve("after", treated, gap, fraction=model.region.fraction, coverage=model.coverage)
     records |= solve_closed(model, statics, bonded, say) if model.touches else bonded
     say("measuring")
     zones = zones or zones_of(model)
@@ -260,10 +259,12 @@ def statics_of(model: Model) -> Statics:
         model.membrane,
         model.supports,
         model.force,
-        method="direct" if solver.method == "direct" else "auto",
-        tolerance=solver.tolerance,
-        factorisation=solver.factorisation,
-        memory_gib=solver.memory_gib,
+        SolverSettings(
+            method="direct" if solver.method == "direct" else "auto",
+            tolerance=solver.tolerance,
+            factorisation=solver.factorisation,
+            memory_gib=solver.memory_gib,
+        ),
     )
 
 
@@ -293,7 +294,6 @@ def measure_states(model: Model, records: Mapping[str, Solved], zones: Zones) ->
             resultant=model.resultant,
             reactions=solved.reactions,
             aperture_mm=model.case.fracture.aperture_mm,
-            membrane_poisson=model.membrane.poisson,
         )
         for name, solved in records.items()
     }

@@ -46,7 +46,7 @@ def write_deck(
     replace_file(
         path,
         lambda temporary: write(
-            temporary, model.space, bone.youngs, bone.poisson, model.force, model.supports,
+            temporary, model.space, bone, model.force, model.supports,
             membrane=model.membrane, gap=gap,
         ),
     )  # fmt: skip

@@ -19,9 +19,11 @@ from sacrofem.cement.mixture import CementMaterial
 from sacrofem.cement.safety import Safety
 from sacrofem.cement.spread import CementRegion
 from sacrofem.errors import InputError, SacrofemWarning
+from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.contact import Contact, cement_contact, face_closure, joined
+from sacrofem.mechanics.parts.cortex import Membrane
 from sacrofem.mechanics.parts.fragments import check_held
-from sacrofem.mechanics.parts.interface import Filler, constriction_compliance, gap_stiffness
+from sacrofem.mechanics.parts.interface import Filler, GapStiffness, constriction_compliance, gap_stiffness
 from sacrofem.mechanics.parts.loads import (
     DEFAULT_SLOPE_DEG,
     Load,
@@ -33,13 +35,11 @@ from sacrofem.mechanics.parts.loads import (
     load_vector,
 )
 from sacrofem.mechanics.parts.materials import (
-    Elasticity,
     bone_elasticity,
     cemented_elasticity,
     cortex,
     cortical_membrane,
 )
-from sacrofem.mechanics.parts.stiffness import Membrane
 from sacrofem.mechanics.parts.supports import Supports, elastic_supports, fixed_supports
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.quality import check_mesh, element_quality
@@ -171,10 +171,8 @@ class Model:
             "warnings": {str(number): text for number, text in enumerate(self.warnings, 1)},
         }
 
-    def gap(
-        self, coverage: FloatArray, bone: Elasticity, *, cement_bonded: bool = True
-    ) -> tuple[FloatArray, FloatArray] | None:
-        """Normal and tangential stiffness of the gap (p, q) where cement covers ``coverage`` of it.
+    def gap(self, coverage: FloatArray, bone: Elasticity, *, cement_bonded: bool = True) -> GapStiffness | None:
+        """The law of the gap where cement covers ``coverage`` (p, q) of it.
 
         None without a fracture. ``bone`` is what stands on either side. Without ``cement_bonded`` only what
         cement leaves of the filler counts.
@@ -183,8 +181,8 @@ class Model:
             return None
         if not cement_bonded:
             normal, tangential = self.fillers[0].stiffness(self.case.fracture.aperture_mm)
-            return (1.0 - coverage) * normal, (1.0 - coverage) * tangential
-        constriction = constriction_compliance(self.space, bone.youngs, coverage)
+            return GapStiffness((1.0 - coverage) * normal, (1.0 - coverage) * tangential)
+        constriction = constriction_compliance(self.space, bone, coverage)
         return gap_stiffness(
             coverage, self.case.fracture.aperture_mm, *self.fillers, constriction,
             interface=self.case.cement.interface_n_per_mm3,
@@ -204,9 +202,9 @@ class Model:
         if coverage.size and case.fracture.closure == "contact":
             gap = self.gap(coverage, bone, cement_bonded=not loose)
             assert gap is not None
-            layers.append(face_closure(self.space, bone.youngs, coverage, aperture, gap[0], friction))
+            layers.append(face_closure(self.space, bone, coverage, aperture, gap, friction))
         if loose and coverage.any():
-            layers.append(cement_contact(self.space, bone.youngs, coverage, aperture, self.fillers[1], friction))
+            layers.append(cement_contact(self.space, bone, coverage, aperture, self.fillers[1], friction))
         return joined(layers) if layers else None
 
 
@@ -363,7 +361,8 @@ def _check_held(model: Model) -> None:
     none = np.zeros_like(model.coverage)
     gap, contact = model.gap(none, model.bone), model.contact(none, model.bone)
     if gap is not None and contact is not None:
-        gap = gap[0] + contact.normal, gap[1] + contact.tangential * (contact.friction > 0.0)
+        sticking = contact.tangential * (contact.friction > 0.0)
+        gap = GapStiffness(gap.normal + contact.normal, gap.tangential + sticking)
     check_held(model.space, model.supports, gap)
 
 

@@ -130,7 +130,7 @@ class Plans:
         self._statics = statics_of(self.model)
         say("solving before")
         bone = self.model.bone
-        self.before = self._statics.solve("before", bone.youngs, bone.poisson, baseline.gap)
+        self.before = self._statics.solve("before", bone, baseline.gap)
         say("setting up scenarios")
         self.engine = ScenarioEngine(
             self.model.space, self.model.membrane, self.model.supports, self.model.force, baseline, tets, pairs,
@@ -157,7 +157,7 @@ class Plans:
 
     def _scenario(self, model: Model, *, treated: bool = True) -> Scenario:
         if not treated:
-            return Scenario(model.bone.youngs, model.bone.poisson, model.gap(np.zeros_like(model.coverage), model.bone))
+            return Scenario(model.bone, model.gap(np.zeros_like(model.coverage), model.bone))
         if model.fillers[0] != self.model.fillers[0]:
             raise InputError(
                 "differs between the plans, and the unfilled gap takes its modulus from it",
@@ -165,7 +165,7 @@ class Plans:
                 value=model.case.cement.material,
                 mend="give the same in all plans, or another fracture.filler",
             )
-        return Scenario(model.treated.youngs, model.treated.poisson, model.gap(model.coverage, model.treated))
+        return Scenario(model.treated, model.gap(model.coverage, model.treated))
 
     def _union(self) -> Model:
         """A model whose cement is everywhere that any plan puts some."""
@@ -192,18 +192,19 @@ class Plans:
         SolverError
             A solve failed or did not balance, or an audited one is off by more than 1e-8 in energy norm.
         """
-        pending: list[Model] = []
+        pending: list[tuple[Model, Scenario]] = []
         chosen = list(self._placed.values()) if places is None else [self._placed[place] for place in places]
 
         def scenarios() -> Iterator[Scenario]:
             for placed in chosen:
-                pending.append(placed.on(self.model))
-                yield self._scenario(pending[-1])
+                model = placed.on(self.model)
+                pending.append((model, self._scenario(model)))
+                yield pending[-1][1]
 
         for solved in self.engine.solve(scenarios(), audit=audit, seed=seed):
-            model = pending.pop(0)
+            model, scenario = pending.pop(0)
             after = self._statics.recorded(
-                "after", solved.solution, solved.internal, model.treated.youngs, model.treated.poisson,
+                "after", solved.solution, solved.internal, scenario.bone, scenario.gap,
                 fraction=model.region.fraction, coverage=model.coverage,
             )  # fmt: skip
             records = {"before": self.before, "after": after}

@@ -106,7 +106,7 @@ class IntactGroupSolver(GroupSolver):
         if self._values is None:
             assert self._plans is not None
             model = self._plans.model
-            solved = statics_of(model).solve("intact", model.bone.youngs, model.bone.poisson, None)
+            solved = statics_of(model).solve("intact", model.bone, None)
             self._values = measure_states(model, {"intact": solved}, self._plans.zones)["intact"].values
         return self._values
 
