@@ -70,7 +70,9 @@ def main() -> None:
     from model import support_and_load
 
     from sacrofem import read_mesh
+    from sacrofem.mechanics.linear.settings import SolverSettings
     from sacrofem.mechanics.linear.solver import LinearSystem
+    from sacrofem.mechanics.parts.bone import Elasticity
     from sacrofem.mechanics.parts.stiffness import Assembler
     from sacrofem.mechanics.space.space import Space
     from sacrofem.system.threads import threads
@@ -81,8 +83,8 @@ def main() -> None:
             youngs, poisson = fields["youngs"], fields["poisson"]
         space, coarse = Space(mesh, 2), Space(mesh, 1)
         fixed, force = support_and_load(space)
-        fine, below = (Assembler(on).matrix(youngs, poisson) for on in (space, coarse))
-        system = LinearSystem(space, fine, fixed, lambda: below, method="multigrid", tolerance=1e-8)
+        fine, below = (Assembler(on).matrix(Elasticity.given(youngs, poisson)) for on in (space, coarse))
+        system = LinearSystem(space, fine, fixed, lambda: below, SolverSettings("multigrid", 1e-8))
         seconds = []
         for _ in range(3):
             counter.bytes = counter.calls = 0

@@ -14,16 +14,18 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from sacrofem import Case
 from sacrofem.mechanics.equilibrium.kernels import warm_up
-from sacrofem.mechanics.equilibrium.statics import Gap, Solved, Statics
+from sacrofem.mechanics.equilibrium.statics import Solved, Statics
+from sacrofem.mechanics.linear.settings import SolverSettings
+from sacrofem.mechanics.parts.bone import Elasticity
+from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.specimen.model import Model, prepare
-from sacrofem.system.arrays import FloatArray
 from sacrofem.system.memory import GIB, peak_bytes
 from sacrofem.system.threads import threads
 
@@ -53,25 +55,24 @@ class Count:
 
 @dataclass(frozen=True, eq=False)
 class Variant:
-    """What one solve takes: its name, moduli and gap law."""
+    """What one solve takes."""
 
     name: str
-    youngs: FloatArray
-    poisson: FloatArray
-    gap: Gap
+    bone: Elasticity
+    gap: GapStiffness | None
 
 
 def statics(model: Model) -> Statics:
     """The model's equations, solved by multigrid whatever their size."""
-    return Statics(model.space, model.membrane, model.supports, model.force, method="multigrid")
+    return Statics(model.space, model.membrane, model.supports, model.force, SolverSettings(method="multigrid"))
 
 
 def states(model: Model) -> Iterator[Variant]:
     """Before, after and intact."""
     bone, treated = model.bone, model.treated
-    yield Variant("before", bone.youngs, bone.poisson, model.gap(np.zeros_like(model.coverage), bone))
-    yield Variant("after", treated.youngs, treated.poisson, model.gap(model.coverage, treated))
-    yield Variant("intact", bone.youngs, bone.poisson, None)
+    yield Variant("before", bone, model.gap(np.zeros_like(model.coverage), bone))
+    yield Variant("after", treated, model.gap(model.coverage, treated))
+    yield Variant("intact", bone, None)
 
 
 def contacts(model: Model, before: Solved) -> Iterator[Variant]:
@@ -81,16 +82,14 @@ def contacts(model: Model, before: Solved) -> Iterator[Variant]:
     assert gap is not None
     closed = space.gap.normal_part(space.jump(before.state.displacement)) < 0
     for penalty in PENALTIES:
-        normal, tangential = (np.where(closed, penalty, k) for k in gap)
-        yield Variant(f"contact {penalty:.0e}, sliding", bone.youngs, bone.poisson, (normal, gap[1]))
-        yield Variant(f"contact {penalty:.0e}, sticking", bone.youngs, bone.poisson, (normal, tangential))
+        normal, tangential = (np.where(closed, penalty, k) for k in (gap.normal, gap.tangential))
+        yield Variant(f"contact {penalty:.0e}, sliding", bone, GapStiffness(normal, gap.tangential))
+        yield Variant(f"contact {penalty:.0e}, sticking", bone, GapStiffness(normal, tangential))
 
 
 def count(mesh: str, model: Model, equations: Statics, variant: Variant) -> tuple[Count, Solved]:
     """One solve."""
-    solved = equations.solve(
-        "intact" if variant.gap is None else "before", variant.youngs, variant.poisson, variant.gap
-    )
+    solved = equations.solve("intact" if variant.gap is None else "before", variant.bone, variant.gap)
     s = solved.solution
     to_1e8, to_1e10 = (s.iterations_to(tolerance) or s.iterations for tolerance in (1e-8, 1e-10))
     dofs = 3 * model.space.n_nodes
@@ -112,7 +111,7 @@ def cases(mesh: str, **changes: object) -> Iterator[Count]:
     gap = model.gap(np.zeros_like(model.coverage), bone)
     for variant in (
         *contacts(model, before),
-        Variant("bone with Poisson's ratio 0.45", bone.youngs, np.full_like(bone.youngs, 0.45), gap),
+        Variant("bone with Poisson's ratio 0.45", replace(bone, poisson=np.full_like(bone.youngs, 0.45)), gap),
     ):
         yield count(mesh, model, equations, variant)[0]
     for name, given in {
@@ -122,7 +121,7 @@ def cases(mesh: str, **changes: object) -> Iterator[Count]:
     }.items():
         model = prepare(case.with_(**given))
         variant = next(states(model))
-        yield count(mesh, model, statics(model), Variant(name, variant.youngs, variant.poisson, variant.gap))[0]
+        yield count(mesh, model, statics(model), Variant(name, variant.bone, variant.gap))[0]
 
 
 def growth() -> Iterator[Count]:

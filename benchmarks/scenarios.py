@@ -23,8 +23,11 @@ from model import CEMENT_SHARES, CommonModel, support_and_load
 
 from sacrofem import read_mesh
 from sacrofem.mechanics.batch.scenarios import Scenario, ScenarioEngine
+from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.linear.solver import LinearSystem
-from sacrofem.mechanics.parts.stiffness import Assembler, Membrane
+from sacrofem.mechanics.parts.bone import Elasticity
+from sacrofem.mechanics.parts.cortex import Membrane
+from sacrofem.mechanics.parts.stiffness import Assembler
 from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.space import Space
 from sacrofem.system.arrays import FloatArray
@@ -72,13 +75,14 @@ class FreshSolves:
         _ = self.fine.pattern, self.below.pattern
 
     def matrix(self, youngs: FloatArray):
-        return self.fine.matrix(youngs, self.model.poisson)
+        return self.fine.matrix(Elasticity.given(youngs, self.model.poisson))
 
     def solve(self, youngs: FloatArray, tolerance: float = 1e-8) -> FloatArray:
         """(N, 3) displacement, mm."""
         system = LinearSystem(
             self.space, self.matrix(youngs), self.fixed,
-            lambda: self.below.matrix(youngs, self.model.poisson), method="multigrid", tolerance=tolerance,
+            lambda: self.below.matrix(Elasticity.given(youngs, self.model.poisson)),
+            SolverSettings("multigrid", tolerance),
         )  # fmt: skip
         return system.solve(self.force).displacement
 
@@ -94,10 +98,11 @@ def timed(model: CommonModel, fields: Sequence[FloatArray]) -> Timing:
     engine = engine_of(model)
     setup = time.perf_counter() - began
     # Compiled and its memory touched before anything is timed.
-    next(engine.solve([Scenario(fields[0], model.poisson, None)]))
+    next(engine.solve([Scenario(Elasticity.given(fields[0], model.poisson), None)]))
     began = time.perf_counter()
     kept = []
-    for number, found in enumerate(engine.solve(Scenario(youngs, model.poisson, None) for youngs in fields)):
+    scenarios = (Scenario(Elasticity.given(youngs, model.poisson), None) for youngs in fields)
+    for number, found in enumerate(engine.solve(scenarios)):
         fresh.stresses(found.solution.displacement, fields[number])
         if number < AUDITED:
             kept.append(found.solution.displacement)
@@ -119,7 +124,8 @@ def engine_of(model: CommonModel, tolerance: float = 1e-8) -> ScenarioEngine:
     fixed, force = support_and_load(space)
     return ScenarioEngine(
         space, Membrane(np.zeros(len(mesh.faces)), np.zeros(len(mesh.faces))),
-        replace(Supports.none(space), fixed=fixed), force, Scenario(model.youngs, model.poisson, None),
+        replace(Supports.none(space), fixed=fixed), force,
+        Scenario(Elasticity.given(model.youngs, model.poisson), None),
         model.zone, np.zeros(0, bool), tolerance=tolerance,
     )  # fmt: skip
 

@@ -9,9 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from elasticity import gap_of
 
 from sacrofem import Case
 from sacrofem.mechanics.equilibrium.statics import Statics
+from sacrofem.mechanics.linear.settings import SolverSettings
+from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.loads import Resultant, endplate_faces, load_vector
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.tetmesh import TetMesh
@@ -159,13 +162,13 @@ def states(model: Model, space: Space, elements: int, faces: int, force):
     )
     shell = model.membrane
     membrane = replace(shell, youngs=np.repeat(shell.youngs, faces), thickness=np.repeat(shell.thickness, faces))
-    statics = Statics(space, membrane, supports, force, tolerance=1e-10)
+    statics = Statics(space, membrane, supports, force, SolverSettings(tolerance=1e-10))
     k_n, k_t = model.fillers[0].stiffness(model.case.fracture.aperture_mm)
-    gap = np.full(space.gap.areas.shape, k_n), np.full(space.gap.areas.shape, k_t)
+    gap = gap_of(space, k_n, k_t)
     found = {}
     for name, bone in (("before", model.bone), ("after", model.treated)):
-        youngs, poisson = np.repeat(bone.youngs, elements), np.repeat(bone.poisson, elements)
-        u = statics.solve(name, youngs, poisson, gap).state.displacement
+        fine = Elasticity.given(np.repeat(bone.youngs, elements), np.repeat(bone.poisson, elements))
+        u = statics.solve(name, fine, gap).state.displacement
         length = np.linalg.norm(space.jump(u), axis=2)
         found[name] = float(np.sum(force * u)), float((length * space.gap.areas).sum() / space.gap.areas.sum())
     return found

@@ -16,7 +16,10 @@ def main() -> None:
 
     import sacrofem
     from sacrofem import read_mesh, write_mesh
+    from sacrofem.mechanics.linear.settings import SolverSettings
     from sacrofem.mechanics.linear.solver import LinearSystem
+    from sacrofem.mechanics.parts.bone import Elasticity
+    from sacrofem.mechanics.parts.interface import GapStiffness
     from sacrofem.mechanics.parts.stiffness import Assembler
     from sacrofem.mechanics.space.space import Space, layer_stiffness
     from sacrofem.system.threads import threads
@@ -34,12 +37,12 @@ def main() -> None:
             gap = None
             if len(mesh.paired[0]):
                 ones = np.ones(on.gap.areas.shape)
-                gap = tuple(k * ones for k in layer_stiffness(FILLER_MPA, POISSON, GAP[1] - GAP[0]))
-            return Assembler(on).matrix(youngs, poisson, gap=gap)
+                gap = GapStiffness(*(k * ones for k in layer_stiffness(FILLER_MPA, POISSON, GAP[1] - GAP[0])))
+            return Assembler(on).matrix(Elasticity.given(youngs, poisson), gap=gap)
 
         fine = matrix(space)
         record.stage("assemble")
-        system = LinearSystem(space, fine, fixed, lambda: matrix(coarse), method="multigrid", tolerance=1e-8)
+        system = LinearSystem(space, fine, fixed, lambda: matrix(coarse), SolverSettings("multigrid", 1e-8))
         record.stage("set up")
         solution = system.solve(force)
         record.stage("solve")

@@ -14,7 +14,7 @@ from sacrofem.bone.images import read_ct
 from sacrofem.bone.moduli import read_moduli
 from sacrofem.case.case import Case
 from sacrofem.errors import InputError
-from sacrofem.mechanics.parts.materials import Elasticity
+from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.system.arrays import FloatArray
 
@@ -61,4 +61,4 @@ def own_moduli(case: Case, bone: Elasticity) -> Elasticity:
     if case.materials.moduli is None:
         return bone
     youngs = read_moduli(case.materials.moduli, len(bone.youngs))
-    return Elasticity(youngs, bone.poisson, np.zeros(len(youngs), bool))
+    return Elasticity.given(youngs, bone.poisson)

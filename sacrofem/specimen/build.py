@@ -13,9 +13,11 @@ from sacrofem.bone.laws import bone_volume_fraction
 from sacrofem.bone.lesion import Lesion, lesion_bone_volume_fraction, lesion_density, lesion_share
 from sacrofem.case.case import Case
 from sacrofem.errors import InputError, SacrofemWarning
+from sacrofem.mechanics.parts.bone import Elasticity
+from sacrofem.mechanics.parts.cortex import Membrane
 from sacrofem.mechanics.parts.fragments import check_held
 from sacrofem.mechanics.parts.gaplaw import GapCement, GapLaw
-from sacrofem.mechanics.parts.interface import Filler
+from sacrofem.mechanics.parts.interface import Filler, GapStiffness
 from sacrofem.mechanics.parts.loads import (
     DEFAULT_SLOPE_DEG,
     Load,
@@ -26,8 +28,7 @@ from sacrofem.mechanics.parts.loads import (
     load_resultant,
     load_vector,
 )
-from sacrofem.mechanics.parts.materials import Elasticity, bone_elasticity, cortex, cortical_membrane
-from sacrofem.mechanics.parts.stiffness import Membrane
+from sacrofem.mechanics.parts.materials import bone_elasticity, cortex, cortical_membrane
 from sacrofem.mechanics.parts.supports import Supports, elastic_supports, fixed_supports
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.tetmesh import TetMesh
@@ -201,5 +202,6 @@ def check_nothing_floats(space: Space, supports: Supports, law: GapLaw, bone: El
     none, nothing = np.zeros(space.gap.areas.shape), GapCement(Filler(0.0))
     gap, contact = law.stiffness(space, bone, none, nothing), law.contact(space, bone, none, nothing)
     if gap is not None and contact is not None:
-        gap = gap[0] + contact.normal, gap[1] + contact.tangential * (contact.friction > 0.0)
+        sticks = contact.friction > 0.0
+        gap = GapStiffness(gap.normal + contact.normal, gap.tangential + contact.tangential * sticks)
     check_held(space, supports, gap)

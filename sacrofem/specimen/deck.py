@@ -42,7 +42,7 @@ def write_deck(path: Path, specimen: Setup, recipe: Recipe, solver: Literal["cal
     replace_file(
         path,
         lambda temporary: write(
-            temporary, specimen.space, recipe.bone.youngs, recipe.bone.poisson, specimen.loading.force,
+            temporary, specimen.space, recipe.bone, specimen.loading.force,
             specimen.supports, membrane=specimen.bone.cortex, gap=recipe.gap,
         ),
     )  # fmt: skip

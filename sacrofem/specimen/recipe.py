@@ -7,10 +7,11 @@ from typing import Literal
 
 import numpy as np
 
+from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.contact import Contact
 from sacrofem.mechanics.parts.gaplaw import GapCement, GapLaw
-from sacrofem.mechanics.parts.interface import Filler
-from sacrofem.mechanics.parts.materials import Elasticity, cemented_elasticity
+from sacrofem.mechanics.parts.interface import Filler, GapStiffness
+from sacrofem.mechanics.parts.materials import cemented_elasticity
 from sacrofem.mechanics.space.space import Space
 from sacrofem.specimen.plan import Plan
 from sacrofem.system.arrays import FloatArray
@@ -27,9 +28,9 @@ class Recipe:
     name : "intact", "before" or "after"
     bone : Elasticity
         With cement in it.
-    gap : (k_n, k_t) or None
+    gap : GapStiffness or None
         Beside what is in contact; None ties twin faces together.
-    bonded : (k_n, k_t) or None
+    bonded : GapStiffness or None
         With everything bonded: what contact is compared with. None where an open gap has no bonded law.
     contact : Contact or None
         What may touch.
@@ -40,8 +41,8 @@ class Recipe:
 
     name: StateName
     bone: Elasticity
-    gap: tuple[FloatArray, FloatArray] | None
-    bonded: tuple[FloatArray, FloatArray] | None
+    gap: GapStiffness | None
+    bonded: GapStiffness | None
     contact: Contact | None
     fraction: FloatArray
     coverage: FloatArray

@@ -12,6 +12,7 @@ from sacrofem.bone.lesion import Lesion, border_distance
 from sacrofem.case.case import Case
 from sacrofem.errors import InputError
 from sacrofem.mechanics.equilibrium.statics import Statics
+from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.measures.zones import ZoneFinder, Zones
 from sacrofem.mechanics.parts.gaplaw import GapLaw
 from sacrofem.mechanics.parts.supports import Supports
@@ -96,10 +97,12 @@ class Setup:
             self.bone.cortex,
             self.supports,
             self.loading.force,
-            method="direct" if solver.method == "direct" else "auto",
-            tolerance=solver.tolerance,
-            factorisation=solver.factorisation,
-            memory_gib=solver.memory_gib,
+            SolverSettings(
+                method="direct" if solver.method == "direct" else "auto",
+                tolerance=solver.tolerance,
+                factorisation=solver.factorisation,
+                memory_gib=solver.memory_gib,
+            ),
         )
 
     @cached_property

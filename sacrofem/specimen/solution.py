@@ -9,7 +9,7 @@ from typing import Any
 
 from sacrofem.mechanics.equilibrium.state import State
 from sacrofem.mechanics.equilibrium.statics import Solved
-from sacrofem.mechanics.linear.solver import Solution as LinearSolution
+from sacrofem.mechanics.linear.solver import LinearSolution
 from sacrofem.mechanics.measures.catalogue import NEEDS_NO_PLAN
 from sacrofem.mechanics.measures.measures import Measures, measure
 from sacrofem.mechanics.measures.zones import Zones
@@ -112,7 +112,6 @@ class Solution:
             resultant=self.specimen.loading.resultant,
             reactions=solved.reactions,
             aperture_mm=self.specimen.gap_law.aperture_mm,
-            membrane_poisson=self.specimen.bone.cortex.poisson,
             strain=strain,
         )
 

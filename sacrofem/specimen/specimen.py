@@ -207,18 +207,18 @@ class Specimen(Setup):
             bone, bonded = recipe.bone, None
             if recipe.contact is None:
                 solved = self.statics.solve(
-                    recipe.name, bone.youngs, bone.poisson, recipe.gap, fraction=recipe.fraction,
+                    recipe.name, bone, recipe.gap, fraction=recipe.fraction,
                     coverage=recipe.coverage,
                 )  # fmt: skip
             else:
                 if recipe.bonded is not None:
                     bonded = self.statics.solve(
-                        recipe.name, bone.youngs, bone.poisson, recipe.bonded, fraction=recipe.fraction,
+                        recipe.name, bone, recipe.bonded, fraction=recipe.fraction,
                         coverage=recipe.coverage,
                     )  # fmt: skip
                 stage(f"solving {recipe.name}, contact")
                 solved = self.statics.solve(
-                    recipe.name, bone.youngs, bone.poisson, recipe.gap, fraction=recipe.fraction,
+                    recipe.name, bone, recipe.gap, fraction=recipe.fraction,
                     coverage=recipe.coverage, contact=recipe.contact, start=bonded,
                 )  # fmt: skip
         return Solution(self.without_caches(), plan, solved, bonded)

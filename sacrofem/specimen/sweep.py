@@ -141,8 +141,8 @@ class Sweep:
         for solved in self.engine.solve(scenarios(), audit=audit, seed=seed):
             plan, recipe = pending.pop(0)
             record = specimen.statics.recorded(
-                recipe.name, solved.solution, solved.internal, recipe.bone.youngs, recipe.bone.poisson,
-                fraction=recipe.fraction, coverage=recipe.coverage,
+                recipe.name, solved.solution, solved.internal, recipe.bone, recipe.gap, fraction=recipe.fraction,
+                coverage=recipe.coverage,
             )  # fmt: skip
             comparison = comparison_of(
                 self.before, Solution(lean, plan, record), intact=self.intact, zones=specimen.zones(plan),
@@ -154,4 +154,4 @@ class Sweep:
 
 
 def _scenario(recipe: Recipe) -> Scenario:
-    return Scenario(recipe.bone.youngs, recipe.bone.poisson, recipe.gap)
+    return Scenario(recipe.bone, recipe.gap)

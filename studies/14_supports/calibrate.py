@@ -21,6 +21,7 @@ from sacrofem.anatomy.builtin.sacrum import ParametricSacrum, SacrumParameters
 from sacrofem.anatomy.solid import Landmarks
 from sacrofem.bone.density import generic_density
 from sacrofem.mechanics.equilibrium.statics import Statics
+from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.parts.loads import endplate_faces, load, load_resultant, load_vector
 from sacrofem.mechanics.parts.materials import bone_elasticity, cortex, cortical_membrane
 from sacrofem.mechanics.parts.supports import CALIBRATED_JOINT, Joint, elastic_supports
@@ -48,8 +49,8 @@ class IntactSacrum:
     def motions(self, joint: Joint) -> dict[str, Any]:
         """Of `sacrofem.study.motions.motions` at 600 N, and ``shares`` of the load."""
         supports = elastic_supports(self.space, self.landmarks, joint=joint)
-        solved = Statics(self.space, self.membrane, supports, self.force, tolerance=1e-8).solve(
-            "intact", self.bone.youngs, self.bone.poisson, None
+        solved = Statics(self.space, self.membrane, supports, self.force, SolverSettings(tolerance=1e-8)).solve(
+            "intact", self.bone, None
         )
         shares = solved.reactions.shares(self.resultant.force)
         return {**motions(self.space, self.landmarks, solved.state.displacement), "shares": shares}

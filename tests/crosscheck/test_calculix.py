@@ -11,11 +11,12 @@ import calculix
 import numpy as np
 import pytest
 from blocks_of_tets import split_box
-from elasticity import at, faces_at, held, system, traction_force
+from elasticity import at, faces_at, gap_of, held, system, traction_force
 
 from sacrofem.mechanics.measures.catalogue import changes
-from sacrofem.mechanics.parts.interface import Filler
-from sacrofem.mechanics.parts.stiffness import Membrane
+from sacrofem.mechanics.parts.bone import Elasticity
+from sacrofem.mechanics.parts.cortex import Membrane
+from sacrofem.mechanics.parts.interface import Filler, GapStiffness
 from sacrofem.mechanics.parts.supports import Supports, reactions
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.files.files import reference_mesh
@@ -32,11 +33,13 @@ class Block:
     def __init__(self, mesh, order, *, elastic=False, tie=False):
         self.space = space = Space(mesh, order)
         random = np.random.default_rng(0)
-        self.youngs = np.round(np.exp(random.normal(5.0, 1.0, len(mesh.tets))), 1)
-        self.poisson = np.where(mesh.centroids[:, 0] > mesh.centroids[:, 0].mean(), 0.2, 0.3)
+        self.bone = Elasticity.given(
+            np.round(np.exp(random.normal(5.0, 1.0, len(mesh.tets))), 1),
+            np.where(mesh.centroids[:, 0] > mesh.centroids[:, 0].mean(), 0.2, 0.3),
+        )
         k_n, k_t = Filler(1.0).stiffness(1.0)
         uneven = np.exp(random.normal(0.0, 2.0, space.gap.areas.shape))
-        self.gap = None if tie else (k_n * uneven, k_t * uneven)
+        self.gap = None if tie else GapStiffness(k_n * uneven, k_t * uneven)
         level = (np.abs(mesh.face_normals[:, 2]) < 0.5) & (mesh.pair_side == 0)
         self.membrane = Membrane(np.where(level, 8e3, 0.0), np.where(level, 0.5, 0.0), 0.3)
         top = mesh.points[:, 2].max()
@@ -67,7 +70,7 @@ class Block:
         parts = {"membrane": self.membrane, "supports": self.supports}
         if gap is not None:
             parts["gap"] = gap
-        problem = system(space, self.youngs, self.poisson, self.supports.fixed, **parts)
+        problem = system(space, self.bone.youngs, self.bone.poisson, self.supports.fixed, **parts)
         u = problem.solve(self.force).displacement
         return u, np.where(self.supports.fixed, problem.matrix.dot(u) - self.force, 0.0)
 
@@ -76,12 +79,12 @@ def compare_block(agree, case, block, folder):
     space, gap = block.space, block.gap
     u, reaction = block.solved()
     answer = calculix.solve(
-        folder, space, block.youngs, block.poisson, block.force, block.supports,
+        folder, space, block.bone, block.force, block.supports,
         membrane=block.membrane, gap=gap,
     )  # fmt: skip
     agree(case, "displacement, mm", u, answer.displacement, DAT)
     agree(case, "displacement (.frd), mm", u, answer.displacement_frd, FRD)
-    agree(case, "stress, MPa", space.stresses(u, block.youngs, block.poisson), answer.stress, DAT)
+    agree(case, "stress, MPa", space.stresses(u, block.bone.youngs, block.bone.poisson), answer.stress, DAT)
     agree(case, "opening, mm", space.gap.normal_part(space.jump(u)).ravel(), answer.springs["gap"][:, 0], DAT)
     work = 0.5 * np.sum((block.force + reaction) * u)
     agree(case, "energy, N mm", work, answer.energy, DAT)
@@ -114,11 +117,8 @@ def test_tied_twins_are_one_node(agree, tmp_path):
     """A deck with twins tied against a gap so stiff that it is closed: 1e-6 of the motion is left to its law."""
     block = Block(split_box((3, 3, 4), (12.0, 10.0, 16.0), 8.0, 0.25), 2, tie=True)
     space = block.space
-    answer = calculix.solve(
-        tmp_path, space, block.youngs, block.poisson, block.force, block.supports, membrane=block.membrane, tie=True
-    )
-    stiff = np.full(space.gap.areas.shape, 1e9)
-    block.gap = (stiff, stiff)
+    answer = calculix.solve(tmp_path, space, block.bone, block.force, block.supports, membrane=block.membrane, tie=True)
+    block.gap = gap_of(space, 1e9)
     agree("small block, twins tied", "displacement, mm", block.solved()[0], answer.displacement, 2 * DAT)
     assert np.array_equal(space.jump(answer.displacement), np.zeros((*space.gap.areas.shape, 3)))
 
@@ -128,8 +128,8 @@ def test_a_softer_gap_is_not_taken_for_the_right_one(tmp_path):
     block = Block(split_box((3, 3, 4), (12.0, 10.0, 16.0), 8.0, 0.25), 2)
     u, _ = block.solved()
     answer = calculix.solve(
-        tmp_path, block.space, block.youngs, block.poisson, block.force, block.supports,
-        membrane=block.membrane, gap=tuple(0.999 * k for k in block.gap),
+        tmp_path, block.space, block.bone, block.force, block.supports,
+        membrane=block.membrane, gap=GapStiffness(0.999 * block.gap.normal, 0.999 * block.gap.tangential),
     )  # fmt: skip
     assert np.abs(answer.displacement - u).max() > 10 * DAT * np.abs(u).max()
 

@@ -11,7 +11,7 @@ from scipy.sparse import diags_array
 from scipy.sparse.linalg import spsolve
 
 from sacrofem.mechanics.decks.calculix import gap_springs
-from sacrofem.mechanics.parts.interface import Filler
+from sacrofem.mechanics.parts.interface import Filler, GapStiffness
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.files.files import reference_mesh
 
@@ -23,7 +23,7 @@ def test_block_with_gap(agree):
     youngs = np.exp(random.normal(5.0, 1.0, len(space.mesh.tets)))
     k_n, k_t = Filler(1.0).stiffness(1.0)
     uneven = np.exp(random.normal(0.0, 2.0, space.gap.areas.shape))
-    gap = k_n * uneven, k_t * uneven
+    gap = GapStiffness(k_n * uneven, k_t * uneven)
     fixed = held(space, (at(space, 2, 0.0), [0, 1, 2]))
     force = traction_force(
         space, faces_at(space.mesh, 2, 40.0), lambda x, n: np.array([0.1, 0.2, -0.7])[:, None, None] + 0 * x
@@ -33,7 +33,7 @@ def test_block_with_gap(agree):
     region = fe.RegionQuadraticTetra(fe.Mesh(space.nodes, space.connectivity, "tetra10"))
     field = fe.FieldContainer([fe.Field(region, dim=3)])
     bone = fe.SolidBody(fe.LinearElastic(E=youngs, nu=0.3), field).assemble.matrix()
-    springs = gap_springs(space, *gap)
+    springs = gap_springs(space, gap)
     matrix = bone + springs.rows.T @ diags_array(springs.stiffness.ravel()) @ springs.rows
     free = ~fixed.ravel()
     theirs = np.zeros(force.size)

@@ -15,7 +15,7 @@ import pytest
 from sacrofem.mechanics.decks.calculix import triad, write_calculix
 from sacrofem.mechanics.equilibrium.state import State
 from sacrofem.mechanics.measures.measures import measure
-from sacrofem.mechanics.parts.stiffness import membrane_strains
+from sacrofem.mechanics.parts.cortex import membrane_strains
 from sacrofem.mechanics.parts.supports import reactions
 from sacrofem.mechanics.space.principal import principal_values
 from sacrofem.mechanics.space.space import Space
@@ -60,10 +60,10 @@ class Answer:
         return self.bone_energy + self.spring_energy
 
 
-def solve(folder: Path, space, youngs, poisson, force, supports, **options) -> Answer:
+def solve(folder: Path, space, bone, force, supports, **options) -> Answer:
     """Write the deck into a folder, run it, read everything."""
     program = ccx()
-    deck = write_calculix(folder / "job.inp", space, youngs, poisson, force, supports, printed=True, **options)
+    deck = write_calculix(folder / "job.inp", space, bone, force, supports, printed=True, **options)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CCX_NPROC_EQUATION_SOLVER": "1"}
     run = subprocess.run(
         [program, "-i", "job"], cwd=folder, env=environment, capture_output=True, text=True, check=False
@@ -102,8 +102,7 @@ def solve_state(folder: Path, model, name) -> Answer:
     return solve(
         folder,
         model.space,
-        bone.youngs,
-        bone.poisson,
+        bone,
         model.force,
         model.supports,
         membrane=model.membrane,
@@ -117,10 +116,10 @@ def measured(model, name, answer: Answer, zones):
     bone = model.treated if name == "after" else model.bone
     nothing = np.zeros(len(bone.youngs))
     state = State(
-        name, answer.displacement, bone.youngs, bone.poisson,
+        name, answer.displacement, bone, None,
         model.region.fraction if name == "after" else nothing,
         model.coverage if name == "after" else np.zeros_like(model.coverage),
-        model.membrane.youngs, model.membrane.thickness, model.force,
+        model.membrane, model.force,
     )  # fmt: skip
     with (
         patch(
@@ -137,7 +136,6 @@ def measured(model, name, answer: Answer, zones):
             resultant=model.resultant,
             reactions=reactions(model.space, model.supports, answer.displacement, answer.reaction),
             aperture_mm=model.case.fracture.aperture_mm,
-            membrane_poisson=model.membrane.poisson,
         ).values
     return {**values, "strain_energy_nmm": answer.energy}
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 from blocks_of_tets import graded, opened, oriented, quarter_cylinder
-from elasticity import at, held, stiffness, stress_tensors, uniform
+from elasticity import at, bone_of, gap_of, held, stiffness, stress_tensors, uniform
 
 from sacrofem.mechanics.equilibrium.active_set import solve_contact
+from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.parts.contact import face_closure
 from sacrofem.mechanics.space.space import Space
 
@@ -42,15 +43,15 @@ class ClosedCrack:
 
     def solve(self, stress, friction, *, aperture=0.0, method="auto", tolerance=1e-11, accuracy=1e-6, steps=1):
         """Solution and contact under a uniform remote stress (3, 3)."""
-        space, youngs = self.space, uniform(self.space, self.E)
+        space, bone = self.space, bone_of(self.space, self.E, self.nu)
         strain = (1 + self.nu) / self.E * stress - self.nu / self.E * np.trace(stress) * np.eye(3)
         self.remote = space.nodes @ strain
         none = np.zeros(space.gap.areas.shape)
-        contact = face_closure(space, youngs, none, aperture, none, friction)
+        contact = face_closure(space, bone, none, aperture, gap_of(space, 0.0), friction)
         return solve_contact(
             space, stiffness(space, self.E, self.nu), self.fixed, contact, np.zeros_like(space.nodes),
             prescribed=self.remote, coarse=lambda: stiffness(self.coarse, self.E, self.nu),
-            method=method, tolerance=tolerance, accuracy=accuracy, steps=steps,
+            settings=SolverSettings(method, tolerance), accuracy=accuracy, steps=steps,
         )  # fmt: skip
 
     def stresses(self, displacement):

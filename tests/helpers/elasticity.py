@@ -4,7 +4,10 @@ import numpy as np
 from skfem import Basis, ElementTetP1, ElementTetP2, ElementVector, FacetBasis, LinearForm
 from skfem.helpers import dot
 
+from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.linear.solver import LinearSystem
+from sacrofem.mechanics.parts.bone import Elasticity
+from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.mechanics.parts.stiffness import Assembler
 from sacrofem.mechanics.space.space import Space
 
@@ -63,10 +66,13 @@ def uniform(space, value):
     return np.full(len(space.mesh.tets), float(value))
 
 
+def bone_of(space, youngs, poisson=0.3):
+    """Elasticity of every tet from numbers or (m,)."""
+    return Elasticity.given(np.broadcast_to(np.asarray(youngs, float), len(space.mesh.tets)), poisson)
+
+
 def stiffness(space, youngs, poisson, **parts):
-    return Assembler(space).matrix(
-        np.broadcast_to(youngs, len(space.mesh.tets)), np.broadcast_to(poisson, len(space.mesh.tets)), **parts
-    )
+    return Assembler(space).matrix(bone_of(space, youngs, poisson), **parts)
 
 
 def system(space, youngs, poisson, fixed, *, method="direct", tolerance=1e-12, **parts):
@@ -77,15 +83,14 @@ def system(space, youngs, poisson, fixed, *, method="direct", tolerance=1e-12, *
         stiffness(space, youngs, poisson, **parts),
         fixed,
         None if coarse is None else lambda: stiffness(coarse, youngs, poisson, **parts),
-        method=method,
-        tolerance=tolerance,
+        SolverSettings(method, tolerance),
     )
 
 
 def gap_of(space, normal, tangential=None):
     """The same stiffness at every gap point (N/mm³)."""
-    shape = space.gap.areas.shape
-    return np.full(shape, float(normal)), np.full(shape, float(normal if tangential is None else tangential))
+    tangential = normal if tangential is None else tangential
+    return GapStiffness(*(np.full(space.gap.areas.shape, float(k)) for k in (normal, tangential)))
 
 
 def stress_tensors(stresses):

@@ -149,9 +149,12 @@ def young_for_the_constrained_modulus():
 
 @fault
 def gap_normal_and_tangential_exchanged():
-    from sacrofem.mechanics.parts import stiffness
+    from sacrofem.mechanics.parts import interface, stiffness
 
-    swap(stiffness, "gap_matrices", lambda right: lambda space, k_n, k_t: right(space, k_t, k_n))
+    def swapped(law):
+        return interface.GapStiffness(law.tangential, law.normal)
+
+    swap(stiffness, "gap_matrices", lambda right: lambda space, law: right(space, swapped(law)))
 
 
 @fault

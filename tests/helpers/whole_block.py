@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-from elasticity import system
+from elasticity import bone_of, system
 
+from sacrofem.mechanics.parts.cortex import Membrane
 from sacrofem.mechanics.parts.interface import Filler, constriction_compliance, gap_stiffness
-from sacrofem.mechanics.parts.stiffness import Membrane
 from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.space import Space
 
@@ -32,7 +32,8 @@ class Model:
         self.membrane = Membrane(np.where(sides, 8e3, 0.0) * density, np.where(sides, 0.5, 0.0) * scale, 0.3)
         covered = (np.linalg.norm(space.gap.points / scale - centre, axis=2) < 3.5) * float(cemented)
         fill, cement = (Filler(f.modulus_mpa * density, f.poisson) for f in (FILLER, CEMENT))
-        compliance = constriction_compliance(space, self.youngs, covered)
+        self.bone = bone_of(space, self.youngs, self.poisson)
+        compliance = constriction_compliance(space, self.bone, covered)
         self.gap = gap_stiffness(covered, 1.0 * scale, fill, cement, compliance)
         foundation = np.flatnonzero(self.base)
         k = density / scale

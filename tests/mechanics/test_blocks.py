@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from blocks_of_tets import box, oriented
-from elasticity import uniform
+from elasticity import bone_of
 
 from sacrofem.mechanics.parts.stiffness import Assembler
 from sacrofem.mechanics.space.blocks import BlockMatrix, node_pattern, residual, scatter
@@ -14,7 +14,7 @@ from sacrofem.mechanics.space.space import Space
 @pytest.fixture(scope="module")
 def matrix():
     space = Space(box((3, 2, 2), distort=0.2), 2)
-    return Assembler(space).matrix(uniform(space, 300.0), uniform(space, 0.3))
+    return Assembler(space).matrix(bone_of(space, 300.0))
 
 
 @pytest.fixture

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from blocks_of_tets import split_box
-from elasticity import at, faces_at, gap_of, held, stiffness, system, traction_force, uniform
+from elasticity import at, bone_of, faces_at, gap_of, held, stiffness, system, traction_force
 
 from sacrofem.errors import EnvironmentFailure, SolverError
 from sacrofem.mechanics.equilibrium import active_set
 from sacrofem.mechanics.equilibrium.active_set import solve_contact
+from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.parts.contact import cement_contact, face_closure, joined
 from sacrofem.mechanics.parts.interface import Filler, gap_stiffness
 from sacrofem.mechanics.space.space import Space
@@ -30,13 +31,14 @@ def bottom(space):
 
 def closing(space, aperture=0.0, friction=0.0, coverage=None, filler=0.0):
     coverage = np.zeros(space.gap.areas.shape) if coverage is None else coverage
-    return face_closure(space, uniform(space, E), coverage, aperture, np.full_like(coverage, filler), friction)
+    return face_closure(space, bone_of(space, E, NU), coverage, aperture, gap_of(space, filler), friction)
 
 
 def solve(space, force, contact, gap=None, fixed=None, **options):
     parts = {} if gap is None else {"gap": gap}
     coarse = Space(space.mesh, 1)
-    options = {"tolerance": 1e-11, "accuracy": 1e-8, "steps": 1} | options
+    given = {key: options.pop(key) for key in ("method", "factorisation", "memory_gib") if key in options}
+    options = {"accuracy": 1e-8, "steps": 1, "settings": SolverSettings(tolerance=1e-11, **given)} | options
     return solve_contact(
         space, stiffness(space, E, NU, **parts), bottom(space) if fixed is None else fixed, contact, force,
         coarse=(lambda: stiffness(coarse, E, NU, **parts)) if space.order == 2 else None, **options,
@@ -113,7 +115,7 @@ def test_cement_that_only_touches_carries_pressure_and_no_tension():
     """Pressed: a layer in series; pulled: nothing but the filler beside it."""
     space = blocks()
     everywhere = np.ones(space.gap.areas.shape)
-    layer = cement_contact(space, uniform(space, E), everywhere, 0.5, CEMENT, 0.4)
+    layer = cement_contact(space, bone_of(space, E, NU), everywhere, 0.5, CEMENT, 0.4)
     both = joined([closing(space, 0.5, 0.4, everywhere), layer])
     filler = gap_of(space, 0.5)
     push = top_force(space, np.array([0.0, 0.0, -1.0]))

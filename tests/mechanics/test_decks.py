@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from blocks_of_tets import box, opened, split_box
-from elasticity import at, faces_at, gap_of, held, stiffness
+from elasticity import at, bone_of, faces_at, gap_of, held, stiffness
 
 from sacrofem.mechanics.decks.calculix import (
     gap_springs,
@@ -14,7 +14,8 @@ from sacrofem.mechanics.decks.calculix import (
     membrane_springs,
     write_calculix,
 )
-from sacrofem.mechanics.parts.stiffness import Membrane
+from sacrofem.mechanics.parts.cortex import Membrane
+from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.space import Space
 
@@ -42,12 +43,12 @@ def test_springs_hold_the_energy_of_the_assembled_stiffness(order):
     space, supports, membrane = model(order)
     random = np.random.default_rng(0)
     u = random.normal(size=(space.n_nodes, 3))
-    gap = tuple(random.uniform(0.1, 9.0, space.gap.areas.shape) for _ in range(2))
+    gap = GapStiffness(*random.uniform(0.1, 9.0, (2, *space.gap.areas.shape)))
     only = {name: {name: part} for name, part in (("gap", gap), ("membrane", membrane))}
     layer = replace(supports, spring_nodes=np.zeros(0, int))
     bands = replace(supports, foundation_faces=np.zeros(0, int))
     for springs, parts in (
-        (gap_springs(space, *gap), only["gap"]),
+        (gap_springs(space, gap), only["gap"]),
         (membrane_springs(space, membrane), only["membrane"]),
         (layer_springs(space, supports), {"supports": layer}),
         (ligament_springs(space, supports), {"supports": bands}),
@@ -74,7 +75,7 @@ def written(tmp_path, space, supports, membrane, **options):
     youngs = np.where(space.mesh.centroids[:, 0] < 3.0, 100.0, 1.0 / 3.0)
     force = np.full((space.n_nodes, 3), 0.1)
     path = tmp_path / "job.inp"
-    deck = write_calculix(path, space, youngs, np.full(len(youngs), 0.3), force, supports, membrane=membrane, **options)
+    deck = write_calculix(path, space, bone_of(space, youngs), force, supports, membrane=membrane, **options)
     return deck, lines(path)
 
 

@@ -9,6 +9,7 @@ from sacrofem.errors import EnvironmentFailure, InputError, SolverError
 from sacrofem.mechanics.linear import factors
 from sacrofem.mechanics.linear.direct import MultifrontalCholesky, analyse
 from sacrofem.mechanics.linear.factors import NAMES, factorise
+from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.linear.solver import LinearSystem
 from sacrofem.mechanics.space.space import Space
 
@@ -48,7 +49,7 @@ def test_the_system_names_who_solved_it(model, name, method):
     coarse = Space(space.mesh, 1)
     problem = LinearSystem(
         space, stiffness(space, youngs, 0.3, **kinds), fixed,
-        lambda: stiffness(coarse, youngs, 0.3, gap=gap_of(coarse, 5.0)), method=method, factorisation=name,
+        lambda: stiffness(coarse, youngs, 0.3, gap=gap_of(coarse, 5.0)), SolverSettings(method, factorisation=name),
     )  # fmt: skip
     expected = system(space, youngs, 0.3, fixed, **kinds).solve(force)
     solution = problem.solve(force)
@@ -126,7 +127,8 @@ def _limited(model, monkeypatch, extra, method="direct"):
     coarse = Space(space.mesh, 1)
     return LinearSystem(
         space, stiffness(space, youngs, 0.3, gap=gap_of(space, 5.0)), fixed,
-        lambda: stiffness(coarse, youngs, 0.3, gap=gap_of(coarse, 5.0)), method=method, memory_gib=extra / 2**30,
+        lambda: stiffness(coarse, youngs, 0.3, gap=gap_of(coarse, 5.0)),
+        SolverSettings(method, memory_gib=extra / 2**30),
     )  # fmt: skip
 
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from blocks_of_tets import box, opened, split_box
-from elasticity import at, faces_at, gap_of, held, system, traction_force
+from elasticity import at, bone_of, faces_at, gap_of, held, system, traction_force
 from febfile import FebFile
 
 from sacrofem.mechanics.decks.febio import LAYER_MM, layer_moduli, write_febio
+from sacrofem.mechanics.parts.cortex import Membrane
 from sacrofem.mechanics.parts.interface import Filler
-from sacrofem.mechanics.parts.stiffness import Membrane
 from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.space import Space
 
@@ -49,7 +49,7 @@ def test_the_file_solved_by_another_program_gives_our_answer(tmp_path, order, el
     space, youngs, poisson, force, supports = model(order, elastic=elastic)
     k_n, k_t = Filler(1.0).stiffness(1.0)
     gap = gap_of(space, k_n, k_t)
-    write_febio(tmp_path / "a.feb", space, youngs, poisson, force, supports, gap=gap)
+    write_febio(tmp_path / "a.feb", space, bone_of(space, youngs, poisson), force, supports, gap=gap)
     written = FebFile(tmp_path / "a.feb")
     for name in written.blocks:
         assert (written.jacobians(name) > 0).all()
@@ -67,7 +67,8 @@ def test_the_file_solved_by_another_program_gives_our_answer(tmp_path, order, el
 def test_wedges_at_a_front_are_sound_and_faces_are_a_layer_apart(tmp_path, order):
     mesh = opened(box((4, 2, 4), SIZE), 4.0, lambda x: x[..., 0] < 3.1)
     space, youngs, poisson, force, supports = model(order, mesh)
-    made = write_febio(tmp_path / "a.feb", space, youngs, poisson, force, supports, gap=gap_of(space, 1.0, 0.4))
+    bone = bone_of(space, youngs, poisson)
+    made = write_febio(tmp_path / "a.feb", space, bone, force, supports, gap=gap_of(space, 1.0, 0.4))
     written = FebFile(tmp_path / "a.feb")
     for name in ("bone", "gap", "layer"):
         assert (written.jacobians(name) > 0).all()
@@ -85,7 +86,7 @@ def test_cortex_is_shells_of_its_thickness(tmp_path, order):
     sides = np.abs(space.mesh.face_normals[:, 2]) < 0.5
     thick = np.where(sides, np.where(space.mesh.face_normals[:, 0] > 0.5, 0.7, 0.5), 0.0)
     membrane = Membrane(np.where(sides, 8e3, 0.0), thick, 0.25)
-    write_febio(tmp_path / "a.feb", space, youngs, poisson, force, supports, membrane=membrane)
+    write_febio(tmp_path / "a.feb", space, bone_of(space, youngs, poisson), force, supports, membrane=membrane)
     written = FebFile(tmp_path / "a.feb")
     shells = {name: domain for name, domain in written.domains.items() if domain.tag == "ShellDomain"}
     assert sorted(float(domain.find("shell_thickness").text) for domain in shells.values()) == [0.5, 0.7]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scans
 
+from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.specimen.model import prepare
 
 MOST = 45
@@ -56,9 +57,8 @@ def test_a_scanned_sacrum_with_moduli_of_its_own():
     rows = []
     for variant in iterations.states(model):
         rows.append(iterations.count("scan", model, equations, variant)[0])
-    own = iterations.Variant(
-        "own moduli", youngs, variant.poisson, model.gap(np.zeros_like(model.coverage), model.bone)
-    )
+    bone = Elasticity.given(youngs, variant.bone.poisson)
+    own = iterations.Variant("own moduli", bone, model.gap(np.zeros_like(model.coverage), model.bone))
     rows.append(iterations.count("scan", model, equations, own)[0])
     _check(rows)
 

@@ -4,6 +4,7 @@ from functools import partial
 import numpy as np
 import pytest
 from blocks_of_tets import box, split_box
+from elasticity import bone_of
 from named_box import landmarks, whole_box
 
 from sacrofem.mechanics.equilibrium.state import State
@@ -15,6 +16,7 @@ from sacrofem.mechanics.measures.measures import (
     weighted_percentile,
 )
 from sacrofem.mechanics.measures.zones import ReferencePlan, build_zones
+from sacrofem.mechanics.parts.cortex import Membrane
 from sacrofem.mechanics.parts.loads import Resultant
 from sacrofem.mechanics.parts.supports import Supports, elastic_supports, fixed_supports
 from sacrofem.mechanics.parts.supports import reactions as support_reactions
@@ -63,12 +65,11 @@ def state_of(space, displacement, force=None, cortex_mpa=1000.0, name="before"):
     return State(
         name,
         displacement,
-        np.full(m, YOUNGS),
-        np.full(m, POISSON),
+        bone_of(space, YOUNGS, POISSON),
+        None,
         np.zeros(m),
         np.zeros(space.gap.areas.shape),
-        cortex_mpa * outer,
-        outer,
+        Membrane(cortex_mpa * outer, outer),
         np.zeros_like(displacement) if force is None else force,
     )
 

@@ -13,7 +13,10 @@ from sacrofem.mechanics.batch.fronts import Fronts, LaneFactor, LaneFactors
 from sacrofem.mechanics.batch.lanes import LANES
 from sacrofem.mechanics.batch.scenarios import METHOD, Scenario, ScenarioEngine, touched
 from sacrofem.mechanics.linear.direct import MultifrontalCholesky, analyse
-from sacrofem.mechanics.parts.stiffness import Assembler, Membrane
+from sacrofem.mechanics.parts.bone import Elasticity
+from sacrofem.mechanics.parts.cortex import Membrane
+from sacrofem.mechanics.parts.interface import GapStiffness
+from sacrofem.mechanics.parts.stiffness import Assembler
 from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.space import Space
 
@@ -32,9 +35,8 @@ def block():
     pairs = np.linalg.norm(space.gap.points.mean(axis=1) - [12.0, 10.0, 10.0], axis=1) < 5.0
     shape = space.gap.areas.shape
     baseline = Scenario(
-        rng.uniform(20.0, 400.0, len(mesh.tets)),
-        np.full(len(mesh.tets), 0.3),
-        (np.full(shape, 2.0), np.full(shape, 1.0)),
+        Elasticity.given(rng.uniform(20.0, 400.0, len(mesh.tets)), 0.3),
+        GapStiffness(np.full(shape, 2.0), np.full(shape, 1.0)),
     )
     return space, membrane, supports, force, baseline, tets, pairs
 
@@ -46,10 +48,10 @@ def scenario(block, seed):
     filled = pairs & (rng.random(len(pairs)) < 0.8)
     cement = rng.uniform(500.0, 3000.0)
     return Scenario(
-        np.where(inside, cement, baseline.youngs),
-        np.where(inside, 0.35, baseline.poisson),
-        tuple(
-            np.where(filled[:, None], cement * factor, k) for factor, k in zip((1.0, 0.4), baseline.gap, strict=True)
+        Elasticity.given(np.where(inside, cement, baseline.bone.youngs), np.where(inside, 0.35, 0.3)),
+        GapStiffness(
+            np.where(filled[:, None], cement, baseline.gap.normal),
+            np.where(filled[:, None], 0.4 * cement, baseline.gap.tangential),
         ),
     )
 
@@ -62,21 +64,23 @@ def engine(block, method="lanes", **options):
 def matrix(block, state, order=2):
     space, membrane, supports, *_ = block
     assembler = Assembler(space if order == 2 else Space(space.mesh, 1))
-    return assembler.matrix(state.youngs, state.poisson, membrane=membrane, gap=state.gap, supports=supports)
+    return assembler.matrix(state.bone, membrane=membrane, gap=state.gap, supports=supports)
 
 
 def test_zone_forces_are_those_of_the_assembled_matrix(block):
     space, *_, tets, pairs = block
     zone = CandidateZone(space, tets, pairs)
     states = [scenario(block, seed) for seed in range(LANES)]
-    filled = LaneZone(zone, [s.youngs for s in states], [s.poisson for s in states], [s.gap for s in states])
+    gaps = [(s.gap.normal, s.gap.tangential) for s in states]
+    filled = LaneZone(zone, [s.bone.youngs for s in states], [s.bone.poisson for s in states], gaps)
     x = np.random.default_rng(1).normal(size=(space.n_nodes, 3, LANES))
     found = np.zeros_like(x)
     np.add.at(found, np.concatenate([zone.nodes.ravel(), zone.pair_nodes.ravel()]), filled.forces(x))
     for lane in (0, 7, LANES - 1):
         state = states[lane]
         only = Assembler(space).matrix(
-            np.where(tets, state.youngs, 0.0), state.poisson, gap=tuple(k * pairs[:, None] for k in state.gap)
+            replace(state.bone, youngs=np.where(tets, state.bone.youngs, 0.0)),
+            gap=GapStiffness(state.gap.normal * pairs[:, None], state.gap.tangential * pairs[:, None]),
         )
         expected = only.dot(np.ascontiguousarray(x[..., lane]))
         np.testing.assert_allclose(found[..., lane], expected, rtol=0, atol=1e-12 * np.abs(expected).max())
@@ -125,10 +129,10 @@ def test_the_zone_is_what_scenarios_touch(block):
 
 def test_a_change_outside_the_zone_is_refused(block):
     state = scenario(block, 0)
-    youngs = state.youngs.copy()
+    youngs = state.bone.youngs.copy()
     youngs[np.flatnonzero(~block[5])[0]] += 1.0
     with pytest.raises(InputError, match="1 tets outside the candidate zone"):
-        list(engine(block).solve([replace(state, youngs=youngs)]))
+        list(engine(block).solve([replace(state, bone=replace(state.bone, youngs=youngs))]))
 
 
 def test_scenarios_are_taken_a_batch_at_a_time(block):

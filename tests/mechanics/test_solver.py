@@ -4,6 +4,7 @@ from blocks_of_tets import box, split_box
 from elasticity import at, gap_of, held, stiffness, system
 
 from sacrofem.errors import SolverError
+from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.linear.solver import LinearSystem, conjugate_gradients
 from sacrofem.mechanics.space.space import Space
 
@@ -131,7 +132,7 @@ def test_multigrid_needs_the_first_order_matrix(model):
     space, youngs, fixed, _ = model
     matrix = stiffness(space, youngs, 0.3, gap=gap_of(space, 5.0))
     with pytest.raises(ValueError, match="P1 matrix"):
-        LinearSystem(space, matrix, fixed, method="multigrid")
+        LinearSystem(space, matrix, fixed, settings=SolverSettings("multigrid"))
 
 
 def test_small_and_first_order_problems_are_factorised(model):

@@ -5,12 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from blocks_of_tets import box, split_box
-from elasticity import basis, faces_at, facet_basis, gap_of, uniform
+from elasticity import basis, bone_of, faces_at, facet_basis, gap_of
 from skfem import BilinearForm
 from skfem.helpers import ddot, dot, eye, sym_grad, trace
 from skfem.models.elasticity import lame_parameters
 
-from sacrofem.mechanics.parts.stiffness import Assembler, Membrane, membrane_stresses
+from sacrofem.mechanics.parts.bone import Elasticity
+from sacrofem.mechanics.parts.cortex import Membrane, membrane_stresses
+from sacrofem.mechanics.parts.interface import GapStiffness
+from sacrofem.mechanics.parts.stiffness import Assembler
 from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.space import Space
 
@@ -27,7 +30,7 @@ def tilted(mesh):
 def bone(space, seed=0):
     rng = np.random.default_rng(seed)
     m = len(space.mesh.tets)
-    return rng.uniform(10.0, 20e3, m), rng.uniform(0.0, 0.45, m)
+    return Elasticity.given(rng.uniform(10.0, 20e3, m), rng.uniform(0.0, 0.45, m))
 
 
 def difference(ours, theirs):
@@ -38,8 +41,8 @@ def difference(ours, theirs):
 @pytest.mark.parametrize("order", ORDERS)
 def test_bone_equals_the_form_of_scikit_fem(order):
     space = Space(tilted(box((3, 3, 2), SIZE, 0.3)), order)
-    youngs, poisson = bone(space)
-    lam, mu = lame_parameters(youngs, poisson)
+    uneven = bone(space)
+    lam, mu = lame_parameters(uneven.youngs, uneven.poisson)
     where = basis(space, 2)
     lam, mu = (np.broadcast_to(a[:, None], where.dx.shape) for a in (lam, mu))
 
@@ -48,7 +51,7 @@ def test_bone_equals_the_form_of_scikit_fem(order):
         return 2 * w["mu"] * ddot(sym_grad(u), sym_grad(v)) + w["lam"] * trace(sym_grad(u)) * trace(sym_grad(v))
 
     theirs = form.assemble(where, lam=lam, mu=mu)
-    ours = Assembler(space).matrix(youngs, poisson).to_scipy()
+    ours = Assembler(space).matrix(uneven).to_scipy()
     assert difference(ours, theirs) < 1e-12
     assert difference(ours, ours.T) == 0.0 or difference(ours, ours.T) < 1e-15
 
@@ -73,10 +76,10 @@ def test_membrane_equals_the_tangential_form_of_scikit_fem(order):
         return w["Et"] / (1 - nu**2) * ((1 - nu) * ddot(a, b) + nu * trace(a) * trace(b))
 
     theirs = form.assemble(where, Et=stretch)
-    youngs, poisson = bone(space)
+    uneven = bone(space)
     assembler = Assembler(space)
-    with_shell = assembler.matrix(youngs, poisson, membrane=membrane).to_scipy()
-    alone = with_shell - assembler.matrix(youngs, poisson).to_scipy()
+    with_shell = assembler.matrix(uneven, membrane=membrane).to_scipy()
+    alone = with_shell - assembler.matrix(uneven).to_scipy()
     assert difference(alone, theirs) < 1e-12
 
 
@@ -96,9 +99,9 @@ def test_foundation_equals_the_facet_form_of_scikit_fem(order):
         return w["kt"] * dot(u, v) + (w["kn"] - w["kt"]) * dot(u, w.n) * dot(v, w.n)
 
     theirs = form.assemble(where, kn=k_n, kt=k_t)
-    soft = uniform(space, 1e-3), uniform(space, 0.3)
+    soft = bone_of(space, 1e-3, 0.3)
     assembler = Assembler(space)
-    alone = assembler.matrix(*soft, supports=supports).to_scipy() - assembler.matrix(*soft).to_scipy()
+    alone = assembler.matrix(soft, supports=supports).to_scipy() - assembler.matrix(soft).to_scipy()
     assert difference(alone, theirs) < 1e-12
 
 
@@ -124,11 +127,11 @@ def test_gap_equals_the_facet_forms_of_both_sides(order):
         weights * (k_t[:, None] * (np.einsum("i...,i...", jump, jump) - opening**2) + k_n[:, None] * opening**2)
     )
     ones = np.ones(space.gap.areas.shape[1])
-    soft = uniform(space, 1e-6), uniform(space, 0.3)
+    soft = bone_of(space, 1e-6, 0.3)
     assembler = Assembler(space)
     alone = (
-        assembler.matrix(*soft, gap=(k_n[:, None] * ones, k_t[:, None] * ones)).to_scipy()
-        - assembler.matrix(*soft).to_scipy()
+        assembler.matrix(soft, gap=GapStiffness(k_n[:, None] * ones, k_t[:, None] * ones)).to_scipy()
+        - assembler.matrix(soft).to_scipy()
     )
     assert u.ravel() @ (alone @ u.ravel()) == pytest.approx(energy, rel=1e-12)
     assert difference(alone, alone.T) < 1e-15
@@ -140,7 +143,7 @@ def test_gap_resists_the_jump_alone(order):
     space = Space(split_box((3, 2, 4), SIZE, 1.0), order)
     upper = np.zeros(space.n_nodes, bool)
     upper[space.connectivity[space.mesh.centroids[:, 2] > 1.0]] = True
-    matrix = Assembler(space).matrix(uniform(space, 300.0), uniform(space, 0.3), gap=gap_of(space, 7.0, 2.0))
+    matrix = Assembler(space).matrix(bone_of(space, 300.0, 0.3), gap=gap_of(space, 7.0, 2.0))
 
     def energy(u):
         return float(np.sum(u * matrix.dot(u)))
@@ -161,8 +164,8 @@ def test_springs_pull_along_their_direction():
         spring_directions=direction,
         spring_stiffness=np.array([9.0]),
     )
-    soft = uniform(space, 1e-9), uniform(space, 0.0)
-    alone = Assembler(space).matrix(*soft, supports=supports).to_scipy() - Assembler(space).matrix(*soft).to_scipy()
+    soft = bone_of(space, 1e-9, 0.0)
+    alone = Assembler(space).matrix(soft, supports=supports).to_scipy() - Assembler(space).matrix(soft).to_scipy()
     np.testing.assert_allclose(alone.toarray()[15:18, 15:18], [[4, -2, 4], [-2, 1, -2], [4, -2, 4]], atol=1e-8)
     assert alone.toarray().sum() == pytest.approx(9.0, rel=1e-7)
 
@@ -183,9 +186,9 @@ def test_membrane_of_a_stretched_sheet(order):
     x, y = 12e3 * (a + nu * b) / (1 - nu**2), 12e3 * (b + nu * a) / (1 - nu**2)
     np.testing.assert_allclose(stress[..., 0] + stress[..., 1], x + y, rtol=1e-11)
     np.testing.assert_allclose(stress[..., 0] * stress[..., 1] - stress[..., 2] ** 2, x * y, rtol=1e-10)
-    assembler, soft = Assembler(space), (uniform(space, 1.0), uniform(space, 0.0))
-    shell = assembler.matrix(*soft, membrane=Membrane(youngs, np.full(len(youngs), 0.5), nu))
-    work = np.sum(u * (shell.dot(u) - assembler.matrix(*soft).dot(u)))
+    assembler, soft = Assembler(space), (bone_of(space, 1.0, 0.0))
+    shell = assembler.matrix(soft, membrane=Membrane(youngs, np.full(len(youngs), 0.5), nu))
+    work = np.sum(u * (shell.dot(u) - assembler.matrix(soft).dot(u)))
     assert work == pytest.approx(7.5 * 0.5 * (x * a + y * b), rel=1e-10)
 
 
@@ -194,9 +197,9 @@ def test_membrane_does_not_resist_bending_or_motion_out_of_its_plane():
     space = Space(mesh, 2)
     youngs = np.zeros(len(mesh.faces))
     youngs[faces_at(mesh, 2, 2.0)] = 12e3
-    soft = uniform(space, 1.0), uniform(space, 0.0)
+    soft = bone_of(space, 1.0, 0.0)
     membrane = Membrane(youngs, np.ones(len(youngs)))
-    shell = Assembler(space).matrix(*soft, membrane=membrane).to_scipy() - Assembler(space).matrix(*soft).to_scipy()
+    shell = Assembler(space).matrix(soft, membrane=membrane).to_scipy() - Assembler(space).matrix(soft).to_scipy()
     out = np.zeros_like(space.nodes)
     out[:, 2] = space.nodes[:, 0] ** 2
     assert np.abs(shell @ out.ravel()).max() < 1e-11
@@ -210,9 +213,9 @@ def test_a_face_without_thickness_or_modulus_carries_no_membrane():
 def test_pattern_is_found_once_and_serves_every_matrix():
     space = Space(split_box((2, 2, 2), SIZE, 1.0), 2)
     assembler = Assembler(space)
-    one = assembler.matrix(uniform(space, 1.0), uniform(space, 0.3))
-    two = assembler.matrix(uniform(space, 2.0), uniform(space, 0.3), gap=gap_of(space, 1.0))
+    one = assembler.matrix(bone_of(space, 1.0, 0.3))
+    two = assembler.matrix(bone_of(space, 2.0, 0.3), gap=gap_of(space, 1.0))
     assert one.indices is two.indices
     assert one.data is not two.data
-    three = assembler.matrix(uniform(space, 1.0), uniform(space, 0.3), gap=gap_of(space, 1.0))
+    three = assembler.matrix(bone_of(space, 1.0, 0.3), gap=gap_of(space, 1.0))
     np.testing.assert_allclose(two.data - three.data, one.data, rtol=0, atol=1e-12)

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from blocks_of_tets import box
+from elasticity import bone_of
 from named_box import half_box, landmarks, named, whole_box
 
 from sacrofem.anatomy.builtin.sacrum import ParametricSacrum, SacrumParameters
 from sacrofem.errors import InputError
+from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.linear.solver import LinearSystem
 from sacrofem.mechanics.parts.loads import endplate_faces, load, load_resultant, load_vector
 from sacrofem.mechanics.parts.stiffness import Assembler
@@ -27,11 +29,10 @@ from sacrofem.mechanics.space.space import Space
 
 
 def solved(space, supports, kind="standing", slope=0.0, **given):
-    m = len(space.mesh.tets)
-    matrix = Assembler(space).matrix(np.full(m, 100.0), np.full(m, 0.3), supports=supports)
+    matrix = Assembler(space).matrix(bone_of(space, 100.0), supports=supports)
     resultant = load_resultant(landmarks(slope), load(kind, **given), slope_deg=slope)
     force = load_vector(space, endplate_faces(space), resultant)
-    u = LinearSystem(space, matrix, supports.fixed, method="direct", tolerance=1e-12).solve(force).displacement
+    u = LinearSystem(space, matrix, supports.fixed, settings=SolverSettings("direct", 1e-12)).solve(force).displacement
     return u, force, resultant, matrix.dot(u) - force
 
 
@@ -96,11 +97,10 @@ def test_stiff_block_on_its_layer_moves_as_springs_in_parallel():
     space = Space(mesh, 1)
     joint = Joint(modulus_mpa=1.0)
     supports = elastic_supports(space, landmarks(), joint=joint, with_ligaments=False)
-    m = len(mesh.tets)
-    matrix = Assembler(space).matrix(np.full(m, 1e7), np.full(m, 0.3), supports=supports)
+    matrix = Assembler(space).matrix(bone_of(space, 1e7), supports=supports)
     resultant = load_resultant(landmarks(), load("standing"), slope_deg=0.0)
     force = load_vector(space, endplate_faces(space), resultant)
-    u = LinearSystem(space, matrix, supports.fixed, method="direct").solve(force).displacement
+    u = LinearSystem(space, matrix, supports.fixed, settings=SolverSettings("direct")).solve(force).displacement
     area = 2 * 20.0 * 30.0
     np.testing.assert_allclose(u[:, 2], -700.0 / (joint.tangential_stiffness * area), rtol=1e-4)
 

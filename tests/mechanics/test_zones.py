@@ -16,7 +16,7 @@ from sacrofem.mechanics.measures.zones import (
     sampled_triangles,
     support_faces,
 )
-from sacrofem.mechanics.parts.stiffness import membrane_stresses
+from sacrofem.mechanics.parts.cortex import membrane_stresses
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.split import inner_faces, split
 

@@ -12,9 +12,10 @@ import pytest
 
 from sacrofem import Case, InputError, SacrofemWarning, reference_mesh
 from sacrofem.anatomy.regions import alar_plane
+from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.measures.catalogue import MEASURES
-from sacrofem.mechanics.parts.interface import Filler
-from sacrofem.mechanics.parts.materials import Elasticity
+from sacrofem.mechanics.parts.bone import Elasticity
+from sacrofem.mechanics.parts.interface import Filler, GapStiffness
 from sacrofem.report.figures import comparison as figures
 from sacrofem.specimen.comparison import Comparison, compare, solve_model
 from sacrofem.specimen.model import prepare
@@ -172,10 +173,10 @@ def test_a_very_stiff_gap_is_no_fracture(unilateral_model):
     from sacrofem.mechanics.equilibrium.statics import Statics
 
     m = unilateral_model
-    statics = Statics(m.space, m.membrane, m.supports, m.force, tolerance=1e-12)
-    tied = statics.solve("intact", m.bone.youngs, m.bone.poisson, None).state.displacement
+    statics = Statics(m.space, m.membrane, m.supports, m.force, SolverSettings(tolerance=1e-12))
+    tied = statics.solve("intact", m.bone, None).state.displacement
     stiff = np.full(m.space.gap.areas.shape, 3e7)
-    glued = statics.solve("before", m.bone.youngs, m.bone.poisson, (stiff, stiff)).state.displacement
+    glued = statics.solve("before", m.bone, GapStiffness(stiff, stiff)).state.displacement
     assert np.abs(glued - tied).max() < 1e-6 * np.abs(tied).max()
 
 

@@ -8,9 +8,10 @@ element space; the upper block hangs on nothing but the pushed end while the gap
 import numpy as np
 import pytest
 from blocks_of_tets import split_box
-from elasticity import at, held, stiffness, uniform
+from elasticity import at, bone_of, gap_of, held, stiffness, uniform
 
 from sacrofem.mechanics.equilibrium.active_set import solve_contact
+from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.parts.contact import face_closure
 from sacrofem.mechanics.space.space import Space
 
@@ -29,12 +30,11 @@ def pushed(order, distance, method):
         space,
         matrix,
         held(space, (ends, [0, 1, 2])),
-        face_closure(space, uniform(space, E), empty, GAP, empty, 0.0),
+        face_closure(space, bone_of(space, E, 0.0), empty, GAP, gap_of(space, 0.0), 0.0),
         np.zeros_like(down),
         prescribed=down,
         coarse=lambda: stiffness(coarse, E, 0.0),
-        method=method,
-        tolerance=1e-12,
+        settings=SolverSettings(method, 1e-12),
         accuracy=1e-10,
         steps=1,
     )

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from blocks_of_tets import graded, opened, quarter_cylinder
 from closed_forms import DiscSource
-from elasticity import at, held, stiffness, uniform
+from elasticity import at, bone_of, gap_of, held, stiffness
 
 from sacrofem.mechanics.equilibrium.active_set import solve_contact
 from sacrofem.mechanics.equilibrium.balance import bone_forces
+from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.parts.contact import face_closure
 from sacrofem.mechanics.space.space import Space
 
@@ -44,11 +45,11 @@ def pressed(n):
     moved[at(space, 0, 0.0), 0] = moved[at(space, 1, 0.0), 1] = 0.0
     none = np.zeros(space.gap.areas.shape)
     radius = np.hypot(space.gap.points[..., 0], space.gap.points[..., 1])
-    law = face_closure(space, uniform(space, E), none, 0.0, none, 0.0)
+    law = face_closure(space, bone_of(space, E, NU), none, 0.0, gap_of(space, 0.0), 0.0)
     law = replace(law, clearance=radius**2 / (2 * R) - APPROACH)
     solution, state = solve_contact(
         space, stiffness(space, E, NU), fixed, law, np.zeros_like(moved),
-        prescribed=moved, coarse=lambda: stiffness(coarse, E, NU), tolerance=1e-11, steps=1,
+        prescribed=moved, coarse=lambda: stiffness(coarse, E, NU), settings=SolverSettings(tolerance=1e-11), steps=1,
     )  # fmt: skip
     return space, solution.displacement, state, upper
 
@@ -61,7 +62,7 @@ def test_hertz(n, record):
     force = 4.0 * np.sum(state.pressure * areas)
     record(quantity="force", computed=force, exact=FORCE, tolerance=0.03, mesh=mesh, size=size)
     above = np.flatnonzero(space.mesh.centroids[:, 2] > 0)
-    internal = bone_forces(space, displacement, uniform(space, E), uniform(space, NU), above)
+    internal = bone_forces(space, displacement, bone_of(space, E, NU), above)
     free = upper & at(space, 2, 0.0) & (np.hypot(space.nodes[:, 0], space.nodes[:, 1]) < 2.0 * A)
     through = 4.0 * internal[free, 2].sum()
     record(quantity="force of the bone", computed=through, exact=force, tolerance=1e-9, mesh=mesh)

@@ -14,8 +14,8 @@ from elasticity import at, facet_basis, gap_of, held, system
 from patches import ELEMENT
 from whole_block import CUT, FILLER, SIZE, Model
 
-from sacrofem.mechanics.parts.interface import constriction_compliance, gap_stiffness
-from sacrofem.mechanics.parts.stiffness import membrane_stresses
+from sacrofem.mechanics.parts.cortex import membrane_stresses
+from sacrofem.mechanics.parts.interface import GapStiffness, constriction_compliance, gap_stiffness
 from sacrofem.mechanics.space.space import Space
 
 
@@ -77,7 +77,7 @@ def test_work_is_twice_the_energy(model, close):
     cortex = np.sum((s1**2 + s2**2 - 0.6 * s1 * s2 + 2.6 * s12**2) / 8e3 * areas * 0.5)
     jump = space.jump(u)
     opening = np.einsum("pqx,px->pq", jump, space.gap.normals)
-    k_n, k_t = model.gap
+    k_n, k_t = model.gap.normal, model.gap.tangential
     gap = np.sum((k_t * np.sum(jump**2, axis=2) + (k_n - k_t) * opening**2) * space.gap.areas)
     where = facet_basis(space, model.supports.foundation_faces)
     value = np.asarray(where.interpolate(u.ravel()))
@@ -131,7 +131,7 @@ def test_mirror_image(model, close):
     nearest = np.argmin(
         np.linalg.norm(image.gap.points[:, :, None] * mirror - space.gap.points[:, None], axis=3), axis=2
     )
-    gap = tuple(np.take_along_axis(k, nearest, axis=1) for k in model.gap)
+    gap = GapStiffness(*(np.take_along_axis(k, nearest, axis=1) for k in (model.gap.normal, model.gap.tangential)))
     problem = system(
         image,
         model.youngs,
@@ -174,7 +174,7 @@ def test_cement_like_the_bone_and_the_filler_is_no_treatment(model, close):
     space, force = before.space, before.load()
     covered = np.linalg.norm(space.gap.points - [5.0, 5.0, CUT], axis=2) < 3.5
     assert covered.any()
-    compliance = constriction_compliance(space, before.youngs, covered)
+    compliance = constriction_compliance(space, before.bone, covered)
     gap = gap_stiffness(covered.astype(float), 1.0, FILLER, FILLER, compliance)
     after = system(
         space, before.youngs.copy(), before.poisson, np.zeros_like(force, bool), **{**before.parts, "gap": gap}

@@ -64,7 +64,7 @@ def test_filled_gap_in_a_bar(order, confined, record):
     record(quantity="displacement of the top", computed=top, exact=total, tolerance=1e-9, mesh=mesh)
     stress = space.stresses(found, youngs, uniform(space, nu))[..., 2]
     record(quantity="stress", computed=stress, exact=-1.3, tolerance=1e-9, mesh=mesh)
-    through = fracture_force(space, found, *gap).sum(axis=0)
+    through = fracture_force(space, found, gap).sum(axis=0)
     record(quantity="force", computed=through, exact=np.array([0, 0, -1.3 * AREA]), tolerance=1e-9, mesh=mesh)
 
 

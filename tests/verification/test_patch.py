@@ -60,5 +60,5 @@ def test_patch_across_a_filled_gap(order, record):
     mesh = f"{ELEMENT[order]}, filled gap"
     record(quantity="displacement", computed=found, exact=exact, tolerance=1e-9, mesh=mesh)
     record(quantity="stress", computed=stress_of(space, found), exact=stress, tolerance=1e-9, mesh=mesh)
-    through = fracture_force(space, found, *gap).sum(axis=0)
+    through = fracture_force(space, found, gap).sum(axis=0)
     record(quantity="force through the gap", computed=through, exact=30.0 * stress[:, 2], tolerance=1e-9, mesh=mesh)

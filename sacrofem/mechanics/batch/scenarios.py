@@ -8,7 +8,7 @@ memory once for all; nothing is approximated, and every solution is judged by it
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from time import perf_counter
 from typing import Literal
@@ -29,8 +29,18 @@ from sacrofem.mechanics.batch.lanes import (
     lane_turn,
 )
 from sacrofem.mechanics.batch.lanevectors import LANES
-from sacrofem.mechanics.linear.solver import DIRECT_NODES, LARGEST_RESIDUAL, MAX_ITERATIONS, LinearSystem, Solution
-from sacrofem.mechanics.parts.stiffness import Assembler, Membrane
+from sacrofem.mechanics.linear.settings import SolverSettings
+from sacrofem.mechanics.linear.solver import (
+    DIRECT_NODES,
+    LARGEST_RESIDUAL,
+    MAX_ITERATIONS,
+    LinearSolution,
+    LinearSystem,
+)
+from sacrofem.mechanics.parts.bone import Elasticity
+from sacrofem.mechanics.parts.cortex import Membrane
+from sacrofem.mechanics.parts.interface import GapStiffness
+from sacrofem.mechanics.parts.stiffness import Assembler
 from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.blocks import BlockMatrix
 from sacrofem.mechanics.space.space import Space
@@ -43,19 +53,10 @@ AUDIT_LIMIT = 1e-8
 
 @dataclass(frozen=True, eq=False)
 class Scenario:
-    """Moduli and gap law of one state.
+    """Bone and gap of one state; no gap where the mesh has no fracture."""
 
-    Attributes
-    ----------
-    youngs, poisson : (m,)
-        MPa and ratio of every tet.
-    gap : (k_n, k_t), each (p, q), or None
-        Stiffness of the gap at its points, N/mm³; None where the mesh has no fracture.
-    """
-
-    youngs: FloatArray
-    poisson: FloatArray
-    gap: Gap | None
+    bone: Elasticity
+    gap: GapStiffness | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,22 +65,22 @@ class ScenarioSolution:
 
     Attributes
     ----------
-    solution : Solution
+    solution : LinearSolution
     internal : (N, 3)
         Nodal forces of all stiffness, N: applied force on free displacements, and reactions.
     audit : float or None
         Error against a fresh solve in energy norm, where this scenario was audited.
     """
 
-    solution: Solution
+    solution: LinearSolution
     internal: FloatArray
     audit: float | None = None
 
 
 def touched(baseline: Scenario, scenarios: Iterable[Scenario]) -> tuple[BoolArray, BoolArray]:
     """Tets (m,) and pairs (p,) that any of the scenarios changes."""
-    tets = np.zeros(len(baseline.youngs), dtype=bool)
-    pairs = np.zeros(0 if baseline.gap is None else len(baseline.gap[0]), dtype=bool)
+    tets = np.zeros(len(baseline.bone.youngs), dtype=bool)
+    pairs = np.zeros(0 if baseline.gap is None else len(baseline.gap.normal), dtype=bool)
     for scenario in scenarios:
         changed = _differences(baseline, scenario)
         tets |= changed[0]
@@ -88,12 +89,13 @@ def touched(baseline: Scenario, scenarios: Iterable[Scenario]) -> tuple[BoolArra
 
 
 def _differences(baseline: Scenario, scenario: Scenario) -> tuple[BoolArray, BoolArray]:
-    tets = (scenario.youngs != baseline.youngs) | (scenario.poisson != baseline.poisson)
+    mine, base = scenario.bone, baseline.bone
+    tets = (mine.youngs != base.youngs) | (mine.poisson != base.poisson)
     if baseline.gap is None or scenario.gap is None:
         if (baseline.gap is None) is not (scenario.gap is None):
             raise ValueError("a gap law is missing in the baseline or in a scenario")
         return tets, np.zeros(0, dtype=bool)
-    pairs = (scenario.gap[0] != baseline.gap[0]) | (scenario.gap[1] != baseline.gap[1])
+    pairs = (scenario.gap.normal != baseline.gap.normal) | (scenario.gap.tangential != baseline.gap.tangential)
     return tets, np.asarray(pairs.any(axis=1))
 
 
@@ -150,10 +152,12 @@ class ScenarioEngine:
         self.method = "a fresh solve each"
         wanted = method == "lanes" or (method == "auto" and space.n_nodes >= DIRECT_NODES)
         if self._coarse is not None and wanted and tets.any():
-            youngs = np.where(tets, 0.0, baseline.youngs)
-            gap = baseline.gap and (baseline.gap[0] * ~pairs[:, None], baseline.gap[1] * ~pairs[:, None])
+            bone = replace(baseline.bone, youngs=np.where(tets, 0.0, baseline.bone.youngs))
+            kept, gap = ~pairs[:, None], baseline.gap
+            if gap is not None:
+                gap = GapStiffness(gap.normal * kept, gap.tangential * kept)
             rest, coarse = (
-                assembler.matrix(youngs, baseline.poisson, membrane=membrane, gap=gap, supports=supports)
+                assembler.matrix(bone, membrane=membrane, gap=gap, supports=supports)
                 for assembler in (self._fine, self._coarse)
             )
             self._levels = LaneLevels(rest, coarse, space, tets, pairs, supports.fixed)
@@ -204,9 +208,7 @@ class ScenarioEngine:
     # ------------------------------------------------------------------ fresh solves
     def _system(self, scenario: Scenario) -> LinearSystem:
         def matrix(assembler: Assembler) -> BlockMatrix:
-            return assembler.matrix(
-                scenario.youngs, scenario.poisson, membrane=self.membrane, gap=scenario.gap, supports=self.supports
-            )
+            return assembler.matrix(scenario.bone, membrane=self.membrane, gap=scenario.gap, supports=self.supports)
 
         coarse = self._coarse
         return LinearSystem(
@@ -214,7 +216,7 @@ class ScenarioEngine:
             matrix(self._fine),
             self.supports.fixed,
             None if coarse is None else (lambda: matrix(coarse)),
-            tolerance=self.tolerance,
+            SolverSettings(tolerance=self.tolerance),
         )
 
     def _fresh(self, scenario: Scenario) -> list[ScenarioSolution]:
@@ -240,7 +242,7 @@ class ScenarioEngine:
     def _march(self, levels: LaneLevels, batch: list[Scenario]) -> list[ScenarioSolution]:
         began = perf_counter()
         gaps = [self._gap(scenario) for scenario in batch]
-        filled = LaneZone(levels.zone, [s.youngs for s in batch], [s.poisson for s in batch], gaps)
+        filled = LaneZone(levels.zone, [s.bone.youngs for s in batch], [s.bone.poisson for s in batch], gaps)
         # From the same start every time: a scenario's bits must not depend on those solved before it.
         cycle = LaneMultigrid(levels, filled, gaps)
         force = np.repeat(self.force[levels.order, :, None], LANES, axis=2)
@@ -271,7 +273,9 @@ class ScenarioEngine:
         seconds = (perf_counter() - began) / len(batch)
         return [
             ScenarioSolution(
-                Solution(x[levels.position, :, lane], METHOD, int(iterations[lane]), float(relative[lane]), seconds),
+                LinearSolution(
+                    x[levels.position, :, lane], METHOD, int(iterations[lane]), float(relative[lane]), seconds
+                ),
                 internal[levels.position, :, lane],
             )
             for lane in range(len(batch))
@@ -281,7 +285,7 @@ class ScenarioEngine:
         if scenario.gap is None:
             shape = self.space.gap.areas.shape
             return np.zeros(shape), np.zeros(shape)
-        return scenario.gap
+        return scenario.gap.normal, scenario.gap.tangential
 
 
 def _residual(

@@ -22,7 +22,9 @@ from typing import TextIO
 import numpy as np
 from scipy.sparse import csr_array
 
-from sacrofem.mechanics.parts.stiffness import Membrane, membrane_strains
+from sacrofem.mechanics.parts.bone import Elasticity
+from sacrofem.mechanics.parts.cortex import Membrane, membrane_strains
+from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.gap import triangle_rule
@@ -73,14 +75,14 @@ class Deck:
     springs: Mapping[str, Springs]
 
 
-def gap_springs(space: Space, k_n: FloatArray, k_t: FloatArray) -> Springs:
-    """Jump along the normal and two tangents at every gap point, from k_n and k_t (p, q) in N/mm³."""
+def gap_springs(space: Space, law: GapStiffness) -> Springs:
+    """Jump along the normal and two tangents at every gap point."""
     gap, mesh = space.gap, space.mesh
     plus, minus = mesh.paired
     shape = space.face_shape(gap.barycentric)
     nodes = np.concatenate([space.face_nodes[plus], space.face_nodes[minus]], axis=1)
     rows = _interpolation(space, nodes, np.concatenate([shape, -shape], axis=1), triad(gap.normals))
-    stiffness = gap.areas[..., None] * np.stack([k_n, k_t, k_t], axis=-1)
+    stiffness = gap.areas[..., None] * np.stack([law.normal, law.tangential, law.tangential], axis=-1)
     return Springs(rows, stiffness.reshape(-1, 3), gap.points.reshape(-1, 3))
 
 
@@ -153,13 +155,12 @@ def _sparse(space: Space, nodes: IntArray, values: FloatArray) -> csr_array:
 def write_calculix(
     path: Path,
     space: Space,
-    youngs: FloatArray,
-    poisson: FloatArray,
+    bone: Elasticity,
     force: FloatArray,
     supports: Supports,
     *,
     membrane: Membrane | None = None,
-    gap: tuple[FloatArray, FloatArray] | None = None,
+    gap: GapStiffness | None = None,
     tie: bool = False,
     printed: bool = False,
 ) -> Deck:
@@ -170,8 +171,8 @@ def write_calculix(
     path
         The ``.inp`` file.
     space
-    youngs, poisson : (m,)
-        MPa and ratio of each tet; equal ones share a material.
+    bone
+        Of each tet; equal ones share a material.
     force : (N, 3)
         Nodal forces, N.
     supports
@@ -179,7 +180,7 @@ def write_calculix(
     membrane
         Cortex.
     gap
-        k_n, k_t (p, q) of the gap at the gap points, N/mm³.
+        What lies in the gap.
     tie
         Twin faces are one, as in the intact state.
     printed
@@ -193,7 +194,7 @@ def write_calculix(
     """
     node = _deck_nodes(space, tie)
     parts = {
-        "gap": None if gap is None or tie or not gap[0].size else gap_springs(space, *gap),
+        "gap": None if gap is None or tie or not gap.normal.size else gap_springs(space, gap),
         "layer": layer_springs(space, supports) if len(supports.foundation_faces) else None,
         "cortex": membrane_springs(space, membrane) if membrane is not None and len(membrane.faces) else None,
         "ligaments": ligament_springs(space, supports) if len(supports.spring_nodes) else None,
@@ -205,7 +206,7 @@ def write_calculix(
         following += len(part.points)
     with path.open("w", encoding="ascii") as out:
         _heading(out)
-        _bone(out, space, node, youngs, poisson)
+        _bone(out, space, node, bone)
         next_element = len(space.mesh.tets) + 1
         for name, part in springs.items():
             next_element = _auxiliary(out, name.upper(), part, auxiliary[name], node, next_element)
@@ -257,13 +258,13 @@ def _nodes(out: TextIO, name: str, numbers: IntArray, points: FloatArray) -> Non
     out.writelines(f"{n},{_numbers(x)}\n" for n, x in zip(numbers.tolist(), points.tolist(), strict=True))
 
 
-def _bone(out: TextIO, space: Space, node: IntArray, youngs: FloatArray, poisson: FloatArray) -> None:
+def _bone(out: TextIO, space: Space, node: IntArray, bone: Elasticity) -> None:
     numbers, first = np.unique(node, return_index=True)
     _nodes(out, "BONE", numbers, space.nodes[first])
     out.write(f"*ELEMENT, TYPE={'C3D10' if space.order == 2 else 'C3D4'}, ELSET=BONE\n")
     elements = node[space.connectivity].tolist()
     out.writelines(f"{e},{','.join(map(str, nodes))}\n" for e, nodes in enumerate(elements, 1))
-    constants, group = np.unique(np.column_stack([youngs, poisson]), axis=0, return_inverse=True)
+    constants, group = np.unique(np.column_stack([bone.youngs, bone.poisson]), axis=0, return_inverse=True)
     members = np.split(np.argsort(group, kind="stable") + 1, np.cumsum(np.bincount(group.ravel()))[:-1])
     for number, ((modulus, nu), tets) in enumerate(zip(constants.tolist(), members, strict=True), 1):
         out.write(f"*ELSET, ELSET=M{number}\n")

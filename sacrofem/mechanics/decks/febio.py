@@ -22,7 +22,9 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from sacrofem.mechanics.parts.stiffness import Membrane
+from sacrofem.mechanics.parts.bone import Elasticity
+from sacrofem.mechanics.parts.cortex import Membrane
+from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.space import Space
 from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
@@ -74,13 +76,13 @@ def layer_moduli(k_n: FloatArray, k_t: FloatArray, thickness_mm: float = LAYER_M
     return constrained * (1.0 + poisson) * (1.0 - 2.0 * poisson) / (1.0 - poisson), poisson
 
 
-def febio_model(space: Space, supports: Supports, gap: tuple[FloatArray, FloatArray] | None) -> Febio:
+def febio_model(space: Space, supports: Supports, gap: GapStiffness | None) -> Febio:
     """Nodes, wedges and springs of a state; see `write_febio` for the arguments."""
     nodes = space.nodes.copy()
     layers: dict[str, Layer] = {}
     more: list[FloatArray] = []
     count = space.n_nodes
-    if gap is not None and gap[0].size:
+    if gap is not None and gap.normal.size:
         plus, minus = space.mesh.paired
         upper, lower = space.face_nodes[plus], space.face_nodes[minus]
         normals = space.mesh.face_normals[minus]
@@ -90,7 +92,7 @@ def febio_model(space: Space, supports: Supports, gap: tuple[FloatArray, FloatAr
             own = touched & ~np.isin(np.arange(space.n_nodes), np.intersect1d(lower, upper))
             nodes[own] += sign * LAYER_MM * away[own]
         weights = space.gap.areas / space.gap.areas.sum(axis=1, keepdims=True)
-        youngs, poisson = layer_moduli((gap[0] * weights).sum(axis=1), (gap[1] * weights).sum(axis=1))
+        youngs, poisson = layer_moduli((gap.normal * weights).sum(axis=1), (gap.tangential * weights).sum(axis=1))
         solid = youngs > 0.0
         wedges, middles = _wedges(lower[solid], upper[solid], nodes, count)
         more.append(middles)
@@ -149,13 +151,12 @@ def _wedges(lower: IntArray, upper: IntArray, nodes: FloatArray, count: int) -> 
 def write_febio(
     path: Path,
     space: Space,
-    youngs: FloatArray,
-    poisson: FloatArray,
+    bone: Elasticity,
     force: FloatArray,
     supports: Supports,
     *,
     membrane: Membrane | None = None,
-    gap: tuple[FloatArray, FloatArray] | None = None,
+    gap: GapStiffness | None = None,
 ) -> Febio:
     """Write one static state in one step.
 
@@ -163,7 +164,7 @@ def write_febio(
     ----------
     path
         The ``.feb`` file.
-    space, youngs, poisson, force, supports, membrane, gap
+    space, bone, force, supports, membrane, gap
         As of `sacrofem.mechanics.decks.calculix.write_calculix`.
 
     Returns
@@ -182,7 +183,7 @@ def write_febio(
             '<step_size>1</step_size><solver type="solid"><symmetric_stiffness>symmetric</symmetric_stiffness>'
             "</solver></Control>\n"
         )
-        parts = {"bone": Layer(space.connectivity, youngs, poisson), **model.layers}
+        parts = {"bone": Layer(space.connectivity, bone.youngs, bone.poisson), **model.layers}
         shells = _shells(space, membrane)
         _materials(out, parts, shells)
         held = np.flatnonzero(supports.fixed.any(axis=1))

@@ -12,15 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from time import perf_counter
 
 import numpy as np
 
 from sacrofem.errors import SolverError
 from sacrofem.mechanics.equilibrium.linearised import Linearised
-from sacrofem.mechanics.linear.factors import Factorisation
-from sacrofem.mechanics.linear.solver import LARGEST_RESIDUAL, LinearSystem, Method, Solution
+from sacrofem.mechanics.linear.settings import DEFAULT_SETTINGS, SolverSettings
+from sacrofem.mechanics.linear.solver import LARGEST_RESIDUAL, LinearSolution
 from sacrofem.mechanics.parts.contact import (
     Contact,
     ContactState,
@@ -294,13 +293,10 @@ def solve_contact(
     prescribed: FloatArray | None = None,
     start: FloatArray | None = None,
     coarse: Callable[[], BlockMatrix] | None = None,
-    method: Method = "auto",
-    tolerance: float = 1e-10,
+    settings: SolverSettings = DEFAULT_SETTINGS,
     accuracy: float = ACCURACY,
     steps: int = LOAD_STEPS,
-    factorisation: Factorisation = "multifrontal",
-    memory_gib: float | None = None,
-) -> tuple[Solution, ContactState]:
+) -> tuple[LinearSolution, ContactState]:
     """Equilibrium with contact in the gap.
 
     Parameters
@@ -320,8 +316,8 @@ def solve_contact(
         Displacement under the whole load that the first step starts from, such as the bonded one.
     coarse : callable, optional
         Gives the P1 matrix of the same model without contact, for multigrid on P2.
-    method, tolerance, factorisation, memory_gib
-        Of the solver, see `LinearSystem`; tolerance is the relative residual.
+    settings
+        Of the solver; its tolerance is the relative residual of contact.
     accuracy
         Penetration, and slip of points that stick, over the largest displacement.
     steps
@@ -329,7 +325,7 @@ def solve_contact(
 
     Returns
     -------
-    solution : Solution
+    solution : LinearSolution
         Its iterations are those of conjugate gradients in all linear solves.
     state : ContactState
 
@@ -342,14 +338,9 @@ def solve_contact(
     """
     began = perf_counter()
     contact = stiffened(space, matrix, contact)
-    system = partial(
-        LinearSystem, method=method, tolerance=CORRECTION_TOLERANCE, factorisation=factorisation, memory_gib=memory_gib
-    )
-    matrices = Linearised(
-        space, matrix, fixed, contact, coarse, system, memory_gib,
-        updates=method != "multigrid" and factorisation == "multifrontal",
-    )  # fmt: skip
-    loading = _Loading(matrices, force, prescribed, tolerance, accuracy)
+    corrections = replace(settings, tolerance=CORRECTION_TOLERANCE)
+    matrices = Linearised(space, matrix, fixed, contact, coarse, corrections)
+    loading = _Loading(matrices, force, prescribed, settings.tolerance, accuracy)
     record: list[ContactStep] = []
     nodal, rubbed, external, dissipated = np.zeros_like(force), np.zeros(1), 0.0, 0.0
     for number in range(1, steps + 1):
@@ -362,7 +353,7 @@ def solve_contact(
         dissipated += _dissipated(contact, at, rubbed, contact_points(space, contact.clearance.shape[1])[1])
         nodal, rubbed = now, at.friction
     residual = loading.residual(1.0)
-    solution = Solution(loading.u, matrices.name, matrices.solves, residual, perf_counter() - began)
+    solution = LinearSolution(loading.u, matrices.name, matrices.solves, residual, perf_counter() - began)
     return solution, _final(loading, matrix, external, dissipated, tuple(record))
 
 

@@ -12,22 +12,21 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from sacrofem.mechanics.parts.stiffness import Membrane, membrane_matrices
+from sacrofem.mechanics.parts.bone import Elasticity
+from sacrofem.mechanics.parts.cortex import Membrane, membrane_matrices
 from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.space import Space, lame, tet_gradients
 from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
 
 
-def bone_forces(
-    space: Space, displacement: FloatArray, youngs: FloatArray, poisson: FloatArray, tets: IntArray
-) -> FloatArray:
+def bone_forces(space: Space, displacement: FloatArray, bone: Elasticity, tets: IntArray) -> FloatArray:
     """(N, 3) nodal forces in N that deform the given tets: the integrals of stress times shape gradient."""
     barycentric, weights = space.rule
     slopes, gradients = tet_gradients(barycentric, space.order), space.barycentric_gradients[tets]
     nodes = space.connectivity[tets]
     local = np.einsum("qak,mai->mqki", slopes, displacement[nodes], optimize=True)
     gradient = np.einsum("mqki,mkx->mqix", local, gradients, optimize=True)
-    lam, mu = lame(youngs[tets], poisson[tets])
+    lam, mu = lame(bone.youngs[tets], bone.poisson[tets])
     stress = mu[:, None, None, None] * (gradient + np.swapaxes(gradient, 2, 3))
     stress += (lam[:, None] * np.trace(gradient, axis1=2, axis2=3))[..., None, None] * np.eye(3)
     stress *= (space.mesh.volumes[tets, None] * weights)[..., None, None]
@@ -73,9 +72,7 @@ class FractureSides:
         self._cortex_nodes = space.face_nodes[cortex.faces]
         self._cortex = membrane_matrices(space, cortex) if len(cortex.faces) else None
 
-    def forces(
-        self, displacement: FloatArray, youngs: FloatArray, poisson: FloatArray, force: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
+    def forces(self, displacement: FloatArray, bone: Elasticity, force: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Forces (3,) in N with which bone and cortex of side +1 and of side -1 pull at the fracture.
 
         What the gap hands over is equal and opposite, so their sum is zero in equilibrium.
@@ -83,11 +80,11 @@ class FractureSides:
         Parameters
         ----------
         displacement : (N, 3)
-        youngs, poisson : (m,)
+        bone
         force : (N, 3)
             Applied nodal forces.
         """
-        pull = bone_forces(self.space, displacement, youngs, poisson, self._tets) - force
+        pull = bone_forces(self.space, displacement, bone, self._tets) - force
         if self._cortex is not None:
             local = displacement[self._cortex_nodes].reshape(len(self._cortex_nodes), -1)
             forces = np.einsum("fde,fe->fd", self._cortex, local)

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from sacrofem.mechanics.linear.direct import analyse
+from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.linear.solver import LinearSystem
 from sacrofem.mechanics.linear.updated import MOST_JUMPS, UpdatedSystem
 from sacrofem.mechanics.parts.contact import Contact, contact_matrices, jump_matrices
@@ -33,12 +34,8 @@ class Linearised:
     contact : Contact
     coarse : callable or None
         Makes the P1 matrix of the same model without contact.
-    system : callable
-        Makes a `LinearSystem` of space, matrix, fixed and coarse.
-    memory_gib : float or None
-        Limit of the process.
-    updates : bool
-        Factorise once and update, where few faces touch.
+    settings
+        Of each correction.
 
     Attributes
     ----------
@@ -55,13 +52,12 @@ class Linearised:
         fixed: BoolArray,
         contact: Contact,
         coarse: Callable[[], BlockMatrix] | None,
-        system: Callable[..., LinearSystem],
-        memory_gib: float | None,
-        *,
-        updates: bool,
+        settings: SolverSettings,
     ) -> None:
-        self._memory_gib, self._updates, self._few = memory_gib, updates, False
-        self.space, self.matrix, self.fixed, self.contact, self._new_system = space, matrix, fixed, contact, system
+        self.space, self.matrix, self.fixed, self.contact, self.settings = space, matrix, fixed, contact, settings
+        # Factorise once and update, where few faces touch.
+        self._updates = settings.method != "multigrid" and settings.factorisation == "multifrontal"
+        self._few = False
         self._coarse_base = coarse
         self._vertices: tuple[BlockMatrix, Space, IntArray] | None = None
         self._pairs = Assembler(space).pair_nodes
@@ -83,11 +79,12 @@ class Linearised:
             self._updated.set(touching, jump_matrices(self.space, tensors, touching))
             return
         tensors = tensors + self._damping
-        self._system = self._new_system(
+        self._system = LinearSystem(
             self.space,
             self._with(self.matrix, self.space, self._pairs, tensors),
             self.fixed,
             None if self._coarse_base is None else lambda: self._coarse(tensors),
+            self.settings,
         )
 
     @property
@@ -101,7 +98,7 @@ class Linearised:
             return None
         matrix, nodes = self.matrix, self.space.nodes
         symbolic = analyse(matrix.indptr, matrix.indices, nodes)
-        limit = limit_bytes(self._memory_gib)
+        limit = limit_bytes(self.settings.memory_gib)
         if limit is not None and resident_bytes() + symbolic.peak_bytes() + matrix.data.nbytes > limit:
             return None
         damped = self._with(matrix, self.space, self._pairs, self._damping)

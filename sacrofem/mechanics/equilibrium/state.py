@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.contact import ContactState
+from sacrofem.mechanics.parts.cortex import Membrane
+from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.system.arrays import FloatArray
 
 
@@ -18,14 +21,15 @@ class State:
         ``"intact"``, ``"before"`` or ``"after"``.
     displacement : (N, 3)
         mm, on the nodes of the split mesh in every state (twins of the intact state move together).
-    youngs, poisson : (m,)
-        Modulus (MPa) and Poisson's ratio of each tet.
+    bone : Elasticity
+        Of each tet, cement included.
+    gap : GapStiffness or None
+        What lies in the gap; None where twin faces are tied.
     fraction : (m,)
         Share of each tet's pore space that cement fills in this state.
     coverage : (p, q)
         Share of the gap that cement fills at each gap point.
-    membrane_youngs, membrane_thickness : (k,)
-        Cortex on each boundary face: MPa and mm, 0 where there is none.
+    cortex : Membrane
     force : (N, 3)
         Applied nodal forces, N.
     contact : ContactState or None
@@ -34,11 +38,10 @@ class State:
 
     name: str
     displacement: FloatArray
-    youngs: FloatArray
-    poisson: FloatArray
+    bone: Elasticity
+    gap: GapStiffness | None
     fraction: FloatArray
     coverage: FloatArray
-    membrane_youngs: FloatArray
-    membrane_thickness: FloatArray
+    cortex: Membrane
     force: FloatArray
     contact: ContactState | None = None

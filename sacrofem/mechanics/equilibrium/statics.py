@@ -12,16 +12,18 @@ from sacrofem.errors import SolverError
 from sacrofem.mechanics.equilibrium.active_set import LOAD_STEPS, solve_contact
 from sacrofem.mechanics.equilibrium.balance import FractureSides
 from sacrofem.mechanics.equilibrium.state import State
-from sacrofem.mechanics.linear.factors import Factorisation
-from sacrofem.mechanics.linear.solver import LinearSystem, Method, Solution
+from sacrofem.mechanics.linear.settings import DEFAULT_SETTINGS, SolverSettings
+from sacrofem.mechanics.linear.solver import LinearSolution, LinearSystem
+from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.contact import Contact, ContactState, contact_force
-from sacrofem.mechanics.parts.stiffness import Assembler, Membrane
+from sacrofem.mechanics.parts.cortex import Membrane
+from sacrofem.mechanics.parts.interface import GapStiffness
+from sacrofem.mechanics.parts.stiffness import Assembler
 from sacrofem.mechanics.parts.supports import Reactions, Supports, reactions
 from sacrofem.mechanics.space.blocks import BlockMatrix
 from sacrofem.mechanics.space.space import Space
 from sacrofem.system.arrays import FloatArray, IntArray
 
-Gap = tuple[FloatArray, FloatArray] | None
 # Share of the load, of load times height and of the work that equilibrium may miss (DESIGN 5).
 BALANCE_LIMIT = 1e-7
 
@@ -33,7 +35,7 @@ class Solved:
     Attributes
     ----------
     state : State
-    solution : Solution
+    solution : LinearSolution
         Method, iterations, true residual, seconds.
     reactions : Reactions
         What joints and ligaments put on the sacrum.
@@ -45,7 +47,7 @@ class Solved:
     """
 
     state: State
-    solution: Solution
+    solution: LinearSolution
     reactions: Reactions
     checks: Mapping[str, float | None]
 
@@ -61,14 +63,8 @@ class _Discrete:
     def coarse(self) -> Assembler:
         return Assembler(Space(self.space.mesh, 1))
 
-    def matrix(self, assembler: Assembler, youngs: FloatArray, poisson: FloatArray, gap: Gap) -> BlockMatrix:
-        return assembler.matrix(
-            youngs,
-            poisson,
-            membrane=self.membrane,
-            gap=gap,
-            supports=self.supports,
-        )
+    def matrix(self, assembler: Assembler, bone: Elasticity, gap: GapStiffness | None) -> BlockMatrix:
+        return assembler.matrix(bone, membrane=self.membrane, gap=gap, supports=self.supports)
 
 
 class Statics:
@@ -83,8 +79,8 @@ class Statics:
         Its springs act on mesh points.
     force : (N, 3)
         Applied nodal forces, N.
-    method, tolerance, factorisation, memory_gib
-        Of the linear solver: see `LinearSystem`.
+    settings
+        Of the linear solver.
     """
 
     def __init__(
@@ -93,15 +89,10 @@ class Statics:
         membrane: Membrane,
         supports: Supports,
         force: FloatArray,
-        *,
-        method: Method = "auto",
-        tolerance: float = 1e-10,
-        factorisation: Factorisation = "multifrontal",
-        memory_gib: float | None = None,
+        settings: SolverSettings = DEFAULT_SETTINGS,
     ) -> None:
         self.space, self.membrane, self.supports, self.force = space, membrane, supports, force
-        self.method, self.tolerance = method, tolerance
-        self.factorisation, self.memory_gib = factorisation, memory_gib
+        self.settings = settings
         self._split = _Discrete(space, membrane, supports, force)
 
     @cached_property
@@ -134,9 +125,8 @@ class Statics:
     def solve(
         self,
         name: str,
-        youngs: FloatArray,
-        poisson: FloatArray,
-        gap: tuple[FloatArray, FloatArray] | None,
+        bone: Elasticity,
+        gap: GapStiffness | None,
         *,
         fraction: FloatArray | None = None,
         coverage: FloatArray | None = None,
@@ -149,9 +139,10 @@ class Statics:
         ----------
         name
             ``"intact"``, ``"before"`` or ``"after"``.
-        youngs, poisson : (m,)
+        bone
+            Cement included.
         gap
-            Normal and tangential stiffness (p, q) of the gap, N/mm³; None ties twin faces together.
+            None ties twin faces together.
         fraction, coverage
             Where cement is in this state: kept with the result.
         contact
@@ -166,42 +157,32 @@ class Statics:
         """
         tied = gap is None and bool(self.space.mesh.pair_side.any())  # type: ignore[union-attr]
         discrete, node = self._tied if tied else (self._split, np.arange(self.space.n_nodes))
-        matrix = discrete.matrix(discrete.assembler, youngs, poisson, gap)
-        coarse = (lambda: discrete.matrix(discrete.coarse, youngs, poisson, gap)) if self.space.order == 2 else None
+        matrix = discrete.matrix(discrete.assembler, bone, gap)
+        coarse = (lambda: discrete.matrix(discrete.coarse, bone, gap)) if self.space.order == 2 else None
         touching = None
         if contact is None:
-            system = LinearSystem(
-                discrete.space,
-                matrix,
-                discrete.supports.fixed,
-                coarse,
-                method=self.method,
-                tolerance=self.tolerance,
-                factorisation=self.factorisation,
-                memory_gib=self.memory_gib,
-            )
+            system = LinearSystem(discrete.space, matrix, discrete.supports.fixed, coarse, self.settings)
             solution = system.solve(discrete.force)
         else:
             solution, touching = solve_contact(
                 self.space, matrix, discrete.supports.fixed, contact, discrete.force,
-                start=None if start is None else start.state.displacement, coarse=coarse, method=self.method,
-                tolerance=self.tolerance, steps=LOAD_STEPS if contact.friction else 1,
-                factorisation=self.factorisation, memory_gib=self.memory_gib,
+                start=None if start is None else start.state.displacement, coarse=coarse,
+                settings=self.settings, steps=LOAD_STEPS if contact.friction else 1,
             )  # fmt: skip
             solution = solution if start is None else _after(start.solution, solution)
         internal = matrix.dot(solution.displacement)
         return self._recorded(
-            discrete, node, name, solution, internal, youngs, poisson,
+            discrete, node, name, solution, internal, bone, gap,
             fraction=fraction, coverage=coverage, touching=touching,
         )  # fmt: skip
 
     def recorded(
         self,
         name: str,
-        solution: Solution,
+        solution: LinearSolution,
         internal: FloatArray,
-        youngs: FloatArray,
-        poisson: FloatArray,
+        bone: Elasticity,
+        gap: GapStiffness | None,
         *,
         fraction: FloatArray | None = None,
         coverage: FloatArray | None = None,
@@ -212,7 +193,7 @@ class Statics:
         """
         everything = np.arange(self.space.n_nodes)
         return self._recorded(
-            self._split, everything, name, solution, internal, youngs, poisson, fraction=fraction, coverage=coverage
+            self._split, everything, name, solution, internal, bone, gap, fraction=fraction, coverage=coverage
         )
 
     def _recorded(
@@ -220,10 +201,10 @@ class Statics:
         discrete: _Discrete,
         node: IntArray,
         name: str,
-        solution: Solution,
+        solution: LinearSolution,
         internal: FloatArray,
-        youngs: FloatArray,
-        poisson: FloatArray,
+        bone: Elasticity,
+        gap: GapStiffness | None,
         *,
         fraction: FloatArray | None,
         coverage: FloatArray | None,
@@ -237,7 +218,7 @@ class Statics:
         held = reactions(discrete.space, discrete.supports, u, internal - discrete.force)
         checks = self._balance(discrete, u, taken, held)
         checks["residual"] = solution.residual
-        checks["fracture"] = self._fracture(u[node], youngs, poisson)
+        checks["fracture"] = self._fracture(u[node], bone)
         for key in ("force", "moment", "energy", "fracture"):
             value = checks[key]
             if value is not None and not value <= BALANCE_LIMIT:
@@ -247,10 +228,10 @@ class Statics:
                 )
         m = len(self.space.mesh.tets)
         state = State(
-            name, u[node], youngs, poisson,
+            name, u[node], bone, gap,
             np.zeros(m) if fraction is None else fraction,
             np.zeros(self.space.gap.areas.shape) if coverage is None else coverage,
-            self.membrane.youngs, self.membrane.thickness, self.force, touching,
+            self.membrane, self.force, touching,
         )  # fmt: skip
         return Solved(state, solution, held, checks)
 
@@ -266,14 +247,14 @@ class Statics:
             "energy": abs(taken - work) / abs(work) if work else 0.0,
         }
 
-    def _fracture(self, u: FloatArray, youngs: FloatArray, poisson: FloatArray) -> float | None:
+    def _fracture(self, u: FloatArray, bone: Elasticity) -> float | None:
         if not self.space.mesh.pair_side.any():  # type: ignore[union-attr]
             return None
-        sides = self._sides.forces(u, youngs, poisson, self.force)
+        sides = self._sides.forces(u, bone, self.force)
         return float(np.linalg.norm(sides[0] + sides[1]) / np.abs(self.force).sum(axis=0).max())
 
 
-def _after(first: Solution, second: Solution) -> Solution:
+def _after(first: LinearSolution, second: LinearSolution) -> LinearSolution:
     return replace(
         second,
         method=second.method or first.method,

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Literal
 
 import numpy as np
 
@@ -17,12 +16,12 @@ from sacrofem.mechanics.linear.diagnosis import likely_cause
 from sacrofem.mechanics.linear.direct import NOT_DEFINITE, MultifrontalCholesky, analyse
 from sacrofem.mechanics.linear.factors import NAMES, Factor, Factorisation, factorise
 from sacrofem.mechanics.linear.multigrid import PMultigrid
+from sacrofem.mechanics.linear.settings import DEFAULT_SETTINGS, SolverSettings
 from sacrofem.mechanics.space.blocks import BlockMatrix, advance, products, turn
 from sacrofem.mechanics.space.space import Space
 from sacrofem.system.arrays import BoolArray, FloatArray
 from sacrofem.system.memory import GIB, limit_bytes, resident_bytes
 
-Method = Literal["auto", "direct", "multigrid"]
 # True relative residual above which no number may leave the solver (DESIGN 5).
 LARGEST_RESIDUAL = 1e-8
 MAX_ITERATIONS = 300
@@ -31,7 +30,7 @@ DIRECT_NODES = 6000
 
 
 @dataclass(frozen=True, eq=False)
-class Solution:
+class LinearSolution:
     """Displacement (N, 3) in mm, and how it was found.
 
     ``history`` has the relative residual after each iteration, as the recurrence gives it.
@@ -130,13 +129,8 @@ class LinearSystem:
         Displacements that are prescribed.
     coarse : callable, optional
         Makes the P1 matrix of the same model, which is constrained in place; needed for multigrid on P2.
-    method : "auto", "direct" or "multigrid"
-    tolerance : float
-        True relative residual to reach.
-    factorisation
-        Who factorises the whole system or the P1 level, one of ``factors.NAMES``.
-    memory_gib : float, optional
-        Resident memory that the process may reach; None: 80 % of what is available on top of what it has.
+    settings
+        The matrix is made already: `SolverSettings.assembly` does not count here.
 
     Raises
     ------
@@ -152,16 +146,13 @@ class LinearSystem:
         matrix: BlockMatrix,
         fixed: BoolArray,
         coarse: Callable[[], BlockMatrix] | None = None,
-        *,
-        method: Method = "auto",
-        tolerance: float = 1e-10,
-        factorisation: Factorisation = "multifrontal",
-        memory_gib: float | None = None,
+        settings: SolverSettings = DEFAULT_SETTINGS,
     ) -> None:
         start = perf_counter()
-        self.space, self.matrix, self.fixed, self.tolerance = space, matrix, fixed, tolerance
+        method, factorisation = settings.method, settings.factorisation
+        self.space, self.matrix, self.fixed, self.tolerance = space, matrix, fixed, settings.tolerance
         self._free = ~fixed
-        self._room = _Room(limit_bytes(memory_gib), resident_bytes())
+        self._room = _Room(limit_bytes(settings.memory_gib), resident_bytes())
         if method == "auto":
             method = "direct" if space.order == 1 or coarse is None or space.n_nodes < DIRECT_NODES else "multigrid"
         if method == "multigrid" and (coarse is None or space.order == 1):
@@ -226,7 +217,7 @@ class LinearSystem:
     def _residual(self, x: FloatArray, right: FloatArray) -> FloatArray:
         return np.asarray(right - self.matrix.dot_free(x, self._free)[0])
 
-    def solve(self, force: FloatArray, prescribed: FloatArray | None = None) -> Solution:
+    def solve(self, force: FloatArray, prescribed: FloatArray | None = None) -> LinearSolution:
         """Displacement under nodal forces (N, 3), with prescribed values (N, 3) where fixed.
 
         Raises
@@ -252,7 +243,7 @@ class LinearSystem:
                 f"({self.method})"
             )
         seconds = self.setup_seconds + perf_counter() - start
-        return Solution(base + x, self.method, len(history), relative, seconds, tuple(history))
+        return LinearSolution(base + x, self.method, len(history), relative, seconds, tuple(history))
 
     def _refined(self, right: FloatArray) -> tuple[FloatArray, list[float], float]:
         """Solution, history and true relative residual; the recurrence of CG drifts from it, so it is restarted."""

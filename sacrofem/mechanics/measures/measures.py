@@ -15,9 +15,9 @@ import numpy as np
 from sacrofem.mechanics.equilibrium.state import State
 from sacrofem.mechanics.measures.catalogue import FRACTURE_MEASURES, MEASURES, Value
 from sacrofem.mechanics.measures.zones import POOLED, CortexZone, Layers, Zone, Zones
+from sacrofem.mechanics.parts.cortex import membrane_stresses
 from sacrofem.mechanics.parts.interface import closed_area_fraction
 from sacrofem.mechanics.parts.loads import Resultant, endplate_faces
-from sacrofem.mechanics.parts.stiffness import membrane_stresses
 from sacrofem.mechanics.parts.supports import Reactions
 from sacrofem.mechanics.space.principal import principal_strains
 from sacrofem.mechanics.space.space import Space, lame
@@ -114,7 +114,6 @@ def measure(
     resultant: Resultant,
     reactions: Reactions | None,
     aperture_mm: FloatArray | float | None = None,
-    membrane_poisson: float = 0.3,
     strain: FloatArray | None = None,
 ) -> Measures:
     """All measures of a state.
@@ -132,8 +131,6 @@ def measure(
         What the supports put on the sacrum in this state; None: no reaction shares.
     aperture_mm : float or (p,), optional
         Aperture of the gap; none: no gap strain and no check for closure.
-    membrane_poisson
-        ν of the cortex.
     strain : (m q, 3), optional
         Principal strains of the state, where they are known already.
     """
@@ -144,7 +141,7 @@ def measure(
     _fragment_motion(space, state, zones, collector, fractures)
     for suffix, target in [("", collector), *((f":{name}", target) for name, target in fractures.items())]:
         _bone_measures(state, strain, zones.volume[POOLED + suffix], zones.volume["front" + suffix], target)
-        _cortex_measures(space, state, zones.cortex[POOLED + suffix], membrane_poisson, target)
+        _cortex_measures(space, state, zones.cortex[POOLED + suffix], target)
     _zone_measures(state, strain, zones, collector)
     _whole_measures(space, state, resultant, reactions, collector)
     _yield_load(strain, zones.volume["cancellous"], resultant, closure, collector)
@@ -277,9 +274,9 @@ def _rigid_fit(where: FloatArray, values: FloatArray, weight: FloatArray, at: Fl
 
 # ------------------------------------------------------------------ stress and strain
 def _stress_at(state: State, strain: FloatArray, zone: Zone) -> FloatArray:
-    q = len(strain) // len(state.youngs)
+    q = len(strain) // len(state.bone.youngs)
     tet = zone.index // q
-    return principal_stresses(strain[zone.index], state.youngs[tet], state.poisson[tet])
+    return principal_stresses(strain[zone.index], state.bone.youngs[tet], state.bone.poisson[tet])
 
 
 def _bone_measures(state: State, strain: FloatArray, fracture: Zone, front: Zone, target: _Collector) -> None:
@@ -298,18 +295,19 @@ def _bone_measures(state: State, strain: FloatArray, fracture: Zone, front: Zone
         target.put("front_max_principal_p95_mpa", weighted_percentile(values, front.weight, 95.0))
 
 
-def _cortex_measures(space: Space, state: State, zone: CortexZone, poisson: float, target: _Collector) -> None:
+def _cortex_measures(space: Space, state: State, zone: CortexZone, target: _Collector) -> None:
     keys = ("fracture_cortex_von_mises_p95_mpa", "fracture_cortex_max_principal_p95_mpa")
     faces, inside = zone.faces, zone.inside
     if zone.reason:
         target.missing(keys, zone.reason)
         return
-    carries = (state.membrane_youngs[faces] > 0) & (state.membrane_thickness[faces] > 0)
+    cortex = state.cortex
+    carries = (cortex.youngs[faces] > 0) & (cortex.thickness[faces] > 0)
     if not carries.any():
         target.missing(keys, "there is no cortex")
         return
     faces, inside = faces[carries], inside[carries]
-    stress, areas = membrane_stresses(space, faces, state.displacement, state.membrane_youngs[faces], poisson)
+    stress, areas = membrane_stresses(space, faces, state.displacement, cortex.youngs[faces], cortex.poisson)
     s11, s22, s12 = stress[inside].T
     centre, radius = 0.5 * (s11 + s22), np.hypot(0.5 * (s11 - s22), s12)
     equivalent = np.sqrt(s11**2 - s11 * s22 + s22**2 + 3.0 * s12**2)

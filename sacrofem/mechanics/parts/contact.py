@@ -22,7 +22,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sacrofem.mechanics.parts.interface import Filler, constriction_compliance, gap_stiffness
+from sacrofem.mechanics.parts.bone import Elasticity
+from sacrofem.mechanics.parts.interface import Filler, GapStiffness, constriction_compliance, gap_stiffness
 from sacrofem.mechanics.space.blocks import BlockMatrix
 from sacrofem.mechanics.space.space import Space
 from sacrofem.system.arrays import BoolArray, FloatArray
@@ -66,10 +67,10 @@ class Contact:
 
 def face_closure(
     space: Space,
-    youngs: FloatArray,
+    bone: Elasticity,
     coverage: FloatArray,
     aperture_mm: FloatArray | float,
-    filler_normal: FloatArray,
+    filler: GapStiffness,
     friction: float,
 ) -> Contact:
     """Bone on bone: rigid, wherever cement does not cover the gap entirely.
@@ -77,28 +78,28 @@ def face_closure(
     Parameters
     ----------
     space
-    youngs : (m,)
-        MPa of each tet, cement included.
+    bone
+        Cement included.
     coverage : (p, q)
         Share of the gap that cement fills at the gap points.
     aperture_mm : float or (p,)
         Distance of the faces in the unloaded state.
-    filler_normal : (p, q)
-        Normal stiffness of what lies in the gap, N/mm³.
+    filler
+        What lies in the gap.
     friction
         Coulomb's μ.
     """
     plus, minus = space.mesh.paired
     owners, area = space.mesh.face_owners, space.gap.areas.sum(axis=1)
-    softness = 0.5 / youngs[owners[plus]] + 0.5 / youngs[owners[minus]]
-    bone = np.broadcast_to((1.0 / (softness * np.sqrt(2.0 * area)))[:, None], coverage.shape)
+    softness = 0.5 / bone.youngs[owners[plus]] + 0.5 / bone.youngs[owners[minus]]
+    penalty = np.broadcast_to((1.0 / (softness * np.sqrt(2.0 * area)))[:, None], coverage.shape)
     aperture = np.broadcast_to(np.asarray(aperture_mm, float), (len(area),))[:, None]
     return Contact(
         clearance=np.where(coverage < 1.0 - 1e-9, aperture, np.inf),
-        normal=bone,
-        tangential=bone,
+        normal=penalty,
+        tangential=penalty,
         rigid=np.ones(coverage.shape[1], bool),
-        damping=np.where(filler_normal < DAMPING * bone, DAMPING * bone, 0.0),
+        damping=np.where(filler.normal < DAMPING * penalty, DAMPING * penalty, 0.0),
         friction=friction,
     )
 
@@ -122,7 +123,7 @@ def stiffened(space: Space, matrix: BlockMatrix, contact: Contact) -> Contact:
 
 def cement_contact(
     space: Space,
-    youngs: FloatArray,
+    bone: Elasticity,
     coverage: FloatArray,
     aperture_mm: float,
     cement: Filler,
@@ -132,12 +133,12 @@ def cement_contact(
 
     Its stiffness is that of `gap_stiffness`, constriction included. Parameters as for `face_closure`.
     """
-    constriction = constriction_compliance(space, youngs, coverage)
-    normal, tangential = gap_stiffness(coverage, aperture_mm, Filler(0.0), cement, constriction)
+    constriction = constriction_compliance(space, bone, coverage)
+    touching = gap_stiffness(coverage, aperture_mm, Filler(0.0), cement, constriction)
     return Contact(
         clearance=np.where(coverage > 1e-9, 0.0, np.inf),
-        normal=normal,
-        tangential=tangential,
+        normal=touching.normal,
+        tangential=touching.tangential,
         rigid=np.zeros(coverage.shape[1], bool),
         damping=np.zeros(coverage.shape),
         friction=friction,

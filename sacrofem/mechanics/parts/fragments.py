@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sacrofem.errors import InputError
+from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.gap import triangle_rule
@@ -26,16 +27,14 @@ def rigid_motions(points: FloatArray, centre: FloatArray, length: float) -> Floa
     return motion
 
 
-def check_held(space: Space, supports: Supports, gap: tuple[FloatArray, FloatArray] | None) -> None:
+def check_held(space: Space, supports: Supports, gap: GapStiffness | None) -> None:
     """Refuse a model in which a piece of bone can move freely.
 
     Every piece is taken as rigid; gap, supports and springs give the stiffness of its six motions.
 
     Parameters
     ----------
-    space, supports
-    gap
-        Normal and tangential stiffness (p, q) at the gap points, N/mm³.
+    space, supports, gap
 
     Raises
     ------
@@ -62,7 +61,7 @@ def check_held(space: Space, supports: Supports, gap: tuple[FloatArray, FloatArr
             here = (a == i) & (b == j)
             points, areas = space.gap.points[here], space.gap.areas[here]
             normal = space.gap.normals[here][:, None, :, None]
-            k_n, k_t = (k[here] * areas for k in gap)
+            k_n, k_t = (k[here] * areas for k in (gap.normal, gap.tangential))
             left, right = (rigid_motions(points, centre[p], length) for p in (i, j))
             for p, q, one, two, sign in (
                 (i, i, left, left, 1),

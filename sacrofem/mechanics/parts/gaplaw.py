@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.contact import Contact, cement_contact, face_closure, joined
-from sacrofem.mechanics.parts.interface import Filler, constriction_compliance, gap_stiffness
-from sacrofem.mechanics.parts.materials import Elasticity
+from sacrofem.mechanics.parts.interface import Filler, GapStiffness, constriction_compliance, gap_stiffness
 from sacrofem.mechanics.space.space import Space
 from sacrofem.system.arrays import FloatArray
 
@@ -63,7 +63,7 @@ class GapLaw:
 
     def stiffness(
         self, space: Space, bone: Elasticity, coverage: FloatArray, cement: GapCement, *, bonded: bool = True
-    ) -> tuple[FloatArray, FloatArray] | None:
+    ) -> GapStiffness | None:
         """Stiffness of the gap where cement covers ``coverage`` (p, q) of it; None without a fracture.
 
         ``bone`` is what stands on either side. Without ``bonded`` only what cement leaves of the filler counts.
@@ -72,8 +72,8 @@ class GapLaw:
             return None
         if not bonded:
             normal, tangential = self.filler.stiffness(self.aperture_mm)
-            return (1.0 - coverage) * normal, (1.0 - coverage) * tangential
-        constriction = constriction_compliance(space, bone.youngs, coverage)
+            return GapStiffness((1.0 - coverage) * normal, (1.0 - coverage) * tangential)
+        constriction = constriction_compliance(space, bone, coverage)
         return gap_stiffness(
             coverage, self.aperture_mm, self.filler, cement.material, constriction,
             interface=cement.interface_n_per_mm3,
@@ -86,9 +86,7 @@ class GapLaw:
         if coverage.size and self.closes:
             gap = self.stiffness(space, bone, coverage, cement, bonded=not loose)
             assert gap is not None
-            layers.append(face_closure(space, bone.youngs, coverage, self.aperture_mm, gap[0], self.friction))
+            layers.append(face_closure(space, bone, coverage, self.aperture_mm, gap, self.friction))
         if loose and coverage.any():
-            layers.append(
-                cement_contact(space, bone.youngs, coverage, self.aperture_mm, cement.material, self.friction)
-            )
+            layers.append(cement_contact(space, bone, coverage, self.aperture_mm, cement.material, self.friction))
         return joined(layers) if layers else None

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sacrofem.errors import InputError
+from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.space.space import Space, layer_stiffness
 from sacrofem.system.arrays import FloatArray
 
@@ -55,14 +56,28 @@ class Filler:
         return layer_stiffness(self.modulus_mpa, self.poisson, aperture_mm)
 
 
-def constriction_compliance(space: Space, youngs: FloatArray, coverage: FloatArray) -> FloatArray:
+@dataclass(frozen=True, eq=False)
+class GapStiffness:
+    """Stiffness of the gap between twin faces, at its integration points.
+
+    Attributes
+    ----------
+    normal, tangential : (p, q)
+        k_n and k_t, N/mm³.
+    """
+
+    normal: FloatArray
+    tangential: FloatArray
+
+
+def constriction_compliance(space: Space, bone: Elasticity, coverage: FloatArray) -> FloatArray:
     """(p,) compliance in mm³/N of the bone around the covered part of each face; 0 where all is covered.
 
     Parameters
     ----------
     space : Space
-    youngs : (m,)
-        MPa of each tet, cement included.
+    bone
+        Cement included.
     coverage : (p, q)
         Share of the gap that cement fills at the gap points.
     """
@@ -71,7 +86,7 @@ def constriction_compliance(space: Space, youngs: FloatArray, coverage: FloatArr
         return np.zeros(len(areas))
     plus, minus = mesh.paired
     owners = mesh.face_owners
-    softness = 0.5 / youngs[owners[plus]] + 0.5 / youngs[owners[minus]]
+    softness = 0.5 / bone.youngs[owners[plus]] + 0.5 / bone.youngs[owners[minus]]
     area = areas.sum(axis=1)
     uncovered = np.maximum(1.0 - (coverage * areas).sum(axis=1) / area, 0.0)
     return np.asarray(uncovered * np.sqrt(2.0 * area) * softness)
@@ -85,8 +100,8 @@ def gap_stiffness(
     constriction: FloatArray | None = None,
     *,
     interface: float | None = None,
-) -> tuple[FloatArray, FloatArray]:
-    """k_n and k_t (p, q) in N/mm³ where cement covers the share ``coverage`` (p, q) of the gap.
+) -> GapStiffness:
+    """The law where cement covers the share ``coverage`` (p, q) of the gap.
 
     ``constriction`` (p,), from `constriction_compliance`, is in series with what cement adds; None: rigid bone.
     ``interface`` is the stiffness in N/mm³, along and across, of a compliant layer between cement and bone on either
@@ -103,7 +118,7 @@ def gap_stiffness(
         added = cement_k - filler_k
         return np.asarray(filler_k + coverage * (added / (1.0 + max(added, 0.0) * compliance)))
 
-    return shared(filler_n, cement_n), shared(filler_t, cement_t)
+    return GapStiffness(shared(filler_n, cement_n), shared(filler_t, cement_t))
 
 
 def closed_area_fraction(space: Space, displacement: FloatArray, aperture_mm: FloatArray | float) -> float:
@@ -119,10 +134,11 @@ def closed_area_fraction(space: Space, displacement: FloatArray, aperture_mm: Fl
     return float(gap.areas[closing > aperture[:, None] + 1e-12].sum() / gap.areas.sum())
 
 
-def fracture_force(space: Space, displacement: FloatArray, k_n: FloatArray, k_t: FloatArray) -> FloatArray:
+def fracture_force(space: Space, displacement: FloatArray, law: GapStiffness) -> FloatArray:
     """(p, 3) force in N that each pair puts on its side -1, from the tractions of the gap law."""
     gap = space.gap
     jump = space.jump(displacement)
     opening = gap.normal_part(jump)
+    k_n, k_t = law.normal, law.tangential
     traction = k_t[..., None] * jump + ((k_n - k_t) * opening)[..., None] * gap.normals[:, None]
     return np.asarray(np.einsum("pqx,pq->px", traction, gap.areas))

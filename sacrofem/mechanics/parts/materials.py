@@ -11,7 +11,8 @@ import numpy as np
 from sacrofem.bone.laws import DEFAULT_LAW, FLOOR_MPA, modulus_from_density
 from sacrofem.cement.mixture import DEFAULT_MIXTURE, CementMaterial, mixture
 from sacrofem.errors import InputError
-from sacrofem.mechanics.parts.stiffness import Membrane
+from sacrofem.mechanics.parts.bone import Elasticity
+from sacrofem.mechanics.parts.cortex import Membrane
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.system.arrays import BoolArray, FloatArray
 
@@ -147,23 +148,6 @@ def cortical_membrane(mesh: TetMesh, shell: Cortex) -> Membrane:
             thickness[here], youngs[here] = mm, mpa
     youngs[thickness == 0.0] = 0.0
     return Membrane(youngs, thickness, shell.poisson)
-
-
-@dataclass(frozen=True, eq=False)
-class Elasticity:
-    """Isotropic constants of every tet.
-
-    Attributes
-    ----------
-    youngs, poisson : (m,)
-        MPa and ratio.
-    on_floor : (m,) bool
-        The density law gave less than the floor.
-    """
-
-    youngs: FloatArray
-    poisson: FloatArray
-    on_floor: BoolArray
 
 
 def bone_elasticity(

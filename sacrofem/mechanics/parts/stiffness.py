@@ -7,45 +7,21 @@ contributions of its own elements in parallel.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import prange
 from numpy.typing import NDArray
-from skfem.quadrature import get_quadrature
-from skfem.refdom import RefTri
 
+from sacrofem.mechanics.parts.bone import Elasticity
+from sacrofem.mechanics.parts.cortex import Membrane, membrane_matrices
+from sacrofem.mechanics.parts.interface import GapStiffness
+from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.blocks import BlockMatrix, node_pattern, scatter
 from sacrofem.mechanics.space.space import Space, lame, tet_gradients
 from sacrofem.mesh.gap import triangle_rule
 from sacrofem.system.arrays import FloatArray, IntArray
 from sacrofem.system.compiled import kernel
-
-if TYPE_CHECKING:
-    from sacrofem.mechanics.parts.supports import Supports
-
-
-@dataclass(frozen=True, eq=False)
-class Membrane:
-    """Cortical shell as a plane-stress membrane without bending stiffness.
-
-    Attributes
-    ----------
-    youngs, thickness : (k,)
-        MPa and mm on every boundary face of the mesh; 0 where there is no cortex.
-    poisson : float
-    """
-
-    youngs: FloatArray
-    thickness: FloatArray
-    poisson: float = 0.3
-
-    @property
-    def faces(self) -> IntArray:
-        """(f,) boundary faces that carry cortex."""
-        return np.flatnonzero((self.youngs > 0) & (self.thickness > 0))
 
 
 class Assembler:
@@ -79,30 +55,28 @@ class Assembler:
 
     def matrix(
         self,
-        youngs: FloatArray,
-        poisson: FloatArray,
+        bone: Elasticity,
         *,
         membrane: Membrane | None = None,
-        gap: tuple[FloatArray, FloatArray] | None = None,
+        gap: GapStiffness | None = None,
         supports: Supports | None = None,
     ) -> BlockMatrix:
         """Stiffness in N/mm without any displacement constrained.
 
         Parameters
         ----------
-        youngs, poisson : (m,)
-            MPa and ratio of each tet.
+        bone
+            Of each tet.
         membrane
             Cortex.
         gap
-            Normal and tangential stiffness (p, q) of the gap at the gap points, N/mm³.
         supports
             Elastic layers and springs to fixed points.
         """
         space = self.space
         indptr, indices = self.pattern
         data = np.empty((len(indices), 3, 3))
-        lam, mu = lame(np.asarray(youngs, float), np.asarray(poisson, float))
+        lam, mu = lame(np.asarray(bone.youngs, float), np.asarray(bone.poisson, float))
         pointer, elements = self._elements_of_node
         barycentric, weights = space.rule
         _gather(
@@ -112,7 +86,7 @@ class Assembler:
         if membrane is not None and len(membrane.faces):
             scatter(indptr, indices, data, space.face_nodes[membrane.faces], membrane_matrices(space, membrane))
         if gap is not None and len(self.pair_nodes):
-            scatter(indptr, indices, data, self.pair_nodes, gap_matrices(space, *gap))
+            scatter(indptr, indices, data, self.pair_nodes, gap_matrices(space, gap))
         if supports is not None:
             if len(supports.foundation_faces):
                 scatter(
@@ -128,53 +102,6 @@ class Assembler:
         return BlockMatrix(indptr, indices, data)
 
 
-def membrane_strains(space: Space, faces: IntArray) -> tuple[FloatArray, FloatArray]:
-    """(f, q, 3, 3a) strains 11, 22, 12 in the face from nodal displacements, and areas (f, q)."""
-    X, W = get_quadrature(RefTri, 2 * (space.order - 1) if space.order == 2 else 1)
-    barycentric = np.column_stack([1 - X.sum(axis=0), X.T])
-    corners = space.mesh.points[space.mesh.faces[faces]]
-    edges = corners[:, 1:] - corners[:, :1]
-    e1 = edges[:, 0] / np.linalg.norm(edges[:, 0], axis=1, keepdims=True)
-    normal = np.cross(edges[:, 0], edges[:, 1])
-    twice_area = np.linalg.norm(normal, axis=1)
-    e2 = np.cross(normal / twice_area[:, None], e1)
-    frame = np.stack([e1, e2], axis=1)
-    to_plane = np.linalg.inv(np.einsum("fix,fkx->fki", frame, edges))  # d(xi_k)/d(s_i), transposed below
-    gradient = np.einsum("qak,fik->fqai", space.face_gradients(barycentric), to_plane)
-    f, q, a = gradient.shape[:3]
-    operator = np.zeros((f, q, 3, a, 3))
-    operator[:, :, 0] = gradient[..., 0, None] * e1[:, None, None]
-    operator[:, :, 1] = gradient[..., 1, None] * e2[:, None, None]
-    operator[:, :, 2] = gradient[..., 0, None] * e2[:, None, None] + gradient[..., 1, None] * e1[:, None, None]
-    return operator.reshape(f, q, 3, 3 * a), twice_area[:, None] * W
-
-
-def _plane_stress(poisson: float) -> FloatArray:
-    return np.array([[1, poisson, 0], [poisson, 1, 0], [0, 0, (1 - poisson) / 2]]) / (1 - poisson**2)
-
-
-def membrane_matrices(space: Space, membrane: Membrane) -> FloatArray:
-    """(f, 3a, 3a) stiffness of the membrane on its faces."""
-    faces = membrane.faces
-    operator, areas = membrane_strains(space, faces)
-    weight = areas * (membrane.youngs[faces] * membrane.thickness[faces])[:, None]
-    law = _plane_stress(membrane.poisson)
-    return np.asarray(np.einsum("fqid,fq,ij,fqje->fde", operator, weight, law, operator, optimize=True))
-
-
-def membrane_stresses(
-    space: Space, faces: IntArray, displacement: FloatArray, youngs: FloatArray, poisson: float = 0.3
-) -> tuple[FloatArray, FloatArray]:
-    """Plane stresses 11, 22, 12 (f, q, 3) in MPa of cortex on faces (f,), and the areas (f, q) they stand for.
-
-    The axes lie in the face, the first along its edge 01.
-    """
-    operator, areas = membrane_strains(space, faces)
-    nodal = displacement[space.face_nodes[faces]].reshape(len(faces), -1)
-    strain = np.einsum("fqid,fd->fqi", operator, nodal)
-    return youngs[:, None, None] * strain @ _plane_stress(poisson), areas
-
-
 def _layer_matrices(
     shape: FloatArray, areas: FloatArray, normals: FloatArray, k_n: FloatArray, k_t: FloatArray
 ) -> FloatArray:
@@ -187,10 +114,10 @@ def _layer_matrices(
     return np.asarray(blocks.reshape(len(areas), 3 * a, 3 * a))
 
 
-def gap_matrices(space: Space, k_n: FloatArray, k_t: FloatArray) -> FloatArray:
-    """(p, 6a, 6a) stiffness of the gap between twin faces from k_n, k_t (p, q) at the gap points."""
+def gap_matrices(space: Space, law: GapStiffness) -> FloatArray:
+    """(p, 6a, 6a) stiffness of the gap between twin faces."""
     gap = space.gap
-    single = _layer_matrices(space.face_shape(gap.barycentric), gap.areas, gap.normals, k_n, k_t)
+    single = _layer_matrices(space.face_shape(gap.barycentric), gap.areas, gap.normals, law.normal, law.tangential)
     return np.concatenate(
         [np.concatenate([single, -single], axis=2), np.concatenate([-single, single], axis=2)], axis=1
     )

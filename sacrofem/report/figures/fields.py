@@ -24,7 +24,7 @@ def von_mises(stress: FloatArray) -> FloatArray:
 def tet_von_mises(comparison: Comparison, name: str) -> FloatArray:
     """(m,) von Mises stress of a state in MPa, averaged over the integration points of each tet."""
     state = comparison.solutions[name].state
-    stress = comparison.space.stresses(state.displacement, state.youngs, state.poisson)
+    stress = comparison.space.stresses(state.displacement, state.bone.youngs, state.bone.poisson)
     _, weights = comparison.space.integration()
     return np.asarray((von_mises(stress) * weights).sum(axis=1) / weights.sum(axis=1))
 
@@ -58,7 +58,7 @@ def on_faces(mesh: TetMesh, pair_values: FloatArray) -> FloatArray:
 def state_fields(comparison: Comparison, name: str) -> Mapping[str, Mapping[str, FloatArray]]:
     """Keyword arguments of ``write_mesh``: the fields of a state."""
     mesh, state = comparison.mesh, comparison.solutions[name].state
-    faces = {"membrane_thickness_mm": state.membrane_thickness}
+    faces = {"membrane_thickness_mm": state.cortex.thickness}
     if len(mesh.paired[0]):
         faces["micromotion_um"] = on_faces(mesh, pair_micromotion(comparison, name))
         covered = state.coverage.mean(axis=1) if state.coverage.size else np.zeros(len(mesh.paired[0]))
@@ -66,8 +66,8 @@ def state_fields(comparison: Comparison, name: str) -> Mapping[str, Mapping[str,
     return {
         "point_data": {"displacement_mm": state.displacement[: len(mesh.points)]},
         "cell_data": {
-            "youngs_mpa": state.youngs,
-            "poisson": state.poisson,
+            "youngs_mpa": state.bone.youngs,
+            "poisson": state.bone.poisson,
             "cement_fraction": state.fraction,
             "von_mises_mpa": tet_von_mises(comparison, name),
         },
