@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from sacrofem.mesh.files.files import read_mesh, reference_mesh, write_mesh
     from sacrofem.mesh.tetmesh import TetMesh
+    from sacrofem.specimen.body import Body, BodySolution
     from sacrofem.specimen.compare import compare, compare_plans
     from sacrofem.specimen.comparison import Comparison
     from sacrofem.specimen.plan import Plan
@@ -34,6 +35,8 @@ __version__ = VERSION
 
 _HOMES = {
     "Case": "case.case",
+    "Body": "specimen.body",
+    "BodySolution": "specimen.body",
     "Comparison": "specimen.comparison",
     "Plan": "specimen.plan",
     "Solution": "specimen.solution",
@@ -64,6 +67,8 @@ __all__ = [  # noqa: RUF022 - what a reader needs first comes first
     "Comparison",
     "compare",
     "compare_plans",
+    "Body",
+    "BodySolution",
     "with_bands",
     "converge",
     "input_range",
@@ -87,6 +92,9 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'sacrofem' has no attribute {name!r}")
     value = getattr(import_module(f"sacrofem.{_HOMES[name]}"), name)
+    if _HOMES[name].startswith("specimen."):
+        # Results know no report; whoever takes them from here can draw and save them.
+        import_module("sacrofem.report.show")
     globals()[name] = value
     return value
 

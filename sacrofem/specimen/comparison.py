@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.specimen.closure import Closure, closure
 from sacrofem.specimen.plan import Plan
 from sacrofem.specimen.setup import Setup
+from sacrofem.specimen.show import drawn, tabulated, written
 from sacrofem.specimen.solution import Solution
 from sacrofem.system.arrays import FloatArray
 from sacrofem.system.htmltable import CLAIM, table
@@ -274,6 +276,32 @@ class Comparison:
         return [*self.specimen.notes, *self.plan.notes, *solved, *self.notes]
 
     # ------------------------------------------------------------------ words and files
+    def table(self) -> str:
+        """All measures with their changes and bands, as text."""
+        return tabulated(self)
+
+    def plot(self, name: str = "changes") -> Any:
+        """A matplotlib figure: a figure of the report (``"changes"``, ``"micromotion"``, ...) or a field on a section.
+
+        Raises
+        ------
+        InputError
+            No such figure or field.
+        """
+        return drawn(self, name)
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Leave a folder: comparison.json, meshes, figures, report.html, case.toml and manifest.json.
+
+        Raises
+        ------
+        InputError
+            The folder holds something else.
+        EnvironmentFailure
+            It cannot be written.
+        """
+        written(self, Path(folder), overwrite=overwrite)
+
     def __str__(self) -> str:
         placed = f"{self.plan.volumes_ml['placed_ml']:.2f} ml of cement"
         lines = [f"{self.case.name}: {placed}", *(f"  {self[key]}" for key in HEADLINES)]

@@ -12,17 +12,20 @@ from sacrofem.mechanics.equilibrium.statics import Solved
 from sacrofem.mechanics.linear.solver import LinearSolution
 from sacrofem.mechanics.measures.catalogue import NEEDS_NO_PLAN
 from sacrofem.mechanics.measures.measures import Measures, measure
+from sacrofem.mechanics.measures.statefields import StateFields
 from sacrofem.mechanics.measures.zones import Zones
 from sacrofem.mechanics.parts.supports import Reactions
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.specimen.fields import HasFields
 from sacrofem.specimen.plan import Plan
 from sacrofem.specimen.setup import Setup
+from sacrofem.specimen.show import drawn
 from sacrofem.system.arrays import FloatArray
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Solution:
+class Solution(HasFields):
     """One solved state.
 
     Attributes
@@ -55,6 +58,33 @@ class Solution:
     def state(self) -> State:
         """Displacement, moduli, gap and cement of the state."""
         return self.solved.state
+
+    @cached_property
+    def fields(self) -> StateFields:
+        """All fields by name."""
+        state, gap = self.state, self.state.gap
+        return StateFields(
+            self.space,
+            state.displacement,
+            state.bone.youngs,
+            state.bone.poisson,
+            density=self.specimen.bone.density,
+            cement_fraction=state.fraction,
+            gap_stiffness=None if gap is None else (gap.normal, gap.tangential),
+            contact=state.contact,
+            coverage=state.coverage,
+            cortex_thickness=state.cortex.thickness,
+        )
+
+    @property
+    def density(self) -> FloatArray:
+        """(m,) density that the modulus of bone was found from, without cement, g/cm³."""
+        return self.specimen.bone.density
+
+    @property
+    def cement_fraction(self) -> FloatArray:
+        """(m,) share of the pores of each tet that cement fills."""
+        return self.state.fraction
 
     @property
     def space(self) -> Space:
@@ -91,6 +121,16 @@ class Solution:
             f"the {self.name} solve stopped at a relative residual of {self.linear.residual:.1e}, "
             f"above solver.tolerance = {wanted:g}",
         )
+
+    def plot(self, name: str = "von_mises") -> Any:
+        """A matplotlib figure of a field on a section through the fracture.
+
+        Raises
+        ------
+        InputError
+            No such field.
+        """
+        return drawn(self, name)
 
     # ------------------------------------------------------------------ measures
     def measured(self, zones: Zones, *, bonded: bool = False, strain: FloatArray | None = None) -> Measures:

@@ -19,6 +19,25 @@ _OUTLINE = "#e6007e"
 _BINS = 60
 
 
+def section_planes(
+    mesh: TetMesh,
+    fraction: FloatArray | None = None,
+    *,
+    point: FloatArray | None = None,
+    normal: FloatArray | None = None,
+) -> dict[str, project.Plane]:
+    """An oblique axial and a coronal plane by their titles; parameters as for `section_figure`."""
+    point = _focus(mesh, fraction) if point is None else np.asarray(point, float)
+    normal = _endplate_normal(mesh) if normal is None else np.asarray(normal, float)
+    x = np.array([1.0, 0.0, 0.0])
+    # Both planes hold the left-right axis: moved along it they stay, and the page counts from the midline.
+    point = point * [0.0, 1.0, 1.0]
+    return {
+        "parallel to S1 endplate": project.Plane(point, x, np.cross(normal, x)),
+        "coronal, along endplate normal": project.Plane(point, x, normal),
+    }
+
+
 def section_figure(
     mesh: TetMesh,
     before: FloatArray,
@@ -28,6 +47,7 @@ def section_figure(
     point: FloatArray | None = None,
     normal: FloatArray | None = None,
     title: str = "Von Mises stress",
+    label: str = "von Mises stress / MPa",
 ) -> Figure:
     """A field on tets before, after and their difference, in an oblique axial and a coronal section.
 
@@ -37,24 +57,17 @@ def section_figure(
     ----------
     mesh
     before, after : (m,)
-        Von Mises stress, MPa.
+        A field that is nowhere negative, such as von Mises stress in MPa.
     fraction : (m,), optional
         Cement of the treated state; its outline is drawn.
     point : (3,), optional
         Where both sections pass; by default the middle of the cement, else of the fracture, else of the bone.
     normal : (3,), optional
         S1 endplate normal; by default that of the face set ``endplate``, else at a slope of 40 degrees.
-    title
+    title, label
+        Of the figure, and of the scale with its unit.
     """
-    point = _focus(mesh, fraction) if point is None else np.asarray(point, float)
-    normal = _endplate_normal(mesh) if normal is None else np.asarray(normal, float)
-    x = np.array([1.0, 0.0, 0.0])
-    # Both planes hold the left-right axis: moved along it they stay, and the page counts from the midline.
-    point = point * [0.0, 1.0, 1.0]
-    planes = {
-        "parallel to S1 endplate": project.Plane(point, x, np.cross(normal, x)),
-        "coronal, along endplate normal": project.Plane(point, x, normal),
-    }
+    planes = section_planes(mesh, fraction, point=point, normal=normal)
     surface, cement = cement_surface(mesh, fraction)
     cuts = {name: project.section(mesh, plane) for name, plane in planes.items()}
     # The scale is that of bone: cement, many times stiffer, would leave the rest of the picture dark.
@@ -94,11 +107,11 @@ def section_figure(
         ScalarMappable(scale, STRESS_MAP), ax=list(axes[:, :2].flat), extend="max", location="bottom", shrink=0.8,
         aspect=40,
     )  # fmt: skip
-    bar.set_label("von Mises stress / MPa", fontsize=9)
+    bar.set_label(label, fontsize=9)
     bar = figure.colorbar(
         ScalarMappable(signed, SIGNED_MAP), ax=list(axes[:, 2]), extend="both", location="bottom", aspect=20
     )
-    bar.set_label("difference / MPa", fontsize=9)
+    bar.set_label(f"difference of {label}", fontsize=9)
     handles = [Line2D([], [], color="0.55", lw=1.6, label="fracture")] if len(plus) else []
     if len(cement):
         handles.append(Line2D([], [], color=_OUTLINE, lw=1.4, label="cement"))
