@@ -11,12 +11,12 @@ from sacrofem import Case
 from sacrofem.bone.permeability import LAWS, REFERENCE_PORES, permeability_law
 from sacrofem.cement.flow import Flow, FlowLaw, Medium
 from sacrofem.cement.injection import Injection
-from sacrofem.cement.locate import Locator
 from sacrofem.cement.needle import Needle
 from sacrofem.cement.planners import plan_needles
 from sacrofem.cement.shapes import Column, Ellipsoid
 from sacrofem.cement.spread import place_cement
 from sacrofem.errors import InputError
+from sacrofem.mesh.locate import Locator
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.specimen.cement import needle_plan
 from sacrofem.specimen.model import prepare
