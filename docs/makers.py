@@ -250,6 +250,20 @@ def measures():
     return _table(("key", "unit", "definition", "scale", "per fracture"), rows)
 
 
+def fields():
+    """Every field of a solved state with unit, place, shape and meaning."""
+    from sacrofem.mechanics.measures.statefields import FIELDS
+
+    where = {"node": "nodes", "tet": "tets", "face": "faces", "gap": "fracture"}
+    what = {1: "number", 3: "vector", 6: "tensor"}
+    rows = [
+        (_name(field.name), "–" if field.unit == "1" else field.unit, where[field.place], what[field.components],
+         field.meaning)
+        for field in FIELDS.values()
+    ]  # fmt: skip
+    return _table(("field", "unit", "where", "shape", "what it is"), rows)
+
+
 def commands():
     """The help of every command, as the command line itself has it."""
     import sacrofem.cli
@@ -270,6 +284,7 @@ MAKERS = {
     "cements": cements,
     "commands": commands,
     "density-laws": density_laws,
+    "fields": fields,
     "limits": limits,
     "loads": loads,
     "measures": measures,

@@ -86,10 +86,12 @@ def test_every_name_has_its_row(makers):
     from sacrofem.case.presets import PRESETS
     from sacrofem.cement.mixture import CEMENTS
     from sacrofem.mechanics.measures.catalogue import MEASURES
+    from sacrofem.mechanics.measures.statefields import FIELDS
     from sacrofem.mechanics.parts.loads import LOADS
     from sacrofem.mechanics.parts.supports import LIGAMENT_STIFFNESS
 
     assert set(MEASURES) <= keys(makers.measures())
+    assert set(FIELDS) <= keys(makers.fields())
     assert set(LOADS) <= keys(makers.loads())
     assert set(LAWS) <= keys(makers.density_laws())
     assert set(QUALITIES) <= keys(makers.bones())

@@ -22,9 +22,9 @@ from scipy.ndimage import map_coordinates, maximum_filter, minimum_filter
 from scipy.spatial import KDTree
 
 from sacrofem.bone.permeability import DEFAULT_LAW, permeability_law
-from sacrofem.cement.locate import Locator
 from sacrofem.cement.needle import Needle
 from sacrofem.errors import InputError
+from sacrofem.mesh.locate import Locator
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
 

@@ -13,9 +13,9 @@ from sacrofem.anatomy.regions import corridor_distance
 from sacrofem.anatomy.solid import SIDES, Corridor, Landmarks
 from sacrofem.cement.flow import Arrival
 from sacrofem.cement.front import ShapeFront
-from sacrofem.cement.locate import Locator
 from sacrofem.cement.needle import Needle
 from sacrofem.cement.spread import CementRegion, PlacedInjection
+from sacrofem.mesh.locate import Locator
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.system.arrays import BoolArray, FloatArray
 

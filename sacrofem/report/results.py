@@ -31,19 +31,18 @@ def write_comparison(folder: Path, comparison: Comparison, *, seconds: float, in
     ------
     EnvironmentFailure
     """
-    from sacrofem.mesh.files.files import write_mesh
     from sacrofem.report.figures import comparison as figures
-    from sacrofem.report.figures import fields
     from sacrofem.report.page import html
     from sacrofem.report.page.scene import scene_of
+    from sacrofem.report.solutionfile import write_solution
 
     facts = {"seconds": round(seconds, 3), "inputs": dict(inputs)}
     with result_folder(folder, **facts) as stage:
         content = comparison.to_json()
         (stage / "comparison.json").write_text(json_text(content), encoding="utf-8")
         (stage / "case.toml").write_text(comparison.case.to_toml(), encoding="utf-8")
-        for name in comparison.solutions:
-            write_mesh(stage / f"{name}.vtu", comparison.mesh, **fields.state_fields(comparison, name))
+        for name, solution in comparison.solutions.items():
+            write_solution(stage / f"{name}.vtu", solution.fields)
         for name, figure in figures.comparison_figures(comparison).items():
             figure.savefig(stage / f"{name}.png", dpi=200)
         run = {

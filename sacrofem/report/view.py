@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from sacrofem.errors import EnvironmentFailure, InputError
+from sacrofem.errors import InputError
+from sacrofem.mechanics.measures.grids import pyvista_module
 from sacrofem.mesh.files.files import read_mesh
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.report.figures.drawing import MOTION_MAP, cement_surface
+from sacrofem.system.arrays import FloatArray
 
 _BAR = {"title": "micromotion / µm", "color": "black", "fmt": "%.0f", "position_x": 0.2, "width": 0.6}
 _BONE, _CEMENT = "#d9c7a3", "#1a73b3"
@@ -33,16 +35,13 @@ def view(folder: Path, *, png: Path | None = None) -> None:
     EnvironmentFailure
         pyvista is not installed.
     """
-    try:
-        import pyvista
-    except ImportError:
-        raise EnvironmentFailure("pyvista is not installed; pip install 'sacrofem[view]'") from None
+    pyvista = pyvista_module()
     paths = {state: folder / f"{state}.vtu" for state in ("before", "after")}
     for path in paths.values():
         if not path.is_file():
             raise InputError("no such result", file=path, mend="name a folder that `sacrofem compare --out` wrote")
     states = {state: (read_mesh(path), pyvista.read(path)) for state, path in paths.items()}
-    motions = {state: _micromotion(*content) for state, content in states.items()}
+    motions = {state: _micromotion(*content, paths[state]) for state, content in states.items()}
     top = max((float(np.percentile(values, 99)) for values in motions.values() if len(values)), default=1.0)
     plotter = pyvista.Plotter(shape=(1, 2), off_screen=png is not None, window_size=(1500, 750))
     for column, (state, (mesh, grid)) in enumerate(states.items()):
@@ -77,9 +76,11 @@ def _surface(pyvista: Any, points: Any, faces: Any) -> Any:
     return pyvista.PolyData(points, np.column_stack([np.full(len(faces), 3), faces]).ravel())
 
 
-def _micromotion(mesh: TetMesh, grid: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """(p,) mean jump of each pair's corners in µm."""
-    plus, minus = mesh.paired
-    displacement = np.asarray(grid.point_data["displacement_mm"])[: len(mesh.points)]
-    jump = displacement[mesh.faces[plus]] - displacement[mesh.faces[minus]]
-    return np.asarray(1e3 * np.linalg.norm(jump, axis=2).mean(axis=1))
+def _micromotion(mesh: TetMesh, grid: Any, file: Path) -> FloatArray:
+    """(p,) mean length of the jump over each pair of faces in µm."""
+    plus, _ = mesh.paired
+    if not len(plus):
+        return np.zeros(0)
+    if "micromotion" not in grid.cell_data:
+        raise InputError("has no micromotion", file=file, mend="run `sacrofem compare` again with this version")
+    return np.asarray(1e3 * np.asarray(grid.cell_data["micromotion"])[len(mesh.tets) + plus])

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sacrofem.specimen.model import prepare
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -11,15 +12,14 @@ from sacrofem import Case
 from sacrofem.bone.permeability import LAWS, REFERENCE_PORES, permeability_law
 from sacrofem.cement.flow import Flow, FlowLaw, Medium
 from sacrofem.cement.injection import Injection
-from sacrofem.cement.locate import Locator
 from sacrofem.cement.needle import Needle
 from sacrofem.cement.planners import plan_needles
 from sacrofem.cement.shapes import Column, Ellipsoid
 from sacrofem.cement.spread import place_cement
 from sacrofem.errors import InputError
+from sacrofem.mesh.locate import Locator
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.specimen.cement import needle_plan
-from sacrofem.specimen.model import prepare
 
 NO_GAP = np.empty((0, 3))
 PORES = REFERENCE_PORES

@@ -12,14 +12,12 @@ from blocks_of_tets import lattice, opened, split_box
 from elasticity import at, faces_at, gap_of, held, system, traction_force
 
 from sacrofem.mechanics.measures.measures import (
-    principal_stresses,
-    von_mises,
     weighted_mean,
     weighted_percentile,
 )
 from sacrofem.mechanics.parts.cortex import Membrane, membrane_stresses
 from sacrofem.mechanics.parts.interface import Filler
-from sacrofem.mechanics.space.principal import principal_strains, principal_values
+from sacrofem.mechanics.space.principal import principal_strains, principal_stresses, principal_values, von_mises
 from sacrofem.mechanics.space.space import Space
 
 pytestmark = pytest.mark.slow

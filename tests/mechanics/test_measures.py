@@ -11,8 +11,6 @@ from sacrofem.mechanics.equilibrium.state import State
 from sacrofem.mechanics.measures.catalogue import FRACTURE_MEASURES, MEASURES, changes
 from sacrofem.mechanics.measures.measures import (
     measure,
-    principal_stresses,
-    von_mises,
     weighted_percentile,
 )
 from sacrofem.mechanics.measures.zones import ReferencePlan, build_zones
@@ -20,7 +18,7 @@ from sacrofem.mechanics.parts.cortex import Membrane
 from sacrofem.mechanics.parts.loads import Resultant
 from sacrofem.mechanics.parts.supports import Supports, elastic_supports, fixed_supports
 from sacrofem.mechanics.parts.supports import reactions as support_reactions
-from sacrofem.mechanics.space.principal import principal_strains, principal_values
+from sacrofem.mechanics.space.principal import principal_strains, principal_stresses, principal_values, von_mises
 from sacrofem.mechanics.space.space import Space
 
 NONE = np.empty(0, dtype=int)

@@ -1,8 +1,9 @@
 import matplotlib.image
 import numpy as np
 import pytest
+from blocks_of_tets import split_box
 
-from sacrofem import Case, cli
+from sacrofem import Case, cli, write_mesh
 from sacrofem.report.results import write_comparison
 from sacrofem.specimen.comparison import compare
 
@@ -31,3 +32,12 @@ def test_bad_folders(tmp_path, capsys):
     assert "before.vtu" in capsys.readouterr().err
     assert cli.main(["view", str(tmp_path), "--png", str(tmp_path / "a.jpg")]) == 2
     assert cli.main(["view", str(tmp_path), "--png", str(tmp_path / "none" / "a.png")]) == 2
+
+
+def test_meshes_without_fields_are_refused(tmp_path, capsys):
+    for name in ("before", "after"):
+        write_mesh(tmp_path / f"{name}.vtu", split_box((2, 2, 2), (4.0, 4.0, 4.0), 2.0))
+    assert cli.main(["view", str(tmp_path), "--png", str(tmp_path / "a.png")]) == 2
+    error = capsys.readouterr().err
+    assert "before.vtu: has no micromotion; run `sacrofem compare` again" in error
+    assert not (tmp_path / "a.png").exists()

@@ -151,4 +151,6 @@ def test_a_sweep_is_one_comparison_a_plan(specimen):
 
 def test_a_result_is_saved_once(result, tmp_path):
     result.save(tmp_path / "out")
-    assert {"comparison.json", "report.html", "manifest.json", "case.toml"} <= {p.name for p in (tmp_path / "out").iterdir()}
+    assert {"comparison.json", "report.html", "manifest.json", "case.toml"} <= {
+        p.name for p in (tmp_path / "out").iterdir()
+    }

@@ -19,8 +19,8 @@ from sacrofem.mechanics.parts.cortex import membrane_stresses
 from sacrofem.mechanics.parts.interface import closed_area_fraction
 from sacrofem.mechanics.parts.loads import Resultant, endplate_faces
 from sacrofem.mechanics.parts.supports import Reactions
-from sacrofem.mechanics.space.principal import principal_strains
-from sacrofem.mechanics.space.space import Space, lame
+from sacrofem.mechanics.space.principal import principal_strains, principal_stresses, von_mises
+from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.gap import triangle_rule
 from sacrofem.mesh.tetmesh import TET_EDGES
 from sacrofem.system.arrays import FloatArray, IntArray
@@ -92,18 +92,6 @@ def weighted_percentile(values: FloatArray, weights: FloatArray, percent: float)
 def weighted_mean(values: FloatArray, weights: FloatArray) -> float:
     """Mean of values with weights."""
     return float(values @ weights / weights.sum())
-
-
-def von_mises(principal: FloatArray) -> FloatArray:
-    """(...) von Mises stress of principal stresses (..., 3)."""
-    difference = principal - np.roll(principal, 1, axis=-1)
-    return np.asarray(np.sqrt(0.5 * np.einsum("...i,...i->...", difference, difference)))
-
-
-def principal_stresses(strain: FloatArray, youngs: FloatArray, poisson: FloatArray) -> FloatArray:
-    """(n, 3) principal stresses in MPa of principal strains (n, 3): isotropic, so on the same axes."""
-    lam, mu = lame(youngs, poisson)
-    return np.asarray(2.0 * mu[:, None] * strain + (lam * strain.sum(axis=1))[:, None])
 
 
 def measure(

@@ -1,11 +1,11 @@
-"""Principal strains at all integration points, and sorted values of symmetric tensors."""
+"""Principal strains and stresses, and what is made of them."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import prange
 
-from sacrofem.mechanics.space.space import Space, tet_gradients
+from sacrofem.mechanics.space.space import Space, lame, tet_gradients
 from sacrofem.system.arrays import FloatArray
 from sacrofem.system.compiled import kernel
 
@@ -106,3 +106,15 @@ def principal_strains(space: Space, displacement: FloatArray) -> FloatArray:
         np.ascontiguousarray(displacement), out,
     )  # fmt: skip
     return out
+
+
+def principal_stresses(strain: FloatArray, youngs: FloatArray, poisson: FloatArray) -> FloatArray:
+    """(..., 3) principal stresses in MPa of principal strains (..., 3): isotropic, so on the same axes."""
+    lam, mu = lame(youngs, poisson)
+    return np.asarray(2.0 * mu[..., None] * strain + (lam * strain.sum(axis=-1))[..., None])
+
+
+def von_mises(principal: FloatArray) -> FloatArray:
+    """(...) von Mises stress of principal stresses (..., 3)."""
+    difference = principal - np.roll(principal, 1, axis=-1)
+    return np.asarray(np.sqrt(0.5 * np.einsum("...i,...i->...", difference, difference)))

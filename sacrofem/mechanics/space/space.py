@@ -27,6 +27,13 @@ def tet_rule(degree: int) -> tuple[FloatArray, FloatArray]:
     return np.column_stack([1.0 - X.sum(axis=0), X.T]), W * 6.0
 
 
+def tet_shape(barycentric: FloatArray, order: Order) -> FloatArray:
+    """(q, a) shape functions at barycentric points (q, 4), nodes in the order of `Space.connectivity`."""
+    element = _ELEMENTS[order][0]()
+    X = barycentric[:, 1:].T
+    return np.column_stack([element.lbasis(X, a)[0] for a in range(element.doflocs.shape[0])])
+
+
 def tet_gradients(barycentric: FloatArray, order: Order) -> FloatArray:
     """(q, a, 4) derivatives of the shape functions to the four barycentric coordinates.
 

@@ -78,17 +78,11 @@ def write_mesh(
                 f"gmsh:{key}": [np.ones(m, np.int32), np.ones(k, np.int32)] for key in ("physical", "geometrical")
             }
     else:
-        assert mesh.pair is not None
-        assert mesh.pair_side is not None
         for name, data in sorted((cell_data or {}).items()):
-            fields[name] = _both(np.asarray(data), k, tets_first=True)
+            fields[name] = on_both(np.asarray(data), k, tets_first=True)
         for name, data in sorted((face_data or {}).items()):
-            fields[name] = _both(np.asarray(data), m, tets_first=False)
-        for name in sorted({*mesh.tet_sets, *mesh.face_sets}):
-            on_tets, on_faces = mesh.tet_sets.get(name, np.zeros(m, bool)), mesh.face_sets.get(name, np.zeros(k, bool))
-            fields[f"set:{name}"] = [on_tets.astype(np.uint8), on_faces.astype(np.uint8)]
-        fields["pair"] = [np.zeros(m, np.int32), np.array(mesh.pair)]
-        fields["pair_side"] = [np.zeros(m, np.int8), np.array(mesh.pair_side)]
+            fields[name] = on_both(np.asarray(data), m, tets_first=False)
+        fields |= named_cells(mesh)
     points = {name: np.ascontiguousarray(data) for name, data in sorted((point_data or {}).items())}
     places = _ten_digits(mesh.points) if suffix == ".bdf" else mesh.points
     content = meshio.Mesh(places, cells, point_data=points, cell_data=fields)
@@ -107,10 +101,25 @@ def _ten_digits(points: FloatArray) -> FloatArray:
     return np.asarray(lines.astype(float))
 
 
-def _both(data: NDArray[Any], other: int, *, tets_first: bool) -> list[NDArray[Any]]:
+def on_both(data: NDArray[Any], other: int, *, tets_first: bool) -> list[NDArray[Any]]:
+    """Cell data on the blocks of tets and of faces: ``data`` on one, NaN (0 for integers) on the ``other`` cells."""
     rest = np.full((other, *data.shape[1:]), np.nan if data.dtype.kind == "f" else 0, dtype=data.dtype)
     data = np.ascontiguousarray(data)
     return [data, rest] if tets_first else [rest, data]
+
+
+def named_cells(mesh: TetMesh) -> dict[str, list[NDArray[Any]]]:
+    """Sets and pairs as cell data on the blocks of tets and of faces: uint8, int32 and int8."""
+    assert mesh.pair is not None
+    assert mesh.pair_side is not None
+    m, k = len(mesh.tets), len(mesh.faces)
+    cells: dict[str, list[NDArray[Any]]] = {}
+    for name in sorted({*mesh.tet_sets, *mesh.face_sets}):
+        on_tets, on_faces = mesh.tet_sets.get(name, np.zeros(m, bool)), mesh.face_sets.get(name, np.zeros(k, bool))
+        cells[f"set:{name}"] = [on_tets.astype(np.uint8), on_faces.astype(np.uint8)]
+    cells["pair"] = [np.zeros(m, np.int32), np.array(mesh.pair)]
+    cells["pair_side"] = [np.zeros(m, np.int8), np.array(mesh.pair_side)]
+    return cells
 
 
 def _beside(path: Path) -> Path:

@@ -19,7 +19,6 @@ from matplotlib.patches import Patch
 
 from sacrofem.errors import InputError
 from sacrofem.mesh.tetmesh import TetMesh
-from sacrofem.report.figures import fields
 from sacrofem.report.figures import projection as project
 from sacrofem.report.figures.drawing import BONE, CEMENT, FRACTURE, HALF, cement_surface, save_figure
 from sacrofem.report.figures.gapmaps import gap_parts_figure, micromotion_figure
@@ -231,12 +230,18 @@ def _name(comparison: Comparison) -> str:
 
 
 def _coverage(comparison: Comparison) -> FloatArray | None:
-    coverage = comparison.solutions["after"].state.coverage
-    return coverage.mean(axis=1) if coverage.size else None
+    gap = comparison.solutions["after"].fields.gap
+    return gap.mean("coverage") if len(gap.coverage) else None
 
 
 def _stress(comparison: Comparison) -> tuple[FloatArray, FloatArray]:
-    return fields.tet_von_mises(comparison, "before"), fields.tet_von_mises(comparison, "after")
+    before, after = (comparison.solutions[name].fields.bone.von_mises for name in ("before", "after"))
+    return before, after
+
+
+def _gap_um(comparison: Comparison, name: str, part: str) -> FloatArray:
+    """(p,) mean of a length in the gap over each pair of faces."""
+    return 1e3 * comparison.solutions[name].fields.gap.mean(part)
 
 
 def _anatomy(comparison: Comparison) -> Figure:
@@ -268,19 +273,19 @@ def _sections(comparison: Comparison) -> Figure:
 def _micromotion(comparison: Comparison) -> Figure:
     return micromotion_figure(
         comparison.mesh,
-        fields.pair_micromotion(comparison, "before"),
-        fields.pair_micromotion(comparison, "after"),
+        _gap_um(comparison, "before", "micromotion"),
+        _gap_um(comparison, "after", "micromotion"),
         coverage=_coverage(comparison),
         title=f"Gap micromotion — {_name(comparison)}",
     )
 
 
 def _gap_parts(comparison: Comparison) -> Figure:
-    parts = {name: fields.pair_parts(comparison, name) for name in ("before", "after")}
+    states = ("before", "after")
     return gap_parts_figure(
         comparison.mesh,
-        {name: opening for name, (opening, _) in parts.items()},
-        {name: slip for name, (_, slip) in parts.items()},
+        {name: _gap_um(comparison, name, "opening") - _gap_um(comparison, name, "closing") for name in states},
+        {name: _gap_um(comparison, name, "slip") for name in states},
         coverage=_coverage(comparison),
         title=f"Opening and slip of the gap — {_name(comparison)}",
     )

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from sacrofem.anatomy.regions import corridor_distance
 from sacrofem.bone.density import density_from_hu
-from sacrofem.cement.locate import Locator
+from sacrofem.mesh.locate import Locator
 from sacrofem.report.figures.drawing import HALF, toward
 from sacrofem.specimen.plan import Plan
 from sacrofem.specimen.setup import Setup

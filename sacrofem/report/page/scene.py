@@ -15,7 +15,6 @@ from matplotlib import colormaps
 
 from sacrofem.cement.needle import Needle
 from sacrofem.mesh.tetmesh import TetMesh
-from sacrofem.report.figures import fields
 from sacrofem.report.figures.drawing import MOTION_MAP, cement_surface
 from sacrofem.system.arrays import FloatArray, IntArray
 
@@ -31,9 +30,10 @@ def scene_of(comparison: Comparison) -> dict[str, Any]:
     """The scene of a comparison; see `scene`."""
     landmarks = comparison.specimen.landmarks
     broken = len(comparison.mesh.paired[0]) > 0
+    states = ("before", "after") if broken else ()
     return scene(
         comparison.mesh,
-        motion={name: fields.pair_micromotion(comparison, name) for name in ("before", "after")} if broken else {},
+        motion={name: 1e3 * comparison.solutions[name].fields.gap.mean("micromotion") for name in states},
         fraction=comparison.solutions["after"].state.fraction,
         needles=[placed.injection.needle for placed in comparison.region.injections],
         corridors={"canal": landmarks.canal, **landmarks.foramina},
