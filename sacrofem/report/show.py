@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@drawn.register
+@drawn.register(Comparison)
 def _(thing: Comparison, name: str) -> Figure:
     from sacrofem.report.figures.comparison import FIGURES, figure_of
     from sacrofem.report.figures.solution import compared_figure, drawable
@@ -23,14 +23,14 @@ def _(thing: Comparison, name: str) -> Figure:
     return compared_figure(thing, name)
 
 
-@drawn.register
+@drawn.register(Solution)
 def _(thing: Solution, name: str) -> Figure:
     from sacrofem.report.figures.solution import solution_figure
 
     return solution_figure(thing, name)
 
 
-@tabulated.register
+@tabulated.register(Comparison)
 def _(thing: Comparison) -> str:
     from io import StringIO
 
@@ -47,7 +47,7 @@ def _(thing: Comparison) -> str:
     return captured.get().rstrip("\n")
 
 
-@written.register
+@written.register(Comparison)
 def _(thing: Comparison, folder: Path, *, overwrite: bool) -> None:
     from sacrofem.report.results import write_comparison
     from sacrofem.system.folders import check_folder
