@@ -3,7 +3,8 @@ import pytest
 from blocks_of_tets import box, split_box
 from elasticity import hooke, stress_tensors
 
-from sacrofem.mechanics.space.space import Space, lame, tet_gradients, tet_rule
+from sacrofem.mechanics.space.quadrature import tet_rule
+from sacrofem.mechanics.space.space import Space, lame, tet_gradients
 from sacrofem.mesh.tetmesh import TET_EDGES
 
 ORDERS = [1, 2]

@@ -7,8 +7,8 @@ import numpy as np
 from sacrofem.errors import InputError
 from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.mechanics.parts.supports import Supports
+from sacrofem.mechanics.space.quadrature import triangle_rule
 from sacrofem.mechanics.space.space import Space
-from sacrofem.mesh.gap import triangle_rule
 from sacrofem.mesh.quality import components
 from sacrofem.system.arrays import FloatArray
 

@@ -18,8 +18,8 @@ from sacrofem.mechanics.parts.cortex import Membrane, membrane_matrices
 from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.blocks import BlockMatrix, node_pattern, scatter
+from sacrofem.mechanics.space.quadrature import triangle_rule
 from sacrofem.mechanics.space.space import Space, lame, tet_gradients
-from sacrofem.mesh.gap import triangle_rule
 from sacrofem.system.arrays import FloatArray, IntArray
 from sacrofem.system.compiled import kernel
 

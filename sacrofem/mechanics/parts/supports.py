@@ -11,8 +11,8 @@ from scipy.spatial import cKDTree
 
 from sacrofem.anatomy.solid import SIDES, Landmarks, Side
 from sacrofem.errors import InputError
+from sacrofem.mechanics.space.quadrature import triangle_rule
 from sacrofem.mechanics.space.space import Space, layer_stiffness
-from sacrofem.mesh.gap import triangle_rule
 from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
 
 
