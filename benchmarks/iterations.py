@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from sacrofem.specimen.model import Model, prepare
 
 from sacrofem import Case
 from sacrofem.mechanics.equilibrium.kernels import warm_up
@@ -26,6 +25,7 @@ from sacrofem.mechanics.equilibrium.statics import Solved, Statics
 from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.interface import GapStiffness
+from sacrofem.specimen.model import Model, prepare
 from sacrofem.system.memory import GIB, peak_bytes
 from sacrofem.system.threads import threads
 

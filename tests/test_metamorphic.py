@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from elasticity import gap_of
-from sacrofem.specimen.model import Model, prepare
 
 from sacrofem import Case
 from sacrofem.mechanics.equilibrium.statics import Statics
@@ -20,6 +19,7 @@ from sacrofem.mechanics.parts.loads import Resultant, endplate_faces, load_vecto
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.specimen.comparison import solve_model
+from sacrofem.specimen.model import Model, prepare
 
 CASE = Case.preset("sif-bilateral").with_(**{"mesh.reference": "tiny", "mesh.order": 1, "solver.tolerance": 1e-12})
 STATES = ("before", "after")

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sacrofem.specimen.model import prepare
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -20,6 +19,7 @@ from sacrofem.cement.spread import place_cement
 from sacrofem.errors import InputError
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.specimen.cement import needle_plan
+from sacrofem.specimen.model import prepare
 
 NO_GAP = np.empty((0, 3))
 PORES = REFERENCE_PORES

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sacrofem.specimen.model import prepare
 
 from sacrofem import Case, InputError, SacrofemWarning, reference_mesh
 from sacrofem.anatomy.regions import alar_plane
@@ -19,6 +18,7 @@ from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.interface import Filler, GapStiffness
 from sacrofem.report.figures import comparison as figures
 from sacrofem.specimen.comparison import Comparison, compare, solve_model
+from sacrofem.specimen.model import prepare
 
 TINY = {"mesh.reference": "tiny", "mesh.order": 1, "solver.tolerance": 1e-12}
 
