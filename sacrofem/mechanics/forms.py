@@ -16,6 +16,7 @@ The model is defined here. The kernels of `sacrofem.mechanics.parts.stiffness` m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,15 @@ import scipy.sparse as sp
 from skfem import BilinearForm, FacetBasis, LinearForm, asm
 from skfem.helpers import cross, ddot, dot, eye, jump, prod, sym_grad, trace
 
+from sacrofem.mechanics.linear.settings import Assembly
 from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.cortex import Membrane
+from sacrofem.mechanics.parts.form import FormPart
 from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.mechanics.parts.loads import Resultant
+from sacrofem.mechanics.parts.stiffness import Assembler
 from sacrofem.mechanics.parts.supports import Supports
+from sacrofem.mechanics.space.blocks import BlockMatrix
 from sacrofem.mechanics.space.space import Space, lame
 from sacrofem.system.arrays import FloatArray, IntArray
 
@@ -125,7 +130,7 @@ def bone_stiffness(space: Space, bone: Elasticity) -> sp.csr_matrix:
     """`elasticity` over all tets."""
     lam, mu = (constant[:, None] for constant in lame(bone.youngs, bone.poisson))
     bases = space.cell_bases(space.degree)
-    return sum(elasticity.assemble(basis, lam=lam[tets], mu=mu[tets]) for tets, basis in bases)
+    return sum(elasticity.assemble(basis, lam=lam[basis.tind], mu=mu[basis.tind]) for basis in bases)
 
 
 def cortex_stiffness(space: Space, cortex: Membrane) -> sp.csr_matrix:
@@ -169,3 +174,20 @@ def traction(basis: FacetBasis, resultant: Resultant) -> FloatArray:
     products = np.einsum("ixfq,jxfq,fq->ij", motions, motions, basis.dx)
     moment = resultant.moment + np.cross(resultant.point - centre, resultant.force)
     return np.asarray(np.einsum("i,i...->...", np.linalg.solve(products, [*resultant.force, *moment]), motions))
+
+
+# ------------------------------------------------------------------ in the place of the compiled kernels
+class FormAssembler(Assembler):
+    """The matrices of `stiffness`, in the blocks that the solvers take."""
+
+    def _model(
+        self, bone: Elasticity, membrane: Membrane | None, gap: GapStiffness | None, supports: Supports | None
+    ) -> BlockMatrix:
+        indptr, indices = self.pattern
+        nothing = BlockMatrix(indptr, indices, np.zeros((len(indices), 3, 3)))
+        return nothing.plus(stiffness(self.space, bone, membrane=membrane, gap=gap, supports=supports))
+
+
+def assembler(space: Space, assembly: Assembly = "gather", extra: Sequence[FormPart] = ()) -> Assembler:
+    """What makes the matrices on a space: the compiled gather, or the forms of this page."""
+    return (FormAssembler if assembly == "scikit-fem" else Assembler)(space, extra)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scans
+from sacrofem.specimen.model import prepare
 
 from sacrofem.mechanics.parts.bone import Elasticity
-from sacrofem.specimen.model import prepare
 
 MOST = 45
 

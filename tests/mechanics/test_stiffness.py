@@ -7,7 +7,6 @@ import pytest
 from blocks_of_tets import box, split_box, tilted
 from elasticity import bone_of, faces_at, facet_basis, gap_of
 
-from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.cortex import Membrane, membrane_stresses
 from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.mechanics.parts.stiffness import Assembler

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,7 +13,7 @@ from skfem import BilinearForm, CellBasis, FacetBasis, LinearForm
 from sacrofem.errors import InputError
 from sacrofem.mechanics.space.quadrature import triangle_rule
 from sacrofem.mechanics.space.space import Space
-from sacrofem.system.arrays import FloatArray, IntArray
+from sacrofem.system.arrays import FloatArray
 
 # Share of its largest entry by which a matrix may miss its transpose: rounding.
 _SYMMETRIC = 1e-10
@@ -62,9 +63,7 @@ class FormPart:
         total = sp.csr_array((space.dofs.N, space.dofs.N))
         if self.bilinear is None:
             return total
-        for basis, fields in self._bases(space):
-            total = total + sp.csr_array(self.bilinear.assemble(basis, **fields))
-        self._check(total.data)
+        total = sp.csr_array(self._assembled(self.bilinear, space, total))
         largest = np.abs(total.data).max(initial=0.0)
         if abs(total - total.T).max() > _SYMMETRIC * largest:
             raise InputError(
@@ -84,30 +83,29 @@ class FormPart:
         """
         total = np.zeros(space.dofs.N)
         if self.linear is not None:
-            for basis, fields in self._bases(space):
-                total += self.linear.assemble(basis, **fields)
-        self._check(total)
-        return total.reshape(-1, 3)
+            total = self._assembled(self.linear, space, total)
+        return np.asarray(total).reshape(-1, 3)
 
-    def _bases(self, space: Space) -> Iterator[tuple[CellBasis | FacetBasis, dict[str, FloatArray]]]:
-        if self.faces is None:
-            for tets, basis in space.cell_bases(self.intorder):
-                yield basis, self._fields(space, tets)
-            return
-        sets = {name: np.flatnonzero(members) for name, members in space.mesh.face_sets.items()}
-        faces = sets.get(self.faces, np.empty(0, np.int64))
-        if len(faces) == 0:
+    def there(self, space: Space) -> bool:
+        """Whether anything of it is on a space: where twin faces are tied, faces of the fracture are not."""
+        return self.faces is None or bool(space.mesh.face_sets.get(self.faces, np.zeros(1, bool)).any())
+
+    def check(self, space: Space) -> None:
+        """Whether it fits the mesh.
+
+        Raises
+        ------
+        InputError
+            The mesh has no such faces, or a field does not fit it.
+        """
+        sets, m = space.mesh.face_sets, len(space.mesh.tets)
+        if not self.there(space):
             raise InputError(
                 "the mesh has no such faces",
                 field=f"forms.{self.name}.faces",
                 value=self.faces,
                 mend="give one of " + (", ".join(sorted(sets)) or "the sets of a mesh that has some"),
             )
-        basis = space.facet_basis(faces, triangle_rule(self.intorder))
-        yield basis, self._fields(space, space.mesh.face_owners[faces])
-
-    def _fields(self, space: Space, tets: IntArray) -> dict[str, FloatArray]:
-        m = len(space.mesh.tets)
         for name, values in self.fields.items():
             if np.shape(values) != (m,):
                 raise InputError(
@@ -115,10 +113,23 @@ class FormPart:
                     field=f"forms.{self.name}.fields.{name}",
                     mend=f"give one value for each of the {m} tets",
                 )
-        return {name: np.asarray(values, dtype=float)[tets, None] for name, values in self.fields.items()}
 
-    def _check(self, values: FloatArray) -> None:
-        if not np.isfinite(values).all():
+    def _assembled(self, form: Any, space: Space, total: Any) -> Any:
+        """A form added up over the tets or faces of the part."""
+        self.check(space)
+        for basis in self._bases(space):
+            tets = np.arange(len(space.mesh.tets)) if basis.tind is None else basis.tind
+            fields = {name: np.asarray(values, dtype=float)[tets, None] for name, values in self.fields.items()}
+            total = total + form.assemble(basis, **fields)
+        if not np.isfinite(np.asarray(total.data)).all():
             raise InputError(
                 "the form is not finite", field=f"forms.{self.name}", mend="look for 0/0 and for fields with nan"
             )
+        return total
+
+    def _bases(self, space: Space) -> Iterator[CellBasis | FacetBasis]:
+        if self.faces is None:
+            yield from space.cell_bases(self.intorder)
+        else:
+            faces = np.flatnonzero(space.mesh.face_sets[self.faces])
+            yield space.facet_basis(faces, triangle_rule(self.intorder))

@@ -219,11 +219,11 @@ class Space:
             self.skfem_mesh, self.element, dofs=self.dofs, elements=tets, intorder=intorder, disable_doflocs=True
         )
 
-    def cell_bases(self, intorder: int | None = None) -> Iterator[tuple[IntArray, CellBasis]]:
-        """The same on all tets, piece by piece, with the tets of each: a basis takes more memory than its matrix."""
+    def cell_bases(self, intorder: int | None = None) -> Iterator[CellBasis]:
+        """The same on all tets, piece by piece (``tind``): a basis takes more memory than its matrix."""
         m = len(self.mesh.tets)
         for tets in np.array_split(np.arange(m), -(-m // _AT_ONCE)):
-            yield tets, self.cell_basis(tets, intorder=intorder)
+            yield self.cell_basis(tets, intorder=intorder)
 
     def facet_basis(self, faces: IntArray, rule: tuple[FloatArray, FloatArray] | None = None) -> FacetBasis:
         """scikit-fem's basis on boundary faces of the mesh.
