@@ -488,6 +488,10 @@ class Solver(Section):
         default="multifrontal",
         description="who factorises: our own, or an installed package (cholmod: scikit-sparse, pardiso: pypardiso)",
     )
+    assembly: Literal["gather", "scikit-fem"] = Field(
+        default="gather",
+        description="who makes the matrix: compiled kernels, or the scikit-fem forms that define it, far slower",
+    )
     memory_gib: float | None = Field(
         default=None, gt=0, le=1e6, description="memory that may be used, GiB; not given: 80 % of what is available"
     )

@@ -102,6 +102,7 @@ class Setup:
                 tolerance=solver.tolerance,
                 factorisation=solver.factorisation,
                 memory_gib=solver.memory_gib,
+                assembly=solver.assembly,
             ),
         )
 

@@ -85,6 +85,7 @@ class Sweep:
             tolerance=specimen.case.solver.tolerance,
             start=self.before.state.displacement,
             method="fresh" if len(self._plans) <= FEW else "auto",
+            assembly=specimen.case.solver.assembly,
         )  # fmt: skip
 
     @cached_property

@@ -9,7 +9,8 @@ from sacrofem.cement.needle import Needle
 from sacrofem.cement.shapes import Column, Ellipsoid
 from sacrofem.cement.spread import place_cement, spot_coverage
 from sacrofem.errors import InputError
-from sacrofem.mesh.gap import GapPoints, triangle_rule
+from sacrofem.mechanics.space.quadrature import triangle_rule
+from sacrofem.mesh.gap import GapPoints
 from sacrofem.mesh.tetmesh import TetMesh
 
 VOLUMES = (0.5, 1.0, 2.0, 4.1, 9.0)
@@ -33,7 +34,7 @@ def pores(mesh):
 
 def plane_gap(x=0.0, half=21.0, size=2.0):
     """The plane at x, in right triangles."""
-    barycentric, weights = triangle_rule(2)
+    barycentric, weights = triangle_rule(subdivisions=2)
     axis = np.arange(-half, half, size)
     y, z = (a.ravel() for a in np.meshgrid(axis, axis))
     corner = np.stack([np.full(y.size, x), y, z], axis=1)

@@ -1,5 +1,7 @@
 """Structured meshes for the tests of mechanics."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from sacrofem.mesh.split import inner_faces, split
@@ -65,6 +67,20 @@ def opened(mesh, plane, where=None) -> TetMesh:
     faces[down] = faces[down][:, [0, 2, 1]]
     outer = mesh.with_sets(face_sets={"outer": np.ones(len(mesh.faces), bool)})
     return split(outer, {"plane": faces})
+
+
+def tilted(mesh) -> TetMesh:
+    """Turned, so that no face lies in a coordinate plane."""
+    q, _ = np.linalg.qr(np.random.default_rng(9).normal(size=(3, 3)))
+    return replace(mesh, points=mesh.points @ (q * np.sign(np.linalg.det(q))))
+
+
+def renumbered(mesh, seed=5) -> TetMesh:
+    """The same mesh with its points in another order, so that twin corners no longer ascend together."""
+    new = np.random.default_rng(seed).permutation(len(mesh.points))
+    points = np.empty_like(mesh.points)
+    points[new] = mesh.points
+    return replace(mesh, points=points, tets=new[mesh.tets], faces=new[mesh.faces])
 
 
 def ball_octant(radii) -> TetMesh:

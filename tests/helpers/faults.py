@@ -30,9 +30,12 @@ def swap(module, name, wrong):
 
 @fault
 def sign_of_a_gap_normal():
-    from sacrofem.mesh import gap
+    from sacrofem.mechanics.space import quadrature
 
-    swap(gap, "gap_points", lambda right: lambda *a, **k: replace(found := right(*a, **k), normals=-found.normals))
+    def turned(right):
+        return lambda *a, **k: replace(found := right(*a, **k), normals=-found.normals)
+
+    swap(quadrature, "gap_points", turned)
 
 
 @fault

@@ -86,3 +86,20 @@ def test_many_elements_around_one_edge_are_not_lost(wedges):
     mesh = oriented(points, tets)
     indptr, indices = node_pattern(len(points), mesh.tets)
     np.testing.assert_array_equal(indices[: indptr[1]], np.arange(len(points)))
+
+
+def test_a_sum_keeps_the_pattern_that_holds_it_and_widens_one_that_does_not(matrix):
+    own = matrix.to_scipy()
+    within = sp.csr_array(own * 0.5)
+    total = matrix.plus(within)
+    assert total.indices is matrix.indices
+    np.testing.assert_allclose(total.to_scipy().toarray(), 1.5 * own.toarray())
+    far = sp.lil_array(own.shape)
+    last = own.shape[0] - 1
+    assert own.toarray()[0, last] == 0.0
+    far[0, last] = far[last, 0] = 7.0
+    wide = matrix.plus(far.tocsr())
+    assert len(wide.indices) == len(matrix.indices) + 2
+    assert all((np.diff(wide.indices[a:b]) > 0).all() for a, b in pairwise(wide.indptr))
+    np.testing.assert_allclose(wide.to_scipy().toarray(), (own + far.tocsr()).toarray())
+    np.testing.assert_allclose(matrix.to_scipy().toarray(), own.toarray())

@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
-from blocks_of_tets import box, split_box
+from blocks_of_tets import box, renumbered, split_box
 from elasticity import hooke, stress_tensors
+from skfem import Basis, ElementTetP1, ElementTetP2, ElementVector
+from skfem.helpers import sym_grad
 
-from sacrofem.mechanics.space.space import Space, lame, tet_gradients, tet_rule
+from sacrofem.mechanics.space.quadrature import tet_rule, triangle_rule
+from sacrofem.mechanics.space.space import Space, lame, tet_gradients, tet_shape
 from sacrofem.mesh.tetmesh import TET_EDGES
 
 ORDERS = [1, 2]
@@ -65,17 +68,6 @@ def test_integration_points_carry_the_volume_and_its_first_moment(order):
 def test_second_order_rule_integrates_squares():
     points, weights = space_of(2).integration()
     np.testing.assert_allclose(np.sum(weights * points[..., 0] ** 2), 3.0**3 / 3 * 2.5 * 2.0, rtol=1e-13)
-
-
-@pytest.mark.parametrize("degree", [1, 2, 3, 4])
-def test_tet_rule_is_in_barycentric_coordinates(degree):
-    barycentric, weights = tet_rule(degree)
-    np.testing.assert_allclose(barycentric.sum(axis=1), 1.0, rtol=1e-14)
-    assert weights.sum() == pytest.approx(1.0, rel=1e-14)
-    # Mean of the first barycentric coordinate to the power d over a tet: 3! d! / (d + 3)!
-    mean = weights @ barycentric[:, 0] ** degree
-    exact = np.prod(np.arange(1, degree + 1, dtype=float)) * 6 / np.prod(np.arange(1, degree + 4, dtype=float))
-    assert mean == pytest.approx(exact, rel=1e-13)
 
 
 def test_second_order_strains_of_a_quadratic_field_are_exact():
@@ -142,3 +134,75 @@ def test_lame_gives_back_youngs_and_poisson():
     lam, mu = lame(np.array([100.0, 17e3]), np.array([0.0, 0.45]))
     np.testing.assert_allclose(mu * (3 * lam + 2 * mu) / (lam + mu), [100.0, 17e3])
     np.testing.assert_allclose(lam / (2 * (lam + mu)), [0.0, 0.45], atol=1e-15)
+
+
+# ------------------------------------------------------------------ scikit-fem
+@pytest.mark.parametrize("order", ORDERS)
+def test_displacement_row_by_row_is_a_vector_of_scikit_fem(order):
+    space = space_of(order)
+    basis = Basis(space.skfem_mesh, ElementVector({1: ElementTetP1, 2: ElementTetP2}[order]()))
+    np.testing.assert_allclose(basis.doflocs, np.repeat(space.nodes, 3, axis=0).T, atol=1e-15)
+    assert np.array_equal(space.basis.element_dofs, basis.element_dofs)
+    assert 3 * space.n_nodes == space.basis.N
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_an_interpolated_displacement_has_the_values_and_strains_of_the_space(order):
+    space = space_of(order)
+    displacement = np.random.default_rng(1).normal(size=(space.n_nodes, 3))
+    field = space.interpolate(displacement)
+    points = np.moveaxis(np.asarray(space.basis.global_coordinates()), 0, -1)
+    np.testing.assert_allclose(points, space.integration()[0], atol=1e-14)
+    strain = stress_tensors(space.strains(displacement) * [1, 1, 1, 0.5, 0.5, 0.5])
+    np.testing.assert_allclose(np.moveaxis(sym_grad(field), (0, 1), (2, 3)), strain, atol=1e-12)
+    shape = tet_shape(space.rule[0], order)
+    values = np.einsum("qa,max->xmq", shape, displacement[space.connectivity])
+    np.testing.assert_allclose(np.asarray(field), values, atol=1e-14)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_points_of_a_facet_basis_follow_the_corners_of_the_faces(order):
+    mesh = renumbered(split_box((3, 2, 4), (3.0, 2.5, 2.0), 1.0))
+    space = Space(mesh, order)
+    faces = np.random.default_rng(6).permutation(len(mesh.faces))[:20]
+    basis, (barycentric, weights) = space.facet_basis(faces), triangle_rule()
+    expected = np.einsum("qc,fcx->xfq", barycentric, mesh.points[mesh.faces[faces]])
+    np.testing.assert_allclose(np.asarray(basis.global_coordinates()), expected, atol=1e-14)
+    np.testing.assert_allclose(basis.dx, mesh.face_areas[faces][:, None] * weights, rtol=1e-12)
+    outward = np.where(mesh.pair_side == 1, -1, 1)[faces, None] * mesh.face_normals[faces]
+    np.testing.assert_allclose(basis.normals[..., 0].T, outward, atol=1e-12)
+    # Without that, points of twin faces would not meet in this mesh.
+    plus, minus = (side for side in mesh.paired)
+    own = [space.skfem_mesh.facets[:, space.facet_basis(side).find] for side in (plus, minus)]
+    twin = dict(zip(mesh.faces[plus].ravel(), mesh.faces[minus].ravel(), strict=True))
+    assert any([twin[c] for c in a] != list(b) for a, b in zip(*(o.T for o in own), strict=True))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_twin_faces_have_their_points_in_one_place_and_give_the_jump(order):
+    space = Space(renumbered(split_box((3, 2, 4), (3.0, 2.5, 2.0), 1.0, 0.3)), order)
+    displacement = np.random.default_rng(7).normal(size=(space.n_nodes, 3))
+    sides = [space.facet_basis(faces, space.gap_rule) for faces in space.mesh.paired]
+    for side in sides:
+        np.testing.assert_allclose(np.moveaxis(side.global_coordinates(), 0, -1), space.gap.points, atol=1e-14)
+    plus, minus = (np.asarray(side.interpolate(displacement.ravel())) for side in sides)
+    np.testing.assert_allclose(np.moveaxis(plus - minus, 0, -1), space.jump(displacement), atol=1e-13)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_shape_functions_depend_on_the_corners_of_their_node_alone(order):
+    """For four barycentric coordinates taken as free, P2 is b (2b - 1) and 4 b c."""
+    b = np.random.default_rng(8).dirichlet(np.ones(4), 5)
+    expected = np.zeros((5, {1: 4, 2: 10}[order], 4))
+    expected[:, range(4), range(4)] = 1.0 if order == 1 else 4.0 * b - 1.0
+    if order == 2:
+        for a, (i, j) in enumerate(TET_EDGES, start=4):
+            expected[:, a, i], expected[:, a, j] = 4.0 * b[:, j], 4.0 * b[:, i]
+    np.testing.assert_allclose(tet_gradients(b, order), expected, atol=1e-14)
+
+
+def test_a_space_that_is_stored_leaves_its_basis_behind():
+    space = space_of(2)
+    before = set(space.__getstate__())
+    space.interpolate(np.zeros((space.n_nodes, 3)))
+    assert set(space.__getstate__()) == before | {"element"}

@@ -1,16 +1,12 @@
-"""Every matrix against the same form written in scikit-fem, or against a closed form."""
+"""Matrices against closed forms; against the forms of scikit-fem they are held in test_forms."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from blocks_of_tets import box, split_box
-from elasticity import basis, bone_of, faces_at, facet_basis, gap_of
-from skfem import BilinearForm
-from skfem.helpers import ddot, dot, eye, sym_grad, trace
-from skfem.models.elasticity import lame_parameters
+from blocks_of_tets import box, split_box, tilted
+from elasticity import bone_of, faces_at, facet_basis, gap_of
 
-from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.cortex import Membrane, membrane_stresses
 from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.mechanics.parts.stiffness import Assembler
@@ -21,88 +17,9 @@ ORDERS = [1, 2]
 SIZE = (3.0, 2.5, 2.0)
 
 
-def tilted(mesh):
-    """Turned, so that no face lies in a coordinate plane."""
-    q, _ = np.linalg.qr(np.random.default_rng(9).normal(size=(3, 3)))
-    return replace(mesh, points=mesh.points @ (q * np.sign(np.linalg.det(q))))
-
-
-def bone(space, seed=0):
-    rng = np.random.default_rng(seed)
-    m = len(space.mesh.tets)
-    return Elasticity.given(rng.uniform(10.0, 20e3, m), rng.uniform(0.0, 0.45, m))
-
-
 def difference(ours, theirs):
     """Largest entry of the difference over the largest entry."""
     return abs(ours - theirs).max() / abs(theirs).max()
-
-
-@pytest.mark.parametrize("order", ORDERS)
-def test_bone_equals_the_form_of_scikit_fem(order):
-    space = Space(tilted(box((3, 3, 2), SIZE, 0.3)), order)
-    uneven = bone(space)
-    lam, mu = lame_parameters(uneven.youngs, uneven.poisson)
-    where = basis(space, 2)
-    lam, mu = (np.broadcast_to(a[:, None], where.dx.shape) for a in (lam, mu))
-
-    @BilinearForm
-    def form(u, v, w):
-        return 2 * w["mu"] * ddot(sym_grad(u), sym_grad(v)) + w["lam"] * trace(sym_grad(u)) * trace(sym_grad(v))
-
-    theirs = form.assemble(where, lam=lam, mu=mu)
-    ours = Assembler(space).matrix(uneven).to_scipy()
-    assert difference(ours, theirs) < 1e-12
-    assert difference(ours, ours.T) == 0.0 or difference(ours, ours.T) < 1e-15
-
-
-@pytest.mark.parametrize("order", ORDERS)
-def test_membrane_equals_the_tangential_form_of_scikit_fem(order):
-    space = Space(tilted(box((3, 2, 2), SIZE, 0.3)), order)
-    k = len(space.mesh.faces)
-    rng = np.random.default_rng(1)
-    membrane = Membrane(rng.uniform(1e3, 17e3, k), np.where(rng.random(k) < 0.7, rng.uniform(0.3, 2.0, k), 0.0), 0.28)
-    where = facet_basis(space, membrane.faces)
-    stretch = (membrane.youngs * membrane.thickness)[membrane.faces][:, None] * np.ones_like(where.dx)
-
-    @BilinearForm
-    def form(u, v, w):
-        along = eye(np.ones_like(w.x[0]), 3) - np.einsum("i...,j...->ij...", w.n, w.n)
-
-        def flat(field):
-            return np.einsum("ij...,jk...,kl...->il...", along, sym_grad(field), along)
-
-        a, b, nu = flat(u), flat(v), 0.28
-        return w["Et"] / (1 - nu**2) * ((1 - nu) * ddot(a, b) + nu * trace(a) * trace(b))
-
-    theirs = form.assemble(where, Et=stretch)
-    uneven = bone(space)
-    assembler = Assembler(space)
-    with_shell = assembler.matrix(uneven, membrane=membrane).to_scipy()
-    alone = with_shell - assembler.matrix(uneven).to_scipy()
-    assert difference(alone, theirs) < 1e-12
-
-
-@pytest.mark.parametrize("order", ORDERS)
-def test_foundation_equals_the_facet_form_of_scikit_fem(order):
-    mesh = tilted(box((3, 2, 2), SIZE, 0.3))
-    space = Space(mesh, order)
-    faces = np.arange(0, len(mesh.faces), 2)
-    rng = np.random.default_rng(2)
-    k_n, k_t = rng.uniform(1, 5, len(faces)), rng.uniform(0, 1, len(faces))
-    supports = replace(Supports.none(space), foundation_faces=faces, foundation_normal=k_n, foundation_tangent=k_t)
-    where = facet_basis(space, faces)
-    k_n, k_t = (k[:, None] * np.ones_like(where.dx) for k in (k_n, k_t))
-
-    @BilinearForm
-    def form(u, v, w):
-        return w["kt"] * dot(u, v) + (w["kn"] - w["kt"]) * dot(u, w.n) * dot(v, w.n)
-
-    theirs = form.assemble(where, kn=k_n, kt=k_t)
-    soft = bone_of(space, 1e-3, 0.3)
-    assembler = Assembler(space)
-    alone = assembler.matrix(soft, supports=supports).to_scipy() - assembler.matrix(soft).to_scipy()
-    assert difference(alone, theirs) < 1e-12
 
 
 @pytest.mark.parametrize("order", ORDERS)

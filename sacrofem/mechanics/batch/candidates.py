@@ -17,7 +17,6 @@ from sacrofem.mechanics.batch.lanes import LaneArray
 from sacrofem.mechanics.batch.lanevectors import LANES
 from sacrofem.mechanics.space.blocks import BlockMatrix
 from sacrofem.mechanics.space.space import Space, lame, tet_gradients
-from sacrofem.mesh.tetmesh import TET_EDGES
 from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
 from sacrofem.system.compiled import kernel
 
@@ -272,13 +271,9 @@ class CandidateZone:
     def table(self) -> tuple[IntArray, FloatArray, FloatArray]:
         """Which four nodes each barycentric derivative takes, with which factors (q, 4, 4), and the weights."""
         barycentric, weights = self.space.rule
-        around = np.zeros((4, 4), dtype=np.int64)
-        factors = np.zeros((len(weights), 4, 4))
-        for k in range(4):
-            around[k, 0], factors[:, k, 0] = k, 4.0 * barycentric[:, k] - 1.0
-            for place, other in enumerate((o for o in range(4) if o != k), start=1):
-                edge = next(n for n, ends in enumerate(TET_EDGES) if set(ends) == {k, other})
-                around[k, place], factors[:, k, place] = 4 + edge, 4.0 * barycentric[:, other]
+        slopes = tet_gradients(barycentric, self.space.order)
+        around = np.array([np.flatnonzero(slopes[:, :, k].any(axis=0)) for k in range(4)])
+        factors = np.stack([slopes[:, around[k], k] for k in range(4)], axis=1)
         return around, factors, weights
 
     def laws(self, gaps: list[tuple[FloatArray, FloatArray]]) -> tuple[LaneArray, LaneArray]:

@@ -7,7 +7,7 @@ memory once for all; nothing is approximated, and every solution is judged by it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from time import perf_counter
@@ -29,7 +29,8 @@ from sacrofem.mechanics.batch.lanes import (
     lane_turn,
 )
 from sacrofem.mechanics.batch.lanevectors import LANES
-from sacrofem.mechanics.linear.settings import SolverSettings
+from sacrofem.mechanics.forms import assembler
+from sacrofem.mechanics.linear.settings import Assembly, SolverSettings
 from sacrofem.mechanics.linear.solver import (
     DIRECT_NODES,
     LARGEST_RESIDUAL,
@@ -39,6 +40,7 @@ from sacrofem.mechanics.linear.solver import (
 )
 from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.cortex import Membrane
+from sacrofem.mechanics.parts.form import FormPart
 from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.mechanics.parts.stiffness import Assembler
 from sacrofem.mechanics.parts.supports import Supports
@@ -121,6 +123,8 @@ class ScenarioEngine:
     method : "auto", "lanes" or "fresh"
         Lanes, or one fresh solve for each; auto takes lanes but for models that a factorisation
         solves faster.
+    assembly, extra
+        As for `Statics`; scikit-fem means a fresh solve each.
 
     Attributes
     ----------
@@ -142,15 +146,20 @@ class ScenarioEngine:
         tolerance: float = 1e-10,
         start: FloatArray | None = None,
         method: Literal["auto", "lanes", "fresh"] = "auto",
+        assembly: Assembly = "gather",
+        extra: Sequence[FormPart] = (),
     ) -> None:
         began = perf_counter()
+        force = force + sum(part.force(space) for part in extra)
         self.space, self.membrane, self.supports, self.force = space, membrane, supports, force
         self.baseline, self.tets, self.pairs, self.tolerance = baseline, tets, pairs, tolerance
-        self._fine = Assembler(space)
-        self._coarse = Assembler(Space(space.mesh, 1)) if space.order == 2 else None
+        self._fine = assembler(space, assembly, extra)
+        self._coarse = assembler(Space(space.mesh, 1), assembly, extra) if space.order == 2 else None
         self._levels: LaneLevels | None = None
         self.method = "a fresh solve each"
         wanted = method == "lanes" or (method == "auto" and space.n_nodes >= DIRECT_NODES)
+        # What differs from scenario to scenario is made by kernels of the lanes.
+        wanted = wanted and assembly == "gather"
         if self._coarse is not None and wanted and tets.any():
             bone = replace(baseline.bone, youngs=np.where(tets, 0.0, baseline.bone.youngs))
             kept, gap = ~pairs[:, None], baseline.gap

@@ -26,8 +26,8 @@ from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.cortex import Membrane, membrane_strains
 from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.mechanics.parts.supports import Supports
+from sacrofem.mechanics.space.quadrature import triangle_rule
 from sacrofem.mechanics.space.space import Space
-from sacrofem.mesh.gap import triangle_rule
 from sacrofem.system.arrays import FloatArray, IntArray
 
 # CalculiX reads fields of 20 characters, four terms of an equation and 16 entries of a set a line.

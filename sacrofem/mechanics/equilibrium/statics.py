@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,11 +12,13 @@ from sacrofem.errors import SolverError
 from sacrofem.mechanics.equilibrium.active_set import LOAD_STEPS, solve_contact
 from sacrofem.mechanics.equilibrium.balance import FractureSides
 from sacrofem.mechanics.equilibrium.state import State
-from sacrofem.mechanics.linear.settings import DEFAULT_SETTINGS, SolverSettings
+from sacrofem.mechanics.forms import assembler
+from sacrofem.mechanics.linear.settings import DEFAULT_SETTINGS, Assembly, SolverSettings
 from sacrofem.mechanics.linear.solver import LinearSolution, LinearSystem
 from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.contact import Contact, ContactState, contact_force
 from sacrofem.mechanics.parts.cortex import Membrane
+from sacrofem.mechanics.parts.form import FormPart
 from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.mechanics.parts.stiffness import Assembler
 from sacrofem.mechanics.parts.supports import Reactions, Supports, reactions
@@ -55,13 +57,26 @@ class Solved:
 class _Discrete:
     """Assemblers of one space, P1 companion included, with the parts that no state changes."""
 
-    def __init__(self, space: Space, membrane: Membrane, supports: Supports, force: FloatArray) -> None:
+    def __init__(
+        self,
+        space: Space,
+        membrane: Membrane,
+        supports: Supports,
+        force: FloatArray,
+        assembly: Assembly,
+        extra: Sequence[FormPart],
+    ) -> None:
         self.space, self.membrane, self.supports, self.force = space, membrane, supports, force
-        self.assembler = Assembler(space)
+        self._assembly, self.extra = assembly, extra
+        self.assembler = assembler(space, assembly, extra)
 
     @cached_property
     def coarse(self) -> Assembler:
-        return Assembler(Space(self.space.mesh, 1))
+        return assembler(Space(self.space.mesh, 1), self._assembly, self.extra)
+
+    def extra_forces(self, u: FloatArray) -> list[FloatArray]:
+        """(N, 3) nodal forces that deform each part in forms of the user's own."""
+        return [(matrix @ u.ravel()).reshape(-1, 3) for matrix in self.assembler.added]
 
     def matrix(self, assembler: Assembler, bone: Elasticity, gap: GapStiffness | None) -> BlockMatrix:
         return assembler.matrix(bone, membrane=self.membrane, gap=gap, supports=self.supports)
@@ -81,6 +96,8 @@ class Statics:
         Applied nodal forces, N.
     settings
         Of the linear solver.
+    extra
+        Parts in forms of the user's own; their loads are added to ``force``.
     """
 
     def __init__(
@@ -90,10 +107,14 @@ class Statics:
         supports: Supports,
         force: FloatArray,
         settings: SolverSettings = DEFAULT_SETTINGS,
+        extra: Sequence[FormPart] = (),
     ) -> None:
+        for part in extra:
+            part.check(space)
+            force = force + part.force(space)
         self.space, self.membrane, self.supports, self.force = space, membrane, supports, force
         self.settings = settings
-        self._split = _Discrete(space, membrane, supports, force)
+        self._split = _Discrete(space, membrane, supports, force, settings.assembly, extra)
 
     @cached_property
     def _sides(self) -> FractureSides:
@@ -120,7 +141,8 @@ class Statics:
             spring_nodes=vertex[self.supports.spring_nodes],
         )
         membrane = replace(self.membrane, youngs=self.membrane.youngs[kept], thickness=self.membrane.thickness[kept])
-        return _Discrete(tied, membrane, supports, force), node
+        extra = [part for part in self._split.extra if part.there(tied)]
+        return _Discrete(tied, membrane, supports, force, self.settings.assembly, extra), node
 
     def solve(
         self,
@@ -215,7 +237,10 @@ class Statics:
         if touching is not None:
             internal = internal - contact_force(self.space, touching.pressure, touching.friction)
             taken += touching.taken_nmm
+        extra = discrete.extra_forces(u)
         held = reactions(discrete.space, discrete.supports, u, internal - discrete.force)
+        for part, forces in zip(discrete.extra, extra, strict=True):
+            held = held.with_form(part.name, discrete.space.nodes, -forces)
         checks = self._balance(discrete, u, taken, held)
         checks["residual"] = solution.residual
         checks["fracture"] = self._fracture(u[node], bone)
@@ -250,7 +275,8 @@ class Statics:
     def _fracture(self, u: FloatArray, bone: Elasticity) -> float | None:
         if not self.space.mesh.pair_side.any():  # type: ignore[union-attr]
             return None
-        sides = self._sides.forces(u, bone, self.force)
+        # What is not of the bone counts as applied to it.
+        sides = self._sides.forces(u, bone, self.force - sum(self._split.extra_forces(u)))
         return float(np.linalg.norm(sides[0] + sides[1]) / np.abs(self.force).sum(axis=0).max())
 
 

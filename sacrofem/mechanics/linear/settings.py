@@ -8,6 +8,7 @@ from typing import Literal
 from sacrofem.mechanics.linear.factors import Factorisation
 
 Method = Literal["auto", "direct", "multigrid"]
+Assembly = Literal["gather", "scikit-fem"]
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,14 @@ class SolverSettings:
     memory_gib : float or None
         Resident memory that the process may reach; None: 80 % of what is available on top of what it has.
     assembly : "gather" or "scikit-fem"
-        Who makes the matrix: the compiled gather, or the forms that define it.
+        Who makes the matrix: the compiled gather, or the forms that define it (`sacrofem.mechanics.forms`).
     """
 
     method: Method = "auto"
     tolerance: float = 1e-10
     factorisation: Factorisation = "multifrontal"
     memory_gib: float | None = None
-    assembly: Literal["gather", "scikit-fem"] = "gather"
+    assembly: Assembly = "gather"
 
 
 DEFAULT_SETTINGS = SolverSettings()

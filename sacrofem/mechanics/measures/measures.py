@@ -20,9 +20,8 @@ from sacrofem.mechanics.parts.interface import closed_area_fraction
 from sacrofem.mechanics.parts.loads import Resultant, endplate_faces
 from sacrofem.mechanics.parts.supports import Reactions
 from sacrofem.mechanics.space.principal import principal_strains, principal_stresses, von_mises
-from sacrofem.mechanics.space.space import Space
-from sacrofem.mesh.gap import triangle_rule
-from sacrofem.mesh.tetmesh import TET_EDGES
+from sacrofem.mechanics.space.quadrature import triangle_rule
+from sacrofem.mechanics.space.space import Space, tet_shape
 from sacrofem.system.arrays import FloatArray, IntArray
 
 YIELD_STRAIN_COMPRESSION = 0.008
@@ -242,10 +241,7 @@ def fragment_motion(space: Space, layers: Layers, displacement: FloatArray) -> F
 def _at_integration_points(space: Space, displacement: FloatArray, index: IntArray) -> tuple[FloatArray, FloatArray]:
     barycentric, _ = space.rule
     tet, point = np.divmod(index, len(barycentric))
-    shape = barycentric
-    if space.order == 2:
-        i, j = TET_EDGES.T
-        shape = np.column_stack([barycentric * (2 * barycentric - 1), 4 * barycentric[:, i] * barycentric[:, j]])
+    shape = tet_shape(barycentric, space.order)
     where = np.einsum("nc,ncx->nx", barycentric[point], space.mesh.points[space.mesh.tets[tet]])
     return where, np.einsum("na,nax->nx", shape[point], displacement[space.connectivity[tet]])
 

@@ -9,8 +9,6 @@ from types import MappingProxyType
 import numpy as np
 from numba import get_num_threads
 from scipy.spatial import cKDTree
-from skfem.quadrature import get_quadrature
-from skfem.refdom import RefTri
 
 from sacrofem.anatomy.regions import denis_zone, level_of
 from sacrofem.anatomy.solid import SIDES, Landmarks
@@ -375,8 +373,7 @@ def _nearest_normal(points: FloatArray, samples: FloatArray, normals: FloatArray
 
 def membrane_points(space: Space, faces: IntArray) -> FloatArray:
     """(f, q, 3) the points at which `membrane_stresses` gives the stress of cortex, mm."""
-    X, _ = get_quadrature(RefTri, 2 * (space.order - 1) if space.order == 2 else 1)
-    barycentric = np.column_stack([1 - X.sum(axis=0), X.T])
+    barycentric, _ = space.membrane_rule
     return np.asarray(np.einsum("qc,fcx->fqx", barycentric, space.mesh.points[space.mesh.faces[faces]]))
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from skfem.quadrature import get_quadrature
-from skfem.refdom import RefTri
 
 from sacrofem.mechanics.space.space import Space
 from sacrofem.system.arrays import FloatArray, IntArray
@@ -35,8 +33,7 @@ class Membrane:
 
 def membrane_strains(space: Space, faces: IntArray) -> tuple[FloatArray, FloatArray]:
     """(f, q, 3, 3a) strains 11, 22, 12 in the face from nodal displacements, and areas (f, q)."""
-    X, W = get_quadrature(RefTri, 2 * (space.order - 1) if space.order == 2 else 1)
-    barycentric = np.column_stack([1 - X.sum(axis=0), X.T])
+    barycentric, weights = space.membrane_rule
     corners = space.mesh.points[space.mesh.faces[faces]]
     edges = corners[:, 1:] - corners[:, :1]
     e1 = edges[:, 0] / np.linalg.norm(edges[:, 0], axis=1, keepdims=True)
@@ -51,7 +48,7 @@ def membrane_strains(space: Space, faces: IntArray) -> tuple[FloatArray, FloatAr
     operator[:, :, 0] = gradient[..., 0, None] * e1[:, None, None]
     operator[:, :, 1] = gradient[..., 1, None] * e2[:, None, None]
     operator[:, :, 2] = gradient[..., 0, None] * e2[:, None, None] + gradient[..., 1, None] * e1[:, None, None]
-    return operator.reshape(f, q, 3, 3 * a), twice_area[:, None] * W
+    return operator.reshape(f, q, 3, 3 * a), twice_area[:, None] * (0.5 * weights)
 
 
 def _plane_stress(poisson: float) -> FloatArray:

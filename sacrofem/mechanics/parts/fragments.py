@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import scipy.sparse as sp
 
 from sacrofem.errors import InputError
+from sacrofem.mechanics.parts.form import FormPart
 from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.mechanics.parts.supports import Supports
+from sacrofem.mechanics.space.quadrature import triangle_rule
 from sacrofem.mechanics.space.space import Space
-from sacrofem.mesh.gap import triangle_rule
 from sacrofem.mesh.quality import components
 from sacrofem.system.arrays import FloatArray
 
@@ -27,14 +31,16 @@ def rigid_motions(points: FloatArray, centre: FloatArray, length: float) -> Floa
     return motion
 
 
-def check_held(space: Space, supports: Supports, gap: GapStiffness | None) -> None:
+def check_held(space: Space, supports: Supports, gap: GapStiffness | None, extra: Sequence[FormPart] = ()) -> None:
     """Refuse a model in which a piece of bone can move freely.
 
-    Every piece is taken as rigid; gap, supports and springs give the stiffness of its six motions.
+    Every piece is taken as rigid; gap, supports, springs and forms give the stiffness of its six motions.
 
     Parameters
     ----------
     space, supports, gap
+    extra
+        Parts in forms of the user's own.
 
     Raises
     ------
@@ -94,6 +100,14 @@ def check_held(space: Space, supports: Supports, gap: GapStiffness | None) -> No
                 rigid_motions(space.nodes[nodes[mine]], centre[i], length),
             )
             add(i, i, np.einsum("si,sj,s->ij", along, along, supports.spring_stiffness[mine]))
+    if extra:
+        # Linear displacements have all rigid motions.
+        vertices, points = Space(mesh, 1), len(mesh.points)
+        motions = rigid_motions(mesh.points, centre[of_point], length)
+        columns = np.broadcast_to(6 * of_point[:, None, None] + np.arange(6), motions.shape)
+        pieces = sp.csr_array((motions.ravel(), columns.ravel(), 6 * np.arange(3 * points + 1)), (3 * points, 6 * n))
+        for part in extra:
+            stiffness += (pieces.T @ part.matrix(vertices) @ pieces).toarray()
     scale = max(float(np.trace(stiffness)) / len(stiffness), 1.0)
     fixed = supports.fixed[: len(mesh.points)]
     for node, axis in np.argwhere(fixed):

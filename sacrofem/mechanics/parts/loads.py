@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike
 
 from sacrofem.anatomy.solid import Landmarks
 from sacrofem.errors import InputError
+from sacrofem.mechanics.space.quadrature import triangle_rule
 from sacrofem.mechanics.space.space import Space
-from sacrofem.mesh.gap import triangle_rule
 from sacrofem.system.arrays import FloatArray, IntArray
 
 DEFAULT_SLOPE_DEG = 40.0

@@ -7,19 +7,22 @@ contributions of its own elements in parallel.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
+import scipy.sparse as sp
 from numba import prange
 from numpy.typing import NDArray
 
 from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.cortex import Membrane, membrane_matrices
+from sacrofem.mechanics.parts.form import FormPart
 from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.blocks import BlockMatrix, node_pattern, scatter
+from sacrofem.mechanics.space.quadrature import triangle_rule
 from sacrofem.mechanics.space.space import Space, lame, tet_gradients
-from sacrofem.mesh.gap import triangle_rule
 from sacrofem.system.arrays import FloatArray, IntArray
 from sacrofem.system.compiled import kernel
 
@@ -30,10 +33,17 @@ class Assembler:
     Parameters
     ----------
     space : Space
+    extra
+        Parts in forms of the user's own: in every matrix.
     """
 
-    def __init__(self, space: Space) -> None:
-        self.space = space
+    def __init__(self, space: Space, extra: Sequence[FormPart] = ()) -> None:
+        self.space, self.extra = space, tuple(extra)
+
+    @cached_property
+    def added(self) -> tuple[sp.csr_array, ...]:
+        """(3 N, 3 N) stiffness of each of the parts ``extra``."""
+        return tuple(part.matrix(self.space) for part in self.extra)
 
     @cached_property
     def pair_nodes(self) -> IntArray:
@@ -73,6 +83,14 @@ class Assembler:
         supports
             Elastic layers and springs to fixed points.
         """
+        matrix = self._model(bone, membrane, gap, supports)
+        for added in self.added:
+            matrix = matrix.plus(added)
+        return matrix
+
+    def _model(
+        self, bone: Elasticity, membrane: Membrane | None, gap: GapStiffness | None, supports: Supports | None
+    ) -> BlockMatrix:
         space = self.space
         indptr, indices = self.pattern
         data = np.empty((len(indices), 3, 3))

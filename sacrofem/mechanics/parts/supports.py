@@ -11,8 +11,8 @@ from scipy.spatial import cKDTree
 
 from sacrofem.anatomy.solid import SIDES, Landmarks, Side
 from sacrofem.errors import InputError
+from sacrofem.mechanics.space.quadrature import triangle_rule
 from sacrofem.mechanics.space.space import Space, layer_stiffness
-from sacrofem.mesh.gap import triangle_rule
 from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
 
 
@@ -295,7 +295,7 @@ class Reactions:
     ----------
     forces, moments : mapping of str to (3,)
         N, and N·mm about the origin, by ``"joint_left"``, ``"joint_right"`` (layer and fixed nodes)
-        and the name of each ligament.
+        and the name of each ligament; ``"form_"`` before the name of a part in forms of the user's own.
     """
 
     forces: Mapping[str, FloatArray]
@@ -312,13 +312,25 @@ class Reactions:
         return np.asarray(np.sum(list(self.moments.values()), axis=0))
 
     def shares(self, applied: FloatArray) -> dict[str, float]:
-        """Parts of an applied force (3,) N, along it: ``left``, ``right`` joint and ``ligaments``; they sum to 1."""
+        """Parts of an applied force (3,) N, along it: ``left``, ``right`` joint and ``ligaments``.
+
+        They sum to 1 where no form of the user's own carries anything.
+        """
         along = -np.asarray(applied, dtype=float) / float(np.dot(applied, applied))
+        ligaments = [force for name, force in self.forces.items() if not name.startswith(("joint_", "form_"))]
         return {
             "left": float(self.forces["joint_left"] @ along),
             "right": float(self.forces["joint_right"] @ along),
-            "ligaments": float(sum(f @ along for name, f in self.forces.items() if not name.startswith("joint_"))),
+            "ligaments": float(sum(force @ along for force in ligaments)),
         }
+
+    def with_form(self, name: str, points: FloatArray, forces: FloatArray) -> Reactions:
+        """The same with nodal forces (N, 3) that a part in forms of the user's own puts on points (N, 3)."""
+        key = f"form_{name}"
+        return Reactions(
+            MappingProxyType({**self.forces, key: forces.sum(axis=0)}),
+            MappingProxyType({**self.moments, key: np.cross(points, forces).sum(axis=0)}),
+        )
 
 
 def reactions(

@@ -40,6 +40,24 @@ class BlockMatrix:
         n = 3 * self.n_nodes
         return sp.bsr_array((self.data, self.indices, self.indptr), shape=(n, n))
 
+    def plus(self, other: sp.sparray | sp.spmatrix) -> BlockMatrix:
+        """The sum with a symmetric SciPy matrix (3 N, 3 N); the pattern is this one's where that holds all blocks."""
+        blocks = sp.csr_array(other).tobsr(blocksize=(3, 3))
+        n = self.n_nodes
+
+        def places(indptr: IntArray, indices: NDArray[np.int32]) -> IntArray:
+            return np.repeat(np.arange(n), np.diff(indptr)) * n + indices
+
+        mine, theirs = places(self.indptr, self.indices), places(blocks.indptr, blocks.indices)
+        every = np.union1d(mine, theirs)
+        indptr, indices, data = self.indptr, self.indices, self.data.copy()
+        if len(every) > len(mine):
+            indptr, indices = np.searchsorted(every, n * np.arange(n + 1)), (every % n).astype(np.int32)
+            data = np.zeros((len(every), 3, 3))
+            data[np.searchsorted(every, mine)] = self.data
+        data[np.searchsorted(every, theirs)] += blocks.data
+        return BlockMatrix(indptr, indices, data)
+
     def dot(self, x: FloatArray) -> FloatArray:
         """(N, 3) product with (N, 3) nodal values."""
         y = np.empty_like(x)

@@ -2,49 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from scipy.spatial import cKDTree
-from skfem import ElementTetP1, ElementTetP2, ElementTriP1, ElementTriP2, MeshTet
+from skfem import (
+    CellBasis,
+    DiscreteField,
+    ElementTetP1,
+    ElementTetP2,
+    ElementTriP1,
+    ElementTriP2,
+    ElementVector,
+    FacetBasis,
+    MeshTet,
+)
 from skfem.assembly.dofs import Dofs
-from skfem.quadrature import get_quadrature
-from skfem.refdom import RefTet
 
-from sacrofem.mesh.gap import GapPoints, gap_points
+from sacrofem.mechanics.space.quadrature import GAP_SUBDIVISIONS, gap_points, tet_rule, triangle_rule
+from sacrofem.mesh.gap import GapPoints
 from sacrofem.mesh.tetmesh import TET_EDGES, TetMesh
 from sacrofem.system.arrays import FloatArray, IntArray
 
 Order = Literal[1, 2]
 _REACH_MM = 10.0
+# Tets in one piece: their basis takes 0.1 GB on P2, and what a form makes of it 0.2 GB.
+_AT_ONCE = 10_000
 _ELEMENTS = {1: (ElementTetP1, ElementTriP1), 2: (ElementTetP2, ElementTriP2)}
 
 
-def tet_rule(degree: int) -> tuple[FloatArray, FloatArray]:
-    """scikit-fem's rule on the tet: (q, 4) barycentric points and weights that sum to 1."""
-    X, W = get_quadrature(RefTet, degree)
-    return np.column_stack([1.0 - X.sum(axis=0), X.T]), W * 6.0
+def _shapes(element: Any, barycentric: FloatArray) -> FloatArray:
+    """(q, a) shape functions of a scikit-fem element at barycentric points."""
+    X = barycentric[:, 1:].T
+    return np.column_stack([element.lbasis(X, a)[0] for a in range(len(element.doflocs))])
+
+
+def _slopes(element: Any, barycentric: FloatArray) -> FloatArray:
+    """(q, a, d) their derivatives to the last d of d + 1 barycentric coordinates."""
+    X = barycentric[:, 1:].T
+    return np.stack([element.lbasis(X, a)[1].T for a in range(len(element.doflocs))], axis=1)
 
 
 def tet_shape(barycentric: FloatArray, order: Order) -> FloatArray:
     """(q, a) shape functions at barycentric points (q, 4), nodes in the order of `Space.connectivity`."""
-    element = _ELEMENTS[order][0]()
-    X = barycentric[:, 1:].T
-    return np.column_stack([element.lbasis(X, a)[0] for a in range(element.doflocs.shape[0])])
+    return _shapes(_ELEMENTS[order][0](), barycentric)
 
 
 def tet_gradients(barycentric: FloatArray, order: Order) -> FloatArray:
     """(q, a, 4) derivatives of the shape functions to the four barycentric coordinates.
 
-    They differ from scikit-fem's by a multiple of (1, 1, 1, 1), which no gradient in space sees.
+    A shape function does not depend on the coordinates of the corners that its node does not lie between: those
+    derivatives are 0. scikit-fem's differ by a multiple of (1, 1, 1, 1), which no gradient in space sees.
     """
     element = _ELEMENTS[order][0]()
-    X = barycentric[:, 1:].T
-    derivative = np.zeros((len(barycentric), element.doflocs.shape[0], 4))
-    for a in range(derivative.shape[1]):
-        derivative[:, a, 1:] = element.lbasis(X, a)[1].T
-    return derivative
+    derivative = np.zeros((len(barycentric), len(element.doflocs), 4))
+    derivative[..., 1:] = _slopes(element, barycentric)
+    place = np.column_stack([1.0 - element.doflocs.sum(axis=1), element.doflocs])
+    derivative -= np.take_along_axis(derivative, place.argmin(axis=1)[None, :, None], axis=2)
+    return np.where(place > 0.0, derivative, 0.0)
 
 
 class Space:
@@ -106,10 +123,20 @@ class Space:
         inverse = np.linalg.inv(np.swapaxes(p[:, 1:] - p[:, :1], 1, 2))
         return np.concatenate([-inverse.sum(axis=1, keepdims=True), inverse], axis=1)
 
+    @property
+    def degree(self) -> int:
+        """Degree of rules for products of two gradients of shape functions."""
+        return max(2 * (self.order - 1), 1)
+
     @cached_property
     def rule(self) -> tuple[FloatArray, FloatArray]:
         """Barycentric points (q, 4) and weights: exact for the stiffness of straight-sided tets."""
-        return tet_rule(2 * (self.order - 1) if self.order == 2 else 1)
+        return tet_rule(self.degree)
+
+    @cached_property
+    def membrane_rule(self) -> tuple[FloatArray, FloatArray]:
+        """Barycentric points (q, 3) and weights: exact for the stiffness of a membrane on straight-sided faces."""
+        return triangle_rule(self.degree)
 
     def integration(self) -> tuple[FloatArray, FloatArray]:
         """Points (m, q, 3) in mm and weights (m, q) in mm³ at which strain and stress are given."""
@@ -138,6 +165,11 @@ class Space:
         stress[..., 3:] *= mu[:, None, None]
         return stress
 
+    @property
+    def gap_rule(self) -> tuple[FloatArray, FloatArray]:
+        """Barycentric points (q, 3) and weights of `gap`."""
+        return triangle_rule(subdivisions=GAP_SUBDIVISIONS)
+
     @cached_property
     def gap(self) -> GapPoints:
         """Integration points on the paired faces."""
@@ -153,21 +185,78 @@ class Space:
 
     def face_shape(self, barycentric: FloatArray) -> FloatArray:
         """(q, 3) or (q, 6) face shape functions at barycentric points of the face."""
-        element = _ELEMENTS[self.order][1]()
-        X = barycentric[:, 1:].T
-        return np.column_stack([element.lbasis(X, a)[0] for a in range(element.doflocs.shape[0])])
+        return _shapes(_ELEMENTS[self.order][1](), barycentric)
 
     def face_gradients(self, barycentric: FloatArray) -> FloatArray:
         """(q, 3 or 6, 2) derivatives of the face shape functions along edges 01 and 02."""
-        element = _ELEMENTS[self.order][1]()
-        X = barycentric[:, 1:].T
-        return np.stack([element.lbasis(X, a)[1].T for a in range(element.doflocs.shape[0])], axis=1)
+        return _slopes(_ELEMENTS[self.order][1](), barycentric)
 
     def jump(self, displacement: FloatArray) -> FloatArray:
         """(p, q, 3) displacement of side +1 less that of side -1 at the gap points, mm."""
         plus, minus = self.mesh.paired
         difference = displacement[self.face_nodes[plus]] - displacement[self.face_nodes[minus]]
         return np.asarray(np.einsum("qa,pax->pqx", self.face_shape(self.gap.barycentric), difference))
+
+    # ------------------------------------------------------------------ scikit-fem
+    @cached_property
+    def element(self) -> ElementVector:
+        """scikit-fem's element of the displacement."""
+        return ElementVector(_ELEMENTS[self.order][0]())
+
+    @cached_property
+    def dofs(self) -> Dofs:
+        """scikit-fem's numbering of displacements: node by node, x, y, z; ``displacement.ravel()`` is such a vector."""
+        return Dofs(self.skfem_mesh, self.element)
+
+    @cached_property
+    def basis(self) -> CellBasis:
+        """scikit-fem's basis of the displacement on all tets, at the points of `integration`."""
+        return self.cell_basis(intorder=self.degree)
+
+    def cell_basis(self, tets: IntArray | None = None, *, intorder: int | None = None) -> CellBasis:
+        """scikit-fem's basis on some tets (default: all), by its rule of a degree (default: twice the order)."""
+        return CellBasis(
+            self.skfem_mesh, self.element, dofs=self.dofs, elements=tets, intorder=intorder, disable_doflocs=True
+        )
+
+    def cell_bases(self, intorder: int | None = None) -> Iterator[CellBasis]:
+        """The same on all tets, piece by piece (``tind``): a basis takes more memory than its matrix."""
+        m = len(self.mesh.tets)
+        for tets in np.array_split(np.arange(m), -(-m // _AT_ONCE)):
+            yield self.cell_basis(tets, intorder=intorder)
+
+    def facet_basis(self, faces: IntArray, rule: tuple[FloatArray, FloatArray] | None = None) -> FacetBasis:
+        """scikit-fem's basis on boundary faces of the mesh.
+
+        scikit-fem places points by the numbers of a facet's corners, which differ between twin faces; here they are
+        placed by the corners in ``mesh.faces``, so that the k-th points of the two faces of a pair coincide.
+
+        Parameters
+        ----------
+        faces : (f,) int
+            Boundary faces, in any order, which the basis keeps.
+        rule
+            Barycentric points (q, 3) and weights (q,); default: `triangle_rule`.
+        """
+        mesh = self.mesh
+        barycentric, weights = triangle_rule() if rule is None else rule
+        corners, owners = mesh.faces[faces], mesh.face_owners[faces]
+        opposite = np.argmin((mesh.tets[owners][:, :, None] == corners[:, None, :]).any(axis=2), axis=1)
+        # Of scikit-fem's facets of a tet the last lies opposite to its first corner; their own corners ascend.
+        facets = self.skfem_mesh.t2f[3 - opposite, owners]
+        X = np.moveaxis(barycentric[:, np.argsort(corners, axis=1)[:, 1:]], (0, 1, 2), (2, 1, 0))
+        return FacetBasis(
+            self.skfem_mesh, self.element, dofs=self.dofs, facets=facets, quadrature=(X, 0.5 * weights),
+            disable_doflocs=True,
+        )  # fmt: skip
+
+    def interpolate(self, displacement: FloatArray) -> DiscreteField:
+        """Displacement (N, 3) as a field of scikit-fem: (3, m, q) values with ``grad`` (3, 3, m, q) on `basis`."""
+        return self.basis.interpolate(np.ravel(displacement))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Many times the size of the mesh, and made anew in a second.
+        return {key: value for key, value in self.__dict__.items() if key not in ("basis", "dofs")}
 
 
 def lame(youngs: FloatArray, poisson: FloatArray) -> tuple[FloatArray, FloatArray]:
