@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from sacrofem.specimen.comparison import Comparison
 from sacrofem.study.convergence import Convergence, Level, Values, converge
 from sacrofem.study.inputs import InputRange, input_range
 from sacrofem.study.ladder import REFERENCES
-from sacrofem.system.files import replace_file
+from sacrofem.system.files import json_text, replace_file
 from sacrofem.system.version import VERSION
 
 SHIPPED = "bands.json"
@@ -195,8 +194,4 @@ def ship(case: Case, path: Path) -> None:
         "levels": [level.to_json() for level in convergence.levels],
         "input_range": input_range(case).to_json(),
     }
-    replace_file(path, partial(_write, content=content))
-
-
-def _write(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    replace_file(path, json_text(content, indent=1))

@@ -119,7 +119,7 @@ def write_indices(store: Store, found: Sequence[Index]) -> None:
     for index in found:
         width = "" if index.half_width is None else repr(index.half_width)
         writer.writerow([index.measure, index.factor, index.index, repr(index.value), width])
-    store.publisher.publish(store.folder / INDICES, text.getvalue().encode())
+    store.put(store.folder / INDICES, text.getvalue())
 
 
 def _morris(

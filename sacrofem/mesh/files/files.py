@@ -92,7 +92,7 @@ def write_mesh(
     replace_file(path, lambda temporary: module.write(str(temporary), content, **options))
     if suffix in BARE:
         text = json.dumps(_side_file(mesh), indent=1, sort_keys=True) + "\n"
-        replace_file(_beside(path), lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        replace_file(_beside(path), text)
 
 
 def _ten_digits(points: FloatArray) -> FloatArray:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.report.figures import projection as project
 from sacrofem.system.arrays import FloatArray, IntArray
+from sacrofem.system.files import replace_file
 
 BONE = (0.93, 0.87, 0.76)
 FRACTURE = (0.80, 0.16, 0.22)
@@ -44,7 +45,7 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = PRINT_DPI) -> No
     """
     # TrueType instead of matplotlib's Type 3, which submission systems refuse.
     with rc_context({"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "none"}):
-        figure.savefig(path, dpi=dpi)
+        replace_file(Path(path), lambda temporary: figure.savefig(temporary, dpi=dpi))
 
 
 def lines(ax: Any, segments: FloatArray, colour: str, width: float) -> None:
