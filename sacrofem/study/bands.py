@@ -21,7 +21,7 @@ from sacrofem.system.version import VERSION
 
 SHIPPED = "bands.json"
 SAME_NUMBERS = 1e-5
-"""Relative difference below which a run reproduces a shipped level (that of baselines with contact, DESIGN 5)."""
+"""Relative difference below which a run reproduces a shipped level (that of baselines with contact)."""
 
 
 def with_bands(comparison: Comparison, *, mesh: bool = False, inputs: bool = False) -> Comparison:

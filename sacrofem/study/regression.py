@@ -22,7 +22,7 @@ from sacrofem.specimen.compare import compare
 from sacrofem.system.files import json_text, replace_file, sha256
 from sacrofem.system.version import VERSION
 
-# Relative to the largest value of its kind (DESIGN 5).
+# Relative to the largest value of its kind.
 TOLERANCE = 1e-7
 LOG = "log.json"
 

@@ -29,9 +29,9 @@ from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.files.files import reference_mesh
 from sacrofem.study.motions import motions
 
-NUTATION_DEG, TRANSLATION_MM = 1.38, 0.3  # at 600 N, Bruna-Rosso 2016 (P3 [A])
-S1_ANTERIOR_MM = (0.18, 0.73)  # at 981 N, cadavers (P6 [A]); a range: only leaving it counts
-SINGLE_JOINT_MM = (0.76, 2.74)  # at 294 N on one joint, medial to anterior, Miller 1987 (P8 [A]); not fitted
+NUTATION_DEG, TRANSLATION_MM = 1.38, 0.3  # at 600 N, Bruna-Rosso 2016 [A]
+S1_ANTERIOR_MM = (0.18, 0.73)  # at 981 N, four cadaver pelves [A]; a range: only leaving it counts
+SINGLE_JOINT_MM = (0.76, 2.74)  # at 294 N on one joint, medial to anterior, Miller 1987 [A]; not fitted
 
 
 class IntactSacrum:
@@ -103,7 +103,7 @@ def main() -> None:
     joint = fit(sacrum) if arguments.fit else CALIBRATED_JOINT
     for name, chosen in (
         ("calibrated", joint),
-        ("literature values: 10 MPa, ligaments taut", replace(joint, modulus_mpa=10.0, ligament_factor=1.0)),
+        ("published values: 10 MPa, ligaments taut", replace(joint, modulus_mpa=10.0, ligament_factor=1.0)),
         ("layer of 10 MPa alone", replace(joint, modulus_mpa=10.0, ligament_factor=1e-9)),
     ):
         m = sacrum.motions(chosen)

@@ -25,7 +25,7 @@ from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
 from sacrofem.system.files import replace_file
 
 NAMED = {".vtu": meshio.vtu, ".vtk": meshio.vtk}
-"""Formats that carry named sets and pairs as cell data (DESIGN, section 6)."""
+"""Formats that carry named sets and pairs as cell data."""
 
 BARE: Mapping[str, ModuleType] = {
     ".msh": meshio.gmsh,

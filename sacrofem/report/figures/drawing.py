@@ -22,7 +22,7 @@ CEMENT = (0.10, 0.45, 0.70)
 STRESS_MAP = "viridis"
 MOTION_MAP = "inferno"
 SIGNED_MAP = "RdBu_r"
-#: Of curves and bars side by side, told apart with any colour vision (Okabe and Ito 2008, "Color universal design").
+#: Of curves and bars side by side, told apart with any colour vision (Okabe & Ito 2008).
 CYCLE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 
 #: At least half of the pore space of an element, or half of a face, is cement where cement is drawn.
