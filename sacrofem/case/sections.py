@@ -218,7 +218,7 @@ class Fracture(Section):
         default=None,
         gt=0,
         le=50000,
-        description="not given: granulation 1 (Geris [T]; 0.2-10), callus 500 (Shefelbine & Carter [T]), or the cement's",
+        description="not given: granulation 1 (0.2-10), callus 500 (both PMC5082538 [T]), or the cement's",
     )
     filler_poisson: float = Field(default=0.17, ge=0, le=0.45, description="drained granulation tissue (Geris [T])")
     closure: Literal["bonded", "contact"] = Field(
