@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from sacrofem.case.case import Case
@@ -16,8 +15,6 @@ from sacrofem.specimen.comparison import Comparison
 from sacrofem.study.convergence import Convergence, Level, Values, converge
 from sacrofem.study.inputs import InputRange, input_range
 from sacrofem.study.ladder import REFERENCES
-from sacrofem.system.files import json_text, replace_file
-from sacrofem.system.version import VERSION
 
 SHIPPED = "bands.json"
 SAME_NUMBERS = 1e-5
@@ -174,24 +171,3 @@ def shipped_halves(
         if same and estimate is not None and estimate.converged:
             found[key] = estimate.half_width
     return found
-
-
-def ship(case: Case, path: Path) -> None:
-    """Compute both bands of a case on the shipped meshes, and store them in the file that ships.
-
-    Parameters
-    ----------
-    case
-        On the finest shipped mesh.
-    path
-        ``bands.json`` of a checkout; replaced by a rename.
-    """
-    convergence = converge(case)
-    content = {
-        "schema": 1,
-        "version": VERSION,
-        "case": case.to_dict(),
-        "levels": [level.to_json() for level in convergence.levels],
-        "input_range": input_range(case).to_json(),
-    }
-    replace_file(path, json_text(content, indent=1))

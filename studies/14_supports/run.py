@@ -8,8 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from calibrate import NUTATION_DEG, S1_ANTERIOR_MM, TRANSLATION_MM
 from common import main
 from matplotlib.figure import Figure
-
-from sacrofem.study.motions import MotionSolver
+from motions import MotionSolver
 
 PANELS = {
     "nutation_deg": "nutation / °",
