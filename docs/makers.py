@@ -208,7 +208,7 @@ def supports():
     known = {
         "modulus_mpa": ("layer, modulus", "MPa", calibrated),
         "poisson": ("layer, ν", "", "cartilage in a lumbosacral model (10.1186/s12891-021-04856-8 [T])"),
-        "thickness_mm": ("layer, thickness", "mm", "sacral cartilage 1.1-3.0 mm [T]"),
+        "thickness_mm": ("layer, thickness", "mm", "sacral cartilage 1.1-3.0 mm (musculoskeletalkey, chapter 3 [T])"),
         "ligament_factor": ("factor on all ligaments", "", calibrated),
     }
     rows = []

@@ -16,7 +16,24 @@ from pathlib import Path
 
 from sacrofem import Case
 from sacrofem.report.page.convergence import convergence_figure
-from sacrofem.study.bands import SHIPPED, read_shipped, ship, shipped_convergence
+from sacrofem.study.bands import SHIPPED, read_shipped, shipped_convergence
+from sacrofem.study.convergence import converge
+from sacrofem.study.inputs import input_range
+from sacrofem.system.files import json_text, replace_file
+from sacrofem.system.version import VERSION
+
+
+def ship(case: Case, path: Path) -> None:
+    """Compute both bands of a case, which lies on the finest shipped mesh, and put them into the file that ships."""
+    convergence = converge(case)
+    content = {
+        "schema": 1,
+        "version": VERSION,
+        "case": case.to_dict(),
+        "levels": [level.to_json() for level in convergence.levels],
+        "input_range": input_range(case).to_json(),
+    }
+    replace_file(path, json_text(content, indent=1))
 
 
 def main() -> int:

@@ -30,6 +30,7 @@ from sacrofem.mesh.quality import check_mesh, element_quality, genus
 from sacrofem.mesh.split import inner_faces, mirror_and_join, split
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.system.arrays import FloatArray
+from sacrofem.system.files import replace_file
 
 HERE = Path(__file__).resolve().parent
 LICENCE = "BSD-3-Clause"
@@ -133,7 +134,7 @@ def write_manifest(entries: dict[str, dict[str, object]]) -> None:
         lines += ["", f"[{name}]"]
         for key, value in entries[name].items():
             lines.append(f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}")
-    (HERE / "manifest.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    replace_file(HERE / "manifest.toml", "\n".join(lines) + "\n")
 
 
 def read_manifest() -> dict[str, dict[str, object]]:

@@ -12,7 +12,6 @@ import re
 import subprocess
 import sys
 import tempfile
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ import calculix
 
 from sacrofem.specimen.comparison import zones_of
 from sacrofem.specimen.model import prepare
-from sacrofem.study.regression import CASES, baselines_folder, write_record
+from sacrofem.study.regression import CASES, baselines_folder, record_text
 from sacrofem.system.files import replace_file
 
 # Seven printed digits, and what percentiles and eigenvalues make of them.
@@ -71,7 +70,7 @@ def main() -> None:
                 "tolerance": TOLERANCE,
                 "values": values,
             }
-            replace_file(path, partial(write_record, content=stored))
+            replace_file(path, record_text(stored))
 
 
 if __name__ == "__main__":

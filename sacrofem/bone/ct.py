@@ -107,8 +107,8 @@ class Calibration:
         return np.asarray(self.slope * np.asarray(hu, dtype=float) + self.intercept)
 
 
-#: (0.810 HU + 0.84) mg/cm³, L11 (Diagnostics 2025 15:2926 [D] from [T]).
-GENERIC = Calibration(0.810e-3, 0.84e-3, "generic line L11: 0.810 HU + 0.84 mg/cm³; the scanner was not calibrated")
+#: (0.810 HU + 0.84) mg/cm³ (Diagnostics 2025 [D] from [T]).
+GENERIC = Calibration(0.810e-3, 0.84e-3, "generic line: 0.810 HU + 0.84 mg/cm³; the scanner was not calibrated")
 
 
 def calibration(

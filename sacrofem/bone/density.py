@@ -38,7 +38,7 @@ class BoneQuality:
     arch
         Rise behind the canal.
     source
-        With marks of ``literature.md``.
+        With the marks of docs/theory/sources.md.
     """
 
     name: str
@@ -73,7 +73,7 @@ QUALITIES: Mapping[str, BoneQuality] = MappingProxyType(
 
 
 def density_from_hu(hu: FloatArray) -> FloatArray:
-    """Mineral-equivalent QCT density in g/cm³: (0.810 HU + 0.84) / 1000, L11 (Diagnostics 2025 15:2926 [D] from [T]).
+    """Mineral-equivalent QCT density in g/cm³: (0.810 HU + 0.84) / 1000 (Diagnostics 2025 [D] from [T]).
 
     Fat reads below water; such values are 0.
     """

@@ -23,7 +23,7 @@ def write_moduli(path: str | os.PathLike[str], youngs: FloatArray) -> None:
         The file cannot be written.
     """
     rows = "".join(f"{number},{value!r}\n" for number, value in enumerate(np.asarray(youngs, dtype=float).tolist()))
-    replace_file(Path(path), lambda temporary: temporary.write_text(f"{HEADER}\n{rows}", encoding="utf-8"))
+    replace_file(Path(path), f"{HEADER}\n{rows}")
 
 
 def read_moduli(path: str | os.PathLike[str], elements: int) -> FloatArray:

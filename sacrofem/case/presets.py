@@ -21,7 +21,7 @@ class Preset:
 PRESETS: Mapping[str, Preset] = {
     "sif-bilateral": Preset(
         "bilateral zone-1 insufficiency fractures, 4.1 ml PMMA by two needles, standing",
-        "84 of 98 patients bilateral [T]; 13 of 15 cadaver fractures in zone 1 (Waites 2007 [A])",
+        "84 of 98 patients bilateral (Diagnostics 2025 [T]); 13 of 15 cadaver fractures in zone 1 (Waites 2007 [A])",
     ),
     "sif-unilateral": Preset(
         "the same on one side: 2 ml PMMA by one needle",
@@ -30,7 +30,7 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "lytic-focal": Preset(
         "a focal lytic lesion of one ala, no fracture, 4.1 ml PMMA by one needle",
-        "ellipsoid of the size of one ala; metastases 10.3 ml on average at 55 % fill (literature, section 6 [A])",
+        "ellipsoid of the size of one ala; metastases 10.3 ml on average at 55 % fill (10.1007/s00256-019-3156-0 [A])",
         {"fracture": {"zone": "none"}, "lesion": {"kind": "focal"}, "cement": {"spread": "ellipsoid"}},
     ),
     "lytic-infiltrative": Preset(
@@ -44,7 +44,7 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "hemisacrum-one-legged": Preset(
         "half a sacrum on a fixed joint, a partial zone-1 fracture with a front, one fused spot, 343 N",
-        "Whitlow 2007, AJNR 28:1036 [T]: 35 kg on S1, joint face anchored, fusion at one point",
+        "Whitlow 2007 [T]: 35 kg on S1, joint face anchored, fusion at one point",
         {
             "anatomy": {"half": "left"},
             "fracture": {"side": "left", "extent": 0.6},

@@ -1,4 +1,4 @@
-"""The sections of a case file: every key with its default, range, unit and source (marks of the literature file)."""
+"""The sections of a case file: every key with its default, range, unit and source (marks: docs/theory/sources.md)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from pydantic_core import PydanticCustomError
 
 FILLER_MODULUS_MPA = {"granulation": 1.0, "callus": 500.0}
-"""Granulation: Geris model [T], range 0.2-10; callus: newly formed bone, Shefelbine & Carter [T]."""
+"""Granulation: Geris model, range 0.2-10; callus: newly formed bone, Shefelbine & Carter (PMC5082538 [T])."""
 BONE_FRICTION = 0.4
 """Cortical and cancellous bone in a fracture model (10.1186/1471-2474-14-217 [T]); 0.3 and 0.46 are used too [K]."""
 FRESH_APERTURE_MM = 0.1
@@ -52,7 +52,7 @@ class Anatomy(Section):
         default="parametric",
         description="built-in sacrum, or your own: surface of a scan, label map, or tet mesh with named sets",
     )
-    sex: Literal["female", "male"] = Field(default="female", description="preset dimensions (literature, section 5)")
+    sex: Literal["female", "male"] = Field(default="female", description="preset dimensions")
     path: str | None = Field(default=None, description="file of an own sacrum, relative to the case file")
     ct: str | None = Field(default=None, description="CT of an own sacrum: a file or a folder of DICOM")
     ct_transform: tuple[float, ...] = Field(
@@ -149,9 +149,7 @@ class Mesh(Section):
         le=9999,
         description="not 0: another mesh of the same size_mm, from a lattice that lies elsewhere (seed of its shift)",
     )
-    order: Literal[1, 2] = Field(
-        default=2, description="2: quadratic displacement; 1: a preview, far too stiff (DESIGN 8)"
-    )
+    order: Literal[1, 2] = Field(default=2, description="2: quadratic displacement; 1: a preview, far too stiff")
 
     @model_validator(mode="after")
     def _consistent(self) -> Mesh:
@@ -211,7 +209,7 @@ class Fracture(Section):
         description="granulation, 1 mm, bonded; or a fresh gap: 0.05 mm, nothing in it, contact",
     )
     aperture_mm: float = Field(
-        default=1.0, ge=0.01, le=5, description="gap width of the law; hairline to 2 mm [K], C14 [A]"
+        default=1.0, ge=0.01, le=5, description="gap width of the law; hairline [K] to 2 mm (PMC4633425 [A])"
     )
     filler: Literal["open", "granulation", "callus", "cement"] = Field(
         default="granulation", description="what fills the gap"
@@ -220,7 +218,7 @@ class Fracture(Section):
         default=None,
         gt=0,
         le=50000,
-        description="not given: granulation 1 (Geris [T]; 0.2-10), callus 500 (Shefelbine [T]), or the cement's",
+        description="not given: granulation 1 (0.2-10), callus 500 (both PMC5082538 [T]), or the cement's",
     )
     filler_poisson: float = Field(default=0.17, ge=0, le=0.45, description="drained granulation tissue (Geris [T])")
     closure: Literal["bonded", "contact"] = Field(
@@ -315,7 +313,8 @@ class Materials(Section):
         default=10.0, ge=0.1, le=5000, description="least modulus of bone; 5-10 in the alar void [D]"
     )
     calibration: Literal["generic", "phantom", "two-tissue"] = Field(
-        default="generic", description="HU to density: 0.810 HU + 0.84 mg/cm³ (L11 [D] from [T]), or the line of a scan"
+        default="generic",
+        description="HU to density: 0.810 HU + 0.84 mg/cm³ (Diagnostics 2025 [D]), or the line of a scan",
     )
     calibration_hu: tuple[float, ...] = Field(default=(), description="HU of the rods of a phantom, or of two tissues")
     calibration_density_g_cm3: tuple[float, ...] = Field(default=(), description="their densities, g/cm³")
@@ -374,7 +373,7 @@ class Cement(Section):
         default="pmma", description="preset of modulus and nu"
     )
     modulus_mpa: float | None = Field(
-        default=None, ge=0.1, le=50000, description="not given: the material's; PMMA 2000 (1000-3000, section 4.4 [T])"
+        default=None, ge=0.1, le=50000, description="not given: the material's; PMMA: 2000 (1000-3000 [A])"
     )
     poisson: float | None = Field(default=None, ge=0, le=0.45, description="not given: the material's; PMMA 0.35 [K]")
     mixture: Literal["hashin-shtrikman", "hill", "reuss", "voigt"] = Field(
@@ -408,7 +407,7 @@ class Cement(Section):
         default="in-turn", description="flows of several needles: one by one around set cement, or all at once"
     )
     volume_ml: float = Field(
-        default=4.1, ge=0, le=60, description="in all, split evenly; 3-9 a side in cadavers (C7 [A])"
+        default=4.1, ge=0, le=60, description="in all, split evenly; 3-9 a side in cadavers (Richards 2009 [A])"
     )
     in_gap: Literal["bonded", "contact", "none"] = Field(
         default="bonded",

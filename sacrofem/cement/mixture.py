@@ -28,7 +28,7 @@ def _by_name(*cements: CementMaterial) -> Mapping[str, CementMaterial]:
     return MappingProxyType({cement.name: cement for cement in cements})
 
 
-#: ``literature.md`` 4.4 and "Suggested defaults".
+#: Sources with the marks of docs/theory/sources.md.
 CEMENTS: Mapping[str, CementMaterial] = _by_name(
     CementMaterial(
         "pmma", 2000.0, 0.35, (1000.0, 3000.0),
@@ -146,7 +146,7 @@ def mixture(
     cement_bulk, cement_shear = _bulk_shear(np.asarray(float(cement_youngs)), np.asarray(float(cement_poisson)))
     cement_bulk, cement_shear = np.maximum(bulk, cement_bulk), np.maximum(shear, cement_shear)
     mix = MIXTURES[law]
-    # Hashin and Shtrikman 1963: what a spherical shell of bone sets against cement's expansion and shear [K].
+    # Hashin & Shtrikman 1963: what a spherical shell of bone sets against cement's expansion and shear [K].
     k = mix(bulk, cement_bulk, f, 4.0 / 3.0 * shear)
     g = mix(shear, cement_shear, f, shear * (9.0 * bulk + 8.0 * shear) / (6.0 * (bulk + 2.0 * shear)))
     mixed = 9.0 * k * g / (3.0 * k + g)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Triple = tuple[float, float, float]
 Gauge = Literal[10, 11, 13]
 
-#: Outer diameters, mm; standard gauge table, literature.md section 6 [K].
+#: Outer diameters, mm; standard gauge table [K].
 OUTER_DIAMETER_MM: Mapping[int, float] = MappingProxyType({10: 3.40, 11: 3.05, 13: 2.41})
 
 

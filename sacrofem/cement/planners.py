@@ -23,7 +23,7 @@ _STEP_MM = 0.25
 _REACH_MM = 130.0
 # Tip of a short-axis needle: so far through the ala that bolus and column come to lie about its middle [K].
 _TIP_SHARE = 0.6
-# Without a solid to march through: the ala is about 44 mm deep at S1 (literature.md section 5 [A]).
+# Without a solid to march through: the ala is about 44 mm deep at S1 (JCDR 2018 [A]).
 _ALA_DEPTH_MM = 44.0
 _TIP_DEPTH_MM = 5.0
 # A needle is moved aside until its wall is so far from canal and foramina [D].
@@ -140,8 +140,8 @@ def short_axis_needles(
 ) -> tuple[Needle, ...]:
     """Needles from posterior, parallel to the S1 endplate and to the SI joint, tips in the ala.
 
-    Direction as in Whitlow 2007 [A] (parallel to the L5-S1 interspace) and literature.md section 6 [K] (and to the SI
-    joint), so a needle runs in the plane of a zone-1 fracture. The first one runs beside the S1 foramen, at the height
+    Direction as in Whitlow 2007 [A] (parallel to the L5-S1 interspace; and to the SI joint [K]),
+    so a needle runs in the plane of a zone-1 fracture. The first one runs beside the S1 foramen, at the height
     of the lower end of the S1 body: the ala slopes down to the side, and level with the body's centre the needle would
     leave through its upper face. The next ones do the same at S2 and S3 (3 ml at S1 and 3 ml at S2 a side in Richards
     2009 [A]). The tips lie at six tenths of the depth of the ala, about the middle of what they inject.

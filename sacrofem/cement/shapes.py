@@ -10,7 +10,7 @@ import numpy as np
 from sacrofem.errors import InputError
 from sacrofem.system.arrays import FloatArray
 
-#: A 9 ml sphere has 12.9 mm radius (literature.md section 6 [D]), wider than most alae: a bolus that needs more
+#: A 9 ml sphere has 12.9 mm radius [D], wider than most alae: a bolus that needs more
 #: than this has run out of bone.
 MAX_RADIUS_MM = 20.0
 
@@ -94,5 +94,6 @@ class Ellipsoid:
 
 #: Column of a short-axis needle [K]: with its round ends it spans most of the depth of an ala.
 SHORT_AXIS_COLUMN = Column(15.0)
-#: Column left by a withdrawn long-axis needle: 40 mm, as in literature.md section 6 [D].
+#: Column left by a withdrawn long-axis needle, which lays cement down along the fracture (Smith & Gilula 2006 [A]);
+#: its length [D].
 LONG_AXIS_COLUMN = Column(40.0)

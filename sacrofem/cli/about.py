@@ -25,19 +25,24 @@ def init(path: Path = Path("case.toml"), /, *, preset: str | None = None, json: 
     """
     from sacrofem.case.case import Case
     from sacrofem.case.presets import DEFAULT_PRESET, PRESETS
+    from sacrofem.system.files import replace_file
 
     name = preset or DEFAULT_PRESET
     case = Case.preset(name)
     about = PRESETS[name]
     head = f"# {about.title[0].upper()}{about.title[1:]}.\n# {about.source}\n# {CLAIM}\n\n"
     try:
-        with path.open("x", encoding="utf-8") as handle:
-            handle.write(head + case.to_toml(comments=True))
+        path.open("x").close()
     except FileExistsError:
         raise InputError("exists already", field="path", value=str(path), mend="name another file") from None
     except OSError as error:
         problem = f"cannot be written ({error.strerror})"
         raise InputError(problem, field="path", value=str(path), mend="name another place") from None
+    try:
+        replace_file(path, head + case.to_toml(comments=True))
+    except BaseException:
+        path.unlink()
+        raise
     if json:
         print_json({"file": str(path), "preset": name})
     else:

@@ -22,7 +22,8 @@ FAR = 1e6
 
 SACRUM_EXTENT_MM = (60.0, 200.0)
 """Largest extent of anything that can be a sacrum in mm: lengths of 93 to 114 mm and breadths of 99 to 108 mm
-(literature.md, section 5, [A]) with room for half sacra, outliers and neighbouring bone."""
+(Bangladesh J Anat 15(2), Mymensingh Med J 2018 [A]; PMC5799488 [T]) with room for half sacra, outliers and other
+bone."""
 
 
 def element_quality(points: FloatArray, tets: IntArray) -> FloatArray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from sacrofem.mesh.files.files import write_mesh
 from sacrofem.report.figures.drawing import save_figure
 from sacrofem.report.figures.landmarks import distance_figure, landmarks_figure
 from sacrofem.specimen.importing import ImportedSacrum
+from sacrofem.system.files import json_text
 from sacrofem.system.folders import result_folder
 
 SOURCE = "source"
@@ -53,8 +53,7 @@ def write_import(folder: Path, imported: ImportedSacrum, *, inputs: Mapping[str,
         (stage / "case.toml").write_text(emit_toml(data, None), encoding="utf-8")
         landmarks = {"schema": 1, "landmarks": content["landmarks"], "confidence": content["confidence"]}
         for name, part in (("landmarks.json", landmarks), ("import.json", content)):
-            text = json.dumps(part, indent=1, ensure_ascii=False, allow_nan=False)
-            (stage / name).write_text(text + "\n", encoding="utf-8")
+            (stage / name).write_text(json_text(part, indent=1), encoding="utf-8")
         write_mesh(stage / "sacrum.vtu", imported.mesh)
         save_figure(landmarks_figure(imported.mesh, scan.landmarks, title=given.name), stage / "anatomy.png", dpi=150)
         twin = scan.twin

@@ -36,7 +36,11 @@ def write_comparison(folder: Path, comparison: Comparison, *, seconds: float, in
     from sacrofem.report.page.scene import scene_of
     from sacrofem.report.solutionfile import write_solution
 
-    facts = {"seconds": round(seconds, 3), "inputs": dict(inputs)}
+    facts = {
+        "seconds": round(seconds, 3),
+        "solver_seconds": round(comparison.seconds, 3),
+        "inputs": dict(inputs),
+    }
     with result_folder(folder, **facts) as stage:
         content = comparison.to_json()
         (stage / "comparison.json").write_text(json_text(content), encoding="utf-8")

@@ -13,6 +13,7 @@ from sacrofem.mesh.files.files import read_mesh
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.report.figures.drawing import MOTION_MAP, cement_surface
 from sacrofem.system.arrays import FloatArray
+from sacrofem.system.files import replace_file
 
 _BAR = {"title": "micromotion / µm", "color": "black", "fmt": "%.0f", "position_x": 0.2, "width": 0.6}
 _BONE, _CEMENT = "#d9c7a3", "#1a73b3"
@@ -66,10 +67,8 @@ def view(folder: Path, *, png: Path | None = None) -> None:
     if png is None:
         plotter.show()
         return
-    partial = png.with_name(f".{png.stem}.partial{png.suffix}")
-    plotter.screenshot(str(partial))
+    replace_file(png, lambda temporary: plotter.screenshot(str(temporary)))
     plotter.close()
-    partial.replace(png)
 
 
 def _surface(pyvista: Any, points: Any, faces: Any) -> Any:

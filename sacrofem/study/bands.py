@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 from sacrofem.case.case import Case
@@ -17,12 +15,10 @@ from sacrofem.specimen.comparison import Comparison
 from sacrofem.study.convergence import Convergence, Level, Values, converge
 from sacrofem.study.inputs import InputRange, input_range
 from sacrofem.study.ladder import REFERENCES
-from sacrofem.system.files import replace_file
-from sacrofem.system.version import VERSION
 
 SHIPPED = "bands.json"
 SAME_NUMBERS = 1e-5
-"""Relative difference below which a run reproduces a shipped level (that of baselines with contact, DESIGN 5)."""
+"""Relative difference below which a run reproduces a shipped level (that of baselines with contact)."""
 
 
 def with_bands(comparison: Comparison, *, mesh: bool = False, inputs: bool = False) -> Comparison:
@@ -175,28 +171,3 @@ def shipped_halves(
         if same and estimate is not None and estimate.converged:
             found[key] = estimate.half_width
     return found
-
-
-def ship(case: Case, path: Path) -> None:
-    """Compute both bands of a case on the shipped meshes, and store them in the file that ships.
-
-    Parameters
-    ----------
-    case
-        On the finest shipped mesh.
-    path
-        ``bands.json`` of a checkout; replaced by a rename.
-    """
-    convergence = converge(case)
-    content = {
-        "schema": 1,
-        "version": VERSION,
-        "case": case.to_dict(),
-        "levels": [level.to_json() for level in convergence.levels],
-        "input_range": input_range(case).to_json(),
-    }
-    replace_file(path, partial(_write, content=content))
-
-
-def _write(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -38,7 +37,6 @@ class Level:
     tets, dofs : int
     before, after, change : mapping of str to float or None
         Every measure.
-    seconds : float
     """
 
     name: str
@@ -48,12 +46,11 @@ class Level:
     before: Values
     after: Values
     change: Values
-    seconds: float
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
         return {
-            **{key: getattr(self, key) for key in ("name", "size_mm", "tets", "dofs", "seconds")},
+            **{key: getattr(self, key) for key in ("name", "size_mm", "tets", "dofs")},
             **{part: dict(getattr(self, part)) for part in PARTS},
         }
 
@@ -164,12 +161,11 @@ def converge(case: Case, *, own: Comparison | None = None) -> Convergence:
     notes: list[str] = [] if own is None else own.warnings
     for k, rung in enumerate(meshes.rungs):
         if own is not None and k == meshes.own:
-            levels.append(_level(rung, own, own.solver["seconds"]))
+            levels.append(_level(rung, own))
             continue
-        started = time.perf_counter()
         with stages_of(rung.name):
             result = compare(rung.case)
-        levels.append(_level(rung, result, time.perf_counter() - started))
+        levels.append(_level(rung, result))
         if k == meshes.own:
             notes = result.warnings
     sizes = [level.size_mm for level in levels]
@@ -190,10 +186,10 @@ def representative_size(specimen: Setup) -> float:
     return math.cbrt(6.0 * math.sqrt(2.0) * float(specimen.mesh.volumes.mean()))
 
 
-def _level(rung: Rung, result: Comparison, seconds: float) -> Level:
+def _level(rung: Rung, result: Comparison) -> Level:
     size = representative_size(result.specimen)
     info = result.mesh_info
     return Level(
         rung.name, size, int(info["tets"]), int(info["dofs"]),
-        dict(result.before), dict(result.after), dict(result.change), round(seconds, 1),
+        dict(result.before), dict(result.after), dict(result.change),
     )  # fmt: skip

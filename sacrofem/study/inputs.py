@@ -1,8 +1,8 @@
 """The input range: how far the inputs that nobody knows well move every measure, one at a time.
 
-What is varied is that of DESIGN 5: filler 0.2-10 MPa (Lacroix & Prendergast to Geris and above, literature 4.4),
-aperture 0.5-2 mm (hairline to the 2 mm of a cadaver model, section 6), modulus floor 5-20 MPa, cement in the
-gap bonded or in contact, joint elastic or fixed (literature P18). Each is taken to both of its ends alone; how two of
+What is varied: filler 0.2-10 MPa (Lacroix & Prendergast to Geris and above, PMC5082538 [T]), aperture 0.5-2 mm
+(hairline [K] to the 2 mm of a cadaver model, PMC4633425 [A]), modulus floor 5-20 MPa [D], cement in the gap bonded or
+in contact, joint elastic or fixed (Hu 2017 [A]). Each is taken to both of its ends alone; how two of
 them act together is not part of the range.
 """
 

@@ -10,7 +10,7 @@ from sacrofem.specimen.mesh import DEFAULT_SIZE_MM, FRACTURE_SIZE_SHARE, uses_re
 
 REFERENCES = ("tiny", "coarse", "medium")
 SIZE_RATIO = 1.5
-"""From rung to rung of meshes made to a size: enough to tell an order (above 1.3: Celik et al. 2008)."""
+"""From rung to rung of meshes made to a size: enough to tell an order (above 1.3: Celik 2008)."""
 COARSEST_MM = 10.0
 """Above it the walls between canal, foramina and surface are no longer resolved (the tiny mesh: 9 mm)."""
 

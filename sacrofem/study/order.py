@@ -1,12 +1,12 @@
 """Observed order of convergence of one number over a ladder of meshes, and the band that follows from it.
 
 Three meshes give the order p of f(h) = f0 + C h^p; where the sequence is monotone and p lies between
-0.5 and 3, the band is the grid convergence index with the safety factor 1.25 that Roache gives for three
-meshes (J Fluids Eng 116:405, 1994; unequal ratios as Celik et al., J Fluids Eng 130:078001, 2008). An order
+0.5 and 3, the band is the grid convergence index with the safety factor 1.25 of Roache 1994 for three
+meshes (unequal ratios as in Celik 2008). An order
 above the formal one, here 1 at a fracture front, is chance on meshes that are not nested: the extrapolation
-uses the formal one then (Oberkampf & Roy, Verification and Validation in Scientific Computing, 2010, ch. 8).
+uses the formal one then (Oberkampf & Roy 2010, ch. 8).
 Anywhere else no limit can be extrapolated, and the band is three times the range of the three values
-(Eça & Hoekstra, J Comput Phys 262:104, 2014, and earlier).
+(Eça & Hoekstra 2014, and earlier).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scipy.optimize import brentq
 SAFETY_FACTOR = 1.25
 RANGE_FACTOR = 3.0
 ORDERS = (0.5, 3.0)
-"""Observed orders that are believed (DESIGN 5)."""
+"""Observed orders that are believed."""
 FORMAL_ORDER = 1.0
 """Of micromotion and of all that hangs on it: in the size at the front (Sneddon's crack, tests/verification)."""
 CONVERGED_STEP = 0.05

@@ -10,9 +10,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,10 @@ from sacrofem.case.case import Case
 from sacrofem.errors import EnvironmentFailure, InputError
 from sacrofem.mesh.files.files import reference_folder
 from sacrofem.specimen.compare import compare
-from sacrofem.system.files import replace_file, sha256
+from sacrofem.system.files import json_text, replace_file, sha256
 from sacrofem.system.version import VERSION
 
-# Relative to the largest value of its kind (DESIGN 5).
+# Relative to the largest value of its kind.
 TOLERANCE = 1e-7
 LOG = "log.json"
 
@@ -189,12 +188,12 @@ def run(update: bool = False, reason: str | None = None, *, quick: bool = False)
         log = folder / LOG
         history = json.loads(log.read_text(encoding="utf-8")) if log.is_file() else []
         history.append({"reason": reason, "date": time.strftime("%Y-%m-%d", time.gmtime()), "cases": entries})
-        replace_file(log, partial(write_record, content=history))
+        replace_file(log, record_text(history))
         for path, content in fresh.items():
-            replace_file(path, partial(write_record, content=content))
+            replace_file(path, record_text(content))
     return differences
 
 
-def write_record(path: Path, content: object) -> None:
+def record_text(content: Mapping[str, Any] | Sequence[Any]) -> str:
     """A baseline or the log as readable JSON."""
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    return json_text(content, indent=1)

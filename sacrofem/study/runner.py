@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -120,7 +119,7 @@ def run_study(
     store.prepare()
     keys = keys_of(study)
     with store.locked():
-        store.publisher.publish(folder / "study.json", _about(study, keys))
+        store.put(folder / "study.json", _about(study, keys))
         records = {number: store.read(key) for number, key in keys.items()}
         failed = {n for n, record in records.items() if record and record["status"] != "done"}
         if retry_failed:
@@ -169,16 +168,14 @@ def write_table(study: Study, store: Store) -> None:
     except ImportError:
         return
     table = pyarrow.table({name: [_plain(row.get(name)) for row in rows] for name in columns})
-    partial_path = store.folder / ".results.parquet.partial"
-    pyarrow.parquet.write_table(table, partial_path)
-    os.replace(partial_path, store.folder / "results.parquet")
+    store.put(store.folder / "results.parquet", lambda temporary: pyarrow.parquet.write_table(table, temporary))
 
 
 def _plain(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | tuple | dict) else value
 
 
-def _about(study: Study, keys: Mapping[int, str]) -> bytes:
+def _about(study: Study, keys: Mapping[int, str]) -> str:
     versions = {"sacrofem": VERSION, "python": platform.python_version()}
     sensitivity = ("SALib",) if study.design.kind in KINDS else ()
     for name in ("numpy", "scipy", "numba", "scikit-fem", *sensitivity):
@@ -195,7 +192,7 @@ def _about(study: Study, keys: Mapping[int, str]) -> bytes:
             for scenario in study.scenarios
         ],
     }
-    return (json.dumps(content, indent=1, ensure_ascii=False, default=list) + "\n").encode()
+    return json.dumps(content, indent=1, ensure_ascii=False, default=list) + "\n"
 
 
 def _tasks(study: Study, keys: Mapping[int, str], missing: set[int]) -> Iterator[Task]:

@@ -1,9 +1,9 @@
 """Which inputs decide: elementary effects (Morris) and Sobol' indices with confidence intervals, through SALib.
 
-Morris 1991, Technometrics 33: μ* is the mean size of the effect of moving one factor by a step, σ its scatter (which
-interaction and curvature make). Sobol' 2001, Math. Comput. Simul. 55: S1 is the share of the variance that a factor
-explains alone, ST the share that is lost where it is fixed, S2 what a pair explains beyond its two S1; Saltelli et al.
-2010 sampling. Intervals are bootstraps with the seed of the design.
+Morris 1991: μ* is the mean size of the effect of moving one factor by a step, σ its scatter (which
+interaction and curvature make). Sobol' 2001: S1 is the share of the variance that a factor
+explains alone, ST the share that is lost where it is fixed, S2 what a pair explains beyond its two S1; sampling as in
+Saltelli 2010. Intervals are bootstraps with the seed of the design.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _RESAMPLES = 1000
 _MOST_NAMED = 10
 
 SAME = 1e-9
-"""Spread of a measure relative to its size below which nothing moved it: solves agree no better (DESIGN 5)."""
+"""Spread of a measure relative to its size below which nothing moved it: solves agree no better."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def write_indices(store: Store, found: Sequence[Index]) -> None:
     for index in found:
         width = "" if index.half_width is None else repr(index.half_width)
         writer.writerow([index.measure, index.factor, index.index, repr(index.value), width])
-    store.publisher.publish(store.folder / INDICES, text.getvalue().encode())
+    store.put(store.folder / INDICES, text.getvalue())
 
 
 def _morris(

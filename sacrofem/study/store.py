@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from sacrofem.errors import EnvironmentFailure
-from sacrofem.system.files import Publisher
+from sacrofem.system.files import UNFINISHED, Content, Publisher
 
 LOCK = "lock"
 SCENARIOS = "scenarios"
@@ -50,18 +50,33 @@ class Store:
         except OSError as error:
             raise EnvironmentFailure(f"{self.folder}: cannot be made ({error.strerror or error})") from error
         for place in (self.folder, self.folder / SCENARIOS):
-            for left in place.glob(".*.partial"):
+            for left in place.glob(f"{UNFINISHED}*"):
                 left.unlink(missing_ok=True)
 
     def path(self, key: str) -> Path:
         """File of a scenario."""
         return self.folder / SCENARIOS / f"{key}.json"
 
+    def put(self, path: Path, content: Content) -> None:
+        """Put a file of the study in its place, whole or not at all.
+
+        Raises
+        ------
+        EnvironmentFailure
+            The disk is full or the folder cannot be written.
+        """
+        try:
+            self.publisher.publish(path, content)
+        except EnvironmentFailure as error:
+            raise EnvironmentFailure(
+                f"{error}; what is finished is kept: make room and run the same command again"
+            ) from error
+
     def publish(self, key: str, record: Mapping[str, Any]) -> None:
         """Keep the record of a finished scenario."""
         body = json.dumps(record, sort_keys=True, ensure_ascii=False, allow_nan=False)
         seal = hashlib.sha256(body.encode()).hexdigest()
-        self.publisher.publish(self.path(key), f'{{"sha256": "{seal}",\n"record": {body}}}\n'.encode())
+        self.put(self.path(key), f'{{"sha256": "{seal}",\n"record": {body}}}\n')
 
     def read(self, key: str) -> dict[str, Any] | None:
         """The record of a scenario; None where there is none, or where the file is not what was published."""
@@ -87,7 +102,7 @@ class Store:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([[_cell(row.get(column)) for column in columns] for row in rows])
-        self.publisher.publish(self.folder / TABLE, text.getvalue().encode())
+        self.put(self.folder / TABLE, text.getvalue())
 
     @contextmanager
     def locked(self) -> Iterator[None]:

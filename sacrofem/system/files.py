@@ -5,36 +5,51 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import sys
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sacrofem.errors import EnvironmentFailure
 
-# Of a temporary file the permissions would be those of a secret; results have those of any other file.
-_UMASK = os.umask(0o022)
-os.umask(_UMASK)
-_MODE = 0o666 & ~_UMASK
+UNFINISHED = ".partial-"
+"""Beginning of the name of what is not in its place yet: a crash may leave it behind, and it is never read."""
+
+Content = str | bytes | Callable[[Path], object]
 
 
 class Publisher:
-    """The steps of publishing a file, each by itself so that a crash can be tried at every one."""
+    """The one way into place: a temporary file beside it, filled, synced and renamed.
 
-    def write(self, handle: int, content: bytes) -> None:
+    Each step stands by itself so that a crash can be tried at every one.
+    """
+
+    def create(self, path: Path) -> Path:
+        """Make the empty file that will become ``path``, with the permissions of any new file."""
+        # Its own ending stays: that is how libraries know what to write.
+        temporary = path.with_name(f"{UNFINISHED}{secrets.token_hex(4)}-{path.name}")
+        # The kernel takes the umask off; asking for it in Python would change it for all threads.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        return temporary
+
+    def write(self, temporary: Path, content: Content) -> None:
         """Fill the temporary file."""
-        view = memoryview(content)
-        while view:
-            view = view[os.write(handle, view) :]
+        if isinstance(content, str):
+            content = content.encode()
+        if isinstance(content, bytes):
+            temporary.write_bytes(content)
+        else:
+            content(temporary)
 
-    def sync(self, handle: int) -> None:
+    def sync(self, temporary: Path) -> None:
         """Let the file reach the disk."""
-        os.fsync(handle)
+        with temporary.open("r+b") as file:
+            os.fsync(file.fileno())
 
-    def replace(self, temporary: str, path: Path) -> None:
+    def replace(self, temporary: Path, path: Path) -> None:
         """Put the file in its place."""
-        os.replace(temporary, path)
+        temporary.replace(path)
 
     def sync_folder(self, folder: Path) -> None:
         """Let the name reach the disk."""
@@ -46,35 +61,38 @@ class Publisher:
         finally:
             os.close(handle)
 
-    def publish(self, path: Path, content: bytes) -> None:
-        """Write a file whole or not at all.
-
-        Raises
-        ------
-        EnvironmentFailure
-            The disk is full or the folder cannot be written.
-        """
+    def publish(self, path: Path, content: Content) -> None:
+        """Write a file whole or not at all; see `replace_file`."""
         temporary = None
         try:
-            handle, temporary = tempfile.mkstemp(suffix=".partial", prefix=".", dir=path.parent)
-            try:
-                if sys.platform != "win32":
-                    os.fchmod(handle, _MODE)
-                self.write(handle, content)
-                self.sync(handle)
-            finally:
-                os.close(handle)
+            temporary = self.create(path)
+            self.write(temporary, content)
+            self.sync(temporary)
             self.replace(temporary, path)
-            temporary = None
             self.sync_folder(path.parent)
         except OSError as error:
-            raise EnvironmentFailure(
-                f"{path}: cannot be written ({error.strerror or error}); what is finished is kept: make room and run "
-                "the same command again"
-            ) from error
+            raise EnvironmentFailure(f"{path}: cannot be written ({error.strerror or error})") from error
         finally:
             if temporary is not None:
-                Path(temporary).unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
+
+
+def replace_file(path: Path, content: Content) -> None:
+    """Put a file in its place, or leave what was there: never a half-written one.
+
+    Parameters
+    ----------
+    path
+        A link there is replaced, not followed.
+    content
+        Text (UTF-8), bytes, or what fills the temporary file that it is given.
+
+    Raises
+    ------
+    EnvironmentFailure
+        The folder or the file cannot be written.
+    """
+    Publisher().publish(path, content)
 
 
 def sha256(path: Path) -> str:
@@ -83,31 +101,6 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary file beside ``path`` and rename it: never a half-written file.
-
-    Raises
-    ------
-    EnvironmentFailure
-        The folder or the file cannot be written.
-    """
-    temporary = None
-    try:
-        handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=f".{path.stem}-", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        write(temporary)
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-    except OSError as error:
-        raise EnvironmentFailure(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def json_text(content: Mapping[str, Any]) -> str:
+def json_text(content: Mapping[str, Any] | Sequence[Any], indent: int = 2) -> str:
     """Readable JSON with a line at its end."""
-    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shutil
 import tempfile
@@ -14,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from sacrofem.errors import EnvironmentFailure, InputError
-from sacrofem.system.files import json_text, sha256
+from sacrofem.system.files import UNFINISHED, Publisher, json_text, sha256
 from sacrofem.system.memory import peak_bytes
 from sacrofem.system.signals import interrupts_wait
 from sacrofem.system.version import VERSION
@@ -106,12 +105,13 @@ def result_folder(folder: Path, **facts: object) -> Iterator[Path]:
     EnvironmentFailure
         Disk or permission.
     """
+    publisher = Publisher()
     started = time.perf_counter()
     stage = None
     try:
         old = _listed(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+        stage = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
         yield stage
         files = sorted(path for path in stage.iterdir() if path.is_file())
         manifest = {
@@ -124,15 +124,15 @@ def result_folder(folder: Path, **facts: object) -> Iterator[Path]:
             **facts,
             "files": {path.name: {"sha256": sha256(path), "bytes": path.stat().st_size} for path in files},
         }
-        (stage / MANIFEST).write_text(json_text(manifest), encoding="utf-8")
+        publisher.write(stage / MANIFEST, json_text(manifest))
         for path in (*files, stage / MANIFEST):
-            with path.open("rb") as handle:
-                os.fsync(handle.fileno())
+            publisher.sync(path)
         with interrupts_wait(f"the result in {folder} is complete"):
             for path in (*files, stage / MANIFEST):
-                path.replace(folder / path.name)
+                publisher.replace(path, folder / path.name)
             for name in old - {path.name for path in files}:
                 (folder / name).unlink(missing_ok=True)
+            publisher.sync_folder(folder)
     except OSError as error:
         raise EnvironmentFailure(f"{folder}: cannot be written ({error.strerror or error})") from error
     finally:

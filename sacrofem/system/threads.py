@@ -1,4 +1,10 @@
-"""The one place that sets how many threads run."""
+"""The one place that sets how many threads run.
+
+Limits are set inside what solves: whatever builds or solves a case enters `threads` with the number of that case and
+leaves the limits of its caller behind it, so nobody who calls the library has to. A block around several of them
+(``with threads(2):``) holds for those whose case names no number. Between two items of a sweep, and after an error, the
+caller's limits are back.
+"""
 
 from __future__ import annotations
 

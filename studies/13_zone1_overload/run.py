@@ -7,8 +7,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common import main
 from matplotlib.figure import Figure
-
-from sacrofem.study.overload import OverloadSolver
+from overload import OverloadSolver
 
 
 def name(row):

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from motions import motions
 from scipy.optimize import least_squares
 
 from sacrofem.anatomy.builtin.sacrum import ParametricSacrum, SacrumParameters
@@ -27,11 +28,10 @@ from sacrofem.mechanics.parts.materials import bone_elasticity, cortex, cortical
 from sacrofem.mechanics.parts.supports import CALIBRATED_JOINT, Joint, elastic_supports
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.files.files import reference_mesh
-from sacrofem.study.motions import motions
 
-NUTATION_DEG, TRANSLATION_MM = 1.38, 0.3  # at 600 N, Bruna-Rosso 2016 (P3 [A])
-S1_ANTERIOR_MM = (0.18, 0.73)  # at 981 N, cadavers (P6 [A]); a range: only leaving it counts
-SINGLE_JOINT_MM = (0.76, 2.74)  # at 294 N on one joint, medial to anterior, Miller 1987 (P8 [A]); not fitted
+NUTATION_DEG, TRANSLATION_MM = 1.38, 0.3  # at 600 N, Bruna-Rosso 2016 [A]
+S1_ANTERIOR_MM = (0.18, 0.73)  # at 981 N, four cadaver pelves [A]; a range: only leaving it counts
+SINGLE_JOINT_MM = (0.76, 2.74)  # at 294 N on one joint, medial to anterior, Miller 1987 [A]; not fitted
 
 
 class IntactSacrum:
@@ -47,7 +47,7 @@ class IntactSacrum:
         self.resultant = resultant
 
     def motions(self, joint: Joint) -> dict[str, Any]:
-        """Of `sacrofem.study.motions.motions` at 600 N, and ``shares`` of the load."""
+        """Of `motions.motions` at 600 N, and ``shares`` of the load."""
         supports = elastic_supports(self.space, self.landmarks, joint=joint)
         solved = Statics(self.space, self.membrane, supports, self.force, SolverSettings(tolerance=1e-8)).solve(
             "intact", self.bone, None
@@ -103,7 +103,7 @@ def main() -> None:
     joint = fit(sacrum) if arguments.fit else CALIBRATED_JOINT
     for name, chosen in (
         ("calibrated", joint),
-        ("literature values: 10 MPa, ligaments taut", replace(joint, modulus_mpa=10.0, ligament_factor=1.0)),
+        ("published values: 10 MPa, ligaments taut", replace(joint, modulus_mpa=10.0, ligament_factor=1.0)),
         ("layer of 10 MPa alone", replace(joint, modulus_mpa=10.0, ligament_factor=1e-9)),
     ):
         m = sacrum.motions(chosen)

@@ -8,15 +8,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from calibrate import NUTATION_DEG, S1_ANTERIOR_MM, TRANSLATION_MM
 from common import main
 from matplotlib.figure import Figure
-
-from sacrofem.study.motions import MotionSolver
+from motions import MotionSolver
 
 PANELS = {
     "nutation_deg": "nutation / °",
     "joint_translation_mm": "translation of the joint / mm",
     "s1_anterior_mm": "forward motion of S1 / mm",
 }
-# Force in N, and ends of the range; what is fitted to with its source in calibrate.py, 2.80° of Bruna-Rosso 2016 (P3).
+# Force in N, and ends of the range; what is fitted to with its source in calibrate.py, 2.80° of Bruna-Rosso 2016.
 PUBLISHED = {
     "nutation_deg": [(600.0, NUTATION_DEG, NUTATION_DEG), (1000.0, 2.80, 2.80)],
     "joint_translation_mm": [(600.0, TRANSLATION_MM, TRANSLATION_MM)],

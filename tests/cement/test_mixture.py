@@ -58,7 +58,7 @@ def test_laws_are_ordered_and_hashin_shtrikman_is_its_closed_form():
 
 
 def test_table_of_bounds_at_cement_in_dense_tissue():
-    # literature.md section 9: tissue 18 GPa at BV/TV 0.10, here the stiff phase, in cement of 2.5 GPa.
+    # By arithmetic: tissue 18 GPa at BV/TV 0.10, here the stiff phase, in cement of 2.5 GPa.
     reuss, _ = mixture(np.array([2500.0]), 0.3, np.array([0.1]), 18000.0, 0.3, "reuss")
     voigt, _ = mixture(np.array([2500.0]), 0.3, np.array([0.1]), 18000.0, 0.3, "voigt")
     lower, _ = mixture(np.array([2500.0]), 0.3, np.array([0.1]), 18000.0, 0.3, "hashin-shtrikman")

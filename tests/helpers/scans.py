@@ -1,4 +1,4 @@
-"""The scanned sacrum of the Visible Human male (Remus et al. 2021, PLoS ONE 16(4) e0250456), brought to the frame.
+"""The scanned sacrum of the Visible Human male (Remus 2021), brought to the frame.
 
 Every number here was read off renderings and sections of that one surface by hand.
 """

@@ -1,4 +1,4 @@
-"""The sacrum of a segmented CT (TotalSegmentator's example, Wasserthal et al. 2023), brought to the frame.
+"""The sacrum of a segmented CT (TotalSegmentator's example, Wasserthal 2023), brought to the frame.
 
 Every number here was read off slices and renderings of that one segmentation by hand.
 """

@@ -164,8 +164,9 @@ def test_ligaments_pull_where_anatomy_says():
 
 @pytest.mark.slow
 def test_calibrated_joint_still_moves_as_published():
-    """On the coarse sacrum; bands of the acceptance in literature.md, target 15."""
+    """On the coarse sacrum; within 30 % of Bruna-Rosso 2016 at 600 N, turning about S2 (Hammer 2013)."""
     script = Path(__file__).parents[2] / "studies" / "14_supports" / "calibrate.py"
+    sys.path.insert(0, str(script.parent))
     spec = importlib.util.spec_from_file_location("calibrate", script)
     calibrate = importlib.util.module_from_spec(spec)
     sys.modules["calibrate"] = calibrate

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from sacrofem import cli
 from sacrofem.errors import EnvironmentFailure, InputError
 from sacrofem.system.files import sha256
 from sacrofem.system.folders import check_folder, is_ours, result_folder
@@ -79,3 +80,36 @@ def test_foreign_folder_needs_overwrite(tmp_path):
     with pytest.raises(InputError, match="not ours"):
         check_folder(tmp_path)
     check_folder(tmp_path, overwrite=True)
+
+
+def keys_of(content):
+    """Every key of nested data."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield key
+            yield from keys_of(value)
+    elif isinstance(content, list):
+        for value in content:
+            yield from keys_of(value)
+
+
+def test_equal_runs_leave_equal_numbers_and_each_a_manifest_of_its_own(tmp_path, capsys):
+    case = tmp_path / "case.toml"
+    case.write_text('preset = "sif-unilateral"\n[mesh]\nreference = "tiny"\norder = 1\n')
+    manifests = []
+    for name in ("one", "two"):
+        assert cli.main(["compare", str(case), "--out", str(tmp_path / name), "--json"]) == 0
+        manifests.append(json.loads((tmp_path / name / "manifest.json").read_text()))
+    one, two = ({name: entry["sha256"] for name, entry in m["files"].items()} for m in manifests)
+    assert one["comparison.json"] == two["comparison.json"]
+    # The report says how long it took; all else is the result.
+    assert {name for name in one if one[name] != two[name]} <= {"report.html"}
+    content = json.loads((tmp_path / "one" / "comparison.json").read_text())
+    # `created`, seconds and memory are of the run; `solver` holds method, iterations and residual alone.
+    assert not {key for key in keys_of(content) if any(word in key for word in ("seconds", "peak", "created", "date"))}
+    assert set(content["solver"]) == {"method", "iterations", "residual"}
+    for manifest in manifests:
+        assert 0 < manifest["solver_seconds"] < manifest["seconds"]
+        assert manifest["peak_memory_mib"] > 0
+    page = (tmp_path / "one" / "report.html").read_text(encoding="utf-8")
+    assert 'data-path="run/solver_seconds"' in page

@@ -67,7 +67,7 @@ def test_an_own_mesh_with_its_ct_and_its_names_is_cut_and_has_its_density(folder
     assert len(model.mesh.paired[0]) > 20
     np.testing.assert_allclose(model.density, GENERIC(hu(model.mesh.centroids)), rtol=1e-5)
     assert len(model.membrane.faces) == 0
-    assert any("generic line L11" in note for note in model.warnings)
+    assert any("generic line: 0.810 HU" in note for note in model.warnings)
     # Written complete and read again, it is the same case.
     case = model.case
     (folder / "again.toml").write_text(case.to_toml())

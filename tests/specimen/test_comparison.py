@@ -82,7 +82,7 @@ def test_volume_is_placed_and_split(bilateral):
 
 
 def test_cement_cannot_raise_the_energy_and_fracture_cannot_lower_it(bilateral):
-    """Minimum of potential energy: stiffer anywhere means less compliance (literature, section 10)."""
+    """Minimum of potential energy: stiffer anywhere means less compliance."""
     key = "strain_energy_nmm"
     assert bilateral.intact[key] < bilateral.before[key]
     assert bilateral.after[key] < bilateral.before[key]

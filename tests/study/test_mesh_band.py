@@ -23,7 +23,7 @@ SIZES = (4.0, 2.0, 1.0)
 def level(h, before, after):
     values = {part: {**dict.fromkeys(MEASURES), **data} for part, data in (("before", before), ("after", after))}
     change = changes(values["before"], values["after"]).relative
-    return Level(f"{h:g}", h, 10, 30, values["before"], values["after"], change, 1.0)
+    return Level(f"{h:g}", h, 10, 30, values["before"], values["after"], change)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,6 @@ class Solved:
     model: object = None
     warnings: list = field(default_factory=lambda: ["P1 is a preview"])
     mesh_info: dict = field(default_factory=lambda: {"tets": 5, "dofs": 30})
-    solver: dict = field(default_factory=lambda: {"seconds": 2.0})
 
 
 def test_the_cases_own_result_is_not_solved_again(monkeypatch, caplog):

@@ -19,10 +19,10 @@ from sacrofem.errors import EnvironmentFailure, InputError
 from sacrofem.study.design import read_study
 from sacrofem.study.runner import keys_of, run_study, write_table
 from sacrofem.study.store import Store, value_of
-from sacrofem.system.files import Publisher
+from sacrofem.system.files import UNFINISHED, Publisher
 
 HELPERS = Path(__file__).parents[1] / "helpers"
-STEPS = ("write", "sync", "replace", "sync_folder")
+STEPS = ("create", "write", "sync", "replace", "sync_folder")
 
 
 def study_file(tmp_path, volumes=4, factors=3):
@@ -127,12 +127,10 @@ def test_a_crash_at_every_step_of_publishing(study, tmp_path, expected, step, mo
 
     def crashing(self, *given):
         type(self).left -= 1
-        if moment == "after":
-            getattr(Publisher, step)(self, *given)
+        done = getattr(Publisher, step)(self, *given) if moment == "after" else None
         if type(self).left == 0:
             raise Crash
-        if moment == "before":
-            getattr(Publisher, step)(self, *given)
+        return getattr(Publisher, step)(self, *given) if moment == "before" else done
 
     setattr(Crashing, step, crashing)
     folder = tmp_path / "out"
@@ -145,19 +143,19 @@ def test_a_crash_at_every_step_of_publishing(study, tmp_path, expected, step, mo
     outcome = run_study(study, folder, executor="serial", factory=Cheap)
     assert outcome.solved == 12 - len(published)
     assert (folder / "results.csv").read_bytes() == expected
-    assert not list(folder.rglob("*.partial"))
+    assert not list(folder.rglob(f"{UNFINISHED}*"))
 
 
 def test_half_a_write_is_no_result(study, tmp_path, expected):
     class Torn(Publisher):
-        def write(self, handle, content):
-            os.write(handle, content[: len(content) // 2])
+        def write(self, temporary, content):
+            temporary.write_text(content[: len(content) // 2])
             raise OSError(errno.ENOSPC, "No space left on device")
 
     folder = tmp_path / "out"
     with pytest.raises(EnvironmentFailure, match="make room"):
         run_study(study, folder, executor="serial", store=Store(folder, Torn()), factory=Cheap)
-    assert not list(folder.rglob("*.partial"))
+    assert not list(folder.rglob(f"{UNFINISHED}*"))
     run_study(study, folder, executor="serial", factory=Cheap)
     assert (folder / "results.csv").read_bytes() == expected
 
@@ -307,7 +305,7 @@ def kill_and_resume(tmp_path, kills, seed):
                 assert repeated_now <= 2 + 2 * (mode == "worker")
         finished += 1
         assert (folder / "results.csv").read_bytes() == calm
-        assert not list(folder.rglob("*.partial"))
+        assert not list(folder.rglob(f"{UNFINISHED}*"))
     return {"kills": done_kills, "finished": finished, "lost": lost, "torn": torn, "repeated": repeated,
             "orphans": orphans}  # fmt: skip
 
@@ -337,7 +335,7 @@ def test_a_full_disk(tmp_path):
     )  # fmt: skip
     assert done.returncode == 5
     assert "make room" in done.stderr
-    assert not list(folder.rglob("*.partial"))
+    assert not list(folder.rglob(f"{UNFINISHED}*"))
 
 
 def test_commands(tmp_path, capsys):

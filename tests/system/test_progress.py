@@ -93,12 +93,12 @@ def test_a_user_of_the_library_sees_stages():
             "import logging",
             "import sacrofem",
             "logging.basicConfig(level=logging.INFO, format='%(name)s: %(message)s')",
-            "sacrofem.prepare(sacrofem.Case.preset('sif-unilateral').with_(mesh__reference='tiny'))",
+            "sacrofem.Specimen(sacrofem.Case.preset('sif-unilateral').with_(mesh__reference='tiny'))",
         )
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == ""
-    assert run.stderr.splitlines() == [f"sacrofem: {name}" for name in ("mesh", "bone", "cement", "loads and supports")]
+    assert run.stderr.splitlines() == [f"sacrofem: {name}" for name in ("mesh", "bone", "loads and supports")]
 
 
 # ---------------------------------------------------------------------- what a terminal shows

@@ -1,7 +1,7 @@
 """VP-11b The same sphere laid over a mesh that does not follow it.
 
 Goodier's problem (VP-11) on a cubic lattice, as cement lies in a mesh of bone: by the share f of every tet and the
-default mixture (lower bound of Hashin and Shtrikman 1963, J Mech Phys Solids 11:127), and, for comparison, tet by tet
+default mixture (lower bound of Hashin & Shtrikman 1963, J Mech Phys Solids 11:127), and, for comparison, tet by tet
 at its centroid. The mean stress over the sphere, the displacement and the far field are promised. The error of the mean
 changes its sign near h/a = 1/4, where it is far below the 1 % that it keeps to from 1/3 to 1/6: it does not halve.
 The core is too stiff by some per cent, and the stress at the border is not promised: its maximum grows with refinement.

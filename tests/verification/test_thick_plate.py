@@ -2,7 +2,7 @@
 
 Quarter plate between the ellipses (x/2)² + y² = 1 and (x/3.25)² + (y/2.75)² = 1 m, 0.6 m thick, E = 210 GPa,
 nu = 0.3, 1 MPa on top; u_y = 0 on y = 0, u_x = 0 on x = 0, u_x = u_y = 0 on the outer face, u_z = 0 on its middle line.
-Target s_yy = -5.38 MPa at (2, 0, top) (NAFEMS, The Standard NAFEMS Benchmarks, 1990); load pi/4 (3.25·2.75 - 2·1) MN.
+Target s_yy = -5.38 MPa at (2, 0, top) (NAFEMS 1990); load pi/4 (3.25·2.75 - 2·1) MN.
 """
 
 import numpy as np

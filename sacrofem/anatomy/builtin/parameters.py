@@ -1,6 +1,6 @@
 """Dimensions of the built-in sacrum, with their published ranges.
 
-Signs ``[A]``, ``[T]``, ``[K]`` and ``[D]`` are the marks of the literature table; ``shape`` means chosen by eye.
+``[A]``, ``[T]``, ``[K]`` and ``[D]`` are the marks of docs/theory/sources.md; ``shape`` means chosen by eye.
 """
 
 from __future__ import annotations
@@ -26,21 +26,23 @@ class SacrumParameters:
     straight_length_mm
         Promontory to apex. Women 93.64 ± 6.93, men 107.55 ± 8.89 (Bangladesh J Anat 15(2)) [A].
     body_heights_mm
-        Ventral heights of S1..S5; their sum is the ventral arc, women 103.87 ± 9.60, men 113.40 ± 7.91 [A].
+        Ventral heights of S1..S5; their sum is the ventral arc, women 103.87 ± 9.60, men 113.40 ± 7.91
+        (Bangladesh J Anat 15(2)) [A].
         S1 28.90 and 28.16 (MRI, 25 + 25) [A]; the others share the rest (shape).
     alar_breadth_mm
-        Largest width. Women 106.15 ± 5.07, men 101.52 ± 6.81 [A].
+        Largest width. Women 106.15 ± 5.07, men 101.52 ± 6.81 (Bangladesh J Anat 15(2)) [A].
     endplate_transverse_mm
-        Width of the S1 endplate: about 46 and 50 [K]; body width in women 40.3 ± 7.0 [T].
+        Width of the S1 endplate: about 46 and 50 [K]; body width in women 40.3 ± 7.0 (PMC5799488) [T].
     endplate_ap_mm
-        Mid-sagittal diameter of the S1 endplate: 30.22 ± 1.57 and 31.92 ± 2.28 [A].
+        Mid-sagittal diameter of the S1 endplate: 30.22 ± 1.57 and 31.92 ± 2.28 (MRI, 25 + 25) [A].
     slope_deg
-        Endplate against the horizontal: 24 to 55 [A]; fixes the frame.
+        Endplate against the horizontal: 24 to 55 (Mac-Thiong 2011) [A]; fixes the frame.
     promontory_tilt_deg
         Endplate against the normal of the ventral face at the promontory. Follows from the S1 heights and depths (28.90
         in front, 20.87 behind, depth 30.22 to 17.7) [D].
     body_depths_mm
-        Mid-sagittal depth of S1..S5 at their lower ends: S1 17.7 ± 3.27 and 20.10 ± 3.34 [A]; others taper (shape).
+        Mid-sagittal depth of S1..S5 at their lower ends: S1 17.7 ± 3.27 and 20.10 ± 3.34
+        (MRI, 25 + 25) [A]; others taper (shape).
     body_half_widths_mm
         Half the width of S1..S5 at their lower ends (shape; leaves the anterior foramina at their place).
     canal_widths_mm, canal_depths_mm
@@ -62,11 +64,12 @@ class SacrumParameters:
     ala_depth_mm
         Depth of the ala at S1; 44.09 (JCDR 2018) [A].
     auricular_height_mm
-        Long axis of the auricular face; 56.2 ± 4.6 [T].
+        Long axis of the auricular face; 56.2 ± 4.6 (PMC5799488) [T].
     auricular_width_mm
         Width of the ear-shaped band (shape).
     auricular_convergence_deg
-        Convergence of the two faces to the back at their top; joint plane 0 to 40° from sagittal [T].
+        Convergence of the two faces to the back at their top; joint plane 0 to 40° from sagittal
+        (musculoskeletalkey, chapter 3) [T].
     lamina_thickness_mm
         Bone behind the canal (shape).
     crest_height_mm
@@ -131,7 +134,7 @@ class SacrumParameters:
 
     @classmethod
     def preset(cls, sex: Sex = "female") -> SacrumParameters:
-        """The female or the male sacrum of the literature table.
+        """The female or the male sacrum of the published dimensions.
 
         Raises
         ------

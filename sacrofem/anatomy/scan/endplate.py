@@ -93,7 +93,7 @@ def find_endplate(solid: LatticeSolid, surface: FloatArray, normals: FloatArray,
                 break
             weight = (chosen & (np.abs(height - np.median(height[chosen])) < _REACH_MM)).astype(float)
         else:
-            # Tukey's biweight of the height; Beaton and Tukey 1974, doi 10.1080/00401706.1974.10489171.
+            # Tukey's biweight of the height; Beaton & Tukey 1974, 10.1080/00401706.1974.10489171.
             weight = (1.0 - np.minimum(np.abs(height) / _REACH_MM, 1.0) ** 2) ** 2
             weight *= np.interp(radius, _RIM, (1.0, 0.0)) * np.interp(aligned, _CONE, (0.0, 1.0))
             if np.count_nonzero(weight) < _FEWEST:

@@ -16,7 +16,7 @@ from sacrofem.errors import InputError
 from sacrofem.system.arrays import FloatArray
 
 LABEL_NAMES = {"sacrum": 25, "vertebrae_S1": 26}
-"""Names of TotalSegmentator's classes (Wasserthal et al. 2023, v2) that make up a sacrum."""
+"""Names of TotalSegmentator's classes (Wasserthal 2023, v2) that make up a sacrum."""
 TOTALSEGMENTATOR = (25, 26)
 _MARGIN = 5
 # Of the constrained smoothing: it stops sooner where the surface hardly moves.

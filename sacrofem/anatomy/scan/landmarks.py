@@ -23,12 +23,13 @@ from sacrofem.system.arrays import BoolArray, FloatArray
 SLOPE_DEG = SacrumParameters.slope_deg
 """Of the endplate in the anatomical frame: the bone fixes z, not the scanner."""
 HEIGHT_MM, WIDTH_MM = (45.0, 66.0), (20.0, 34.0)
-"""Long and short axis of an auricular face: 56.2 ± 4.6 mm long, 10.7 to 16.2 cm² (literature, section 5)."""
+"""Long and short axis of an auricular face: 56.2 ± 4.6 mm long (PMC5799488 [T]), 10.7 to 16.2 cm² (CT
+osteoabsorptiometry [A])."""
 TUBEROSITY_MM = 24.0
 """Further than this behind the ventral face, what looks to the side is tuberosity, where ligaments are (shape)."""
 UPRIGHT = 0.15
 """Vertical part of a joint's normal that makes its chance a third: the plane stands upright, 0 to 40° from sagittal
-(literature, section 5 [T])."""
+(musculoskeletalkey, chapter 3 [T])."""
 LEVEL_MM = 10.0
 """Distance from the level of the twin's joint that makes a place's chance a third."""
 ONE_MODE_MM = 15.0

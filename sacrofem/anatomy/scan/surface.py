@@ -20,8 +20,8 @@ SURFACE_SUFFIXES = (".stl", ".ply", ".obj", ".off", ".vtp")
 UNIT_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 
 EXTENT_MM = (70.0, 230.0)
-"""Largest extent of a sacrum with or without coccyx; the bone is 94 to 108 mm long and as broad (literature, section 5
-[A])."""
+"""Largest extent of a sacrum with or without coccyx; the bone is 94 to 108 mm long and as broad
+(Bangladesh J Anat 15(2) [A])."""
 MOST_ML = 450.0
 """More than that is no sacrum alone: built-in women's 213 ml, men's 228 ml, Visible Human 245 ml with coccyx."""
 MOST_DROPPED = 0.05

@@ -1,7 +1,7 @@
 """From triangles to a signed distance on a lattice, also where they do not close.
 
 The sign is that of the winding number, averaged over rays along the six directions of the lattice (ray stabbing after
-Nooruddin & Turk, IEEE TVCG 9(2), 2003): exact for a closed surface, and outvoted at a hole.
+Nooruddin & Turk 2003): exact for a closed surface, and outvoted at a hole.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _edge(p, q, a, b, x, y):  # type: ignore[no-untyped-def]
 def _nearest(points, faces, band, squared):  # type: ignore[no-untyped-def]
     """Lower every node's squared distance (in spacings) to that of each triangle it lies near.
 
-    Nearest point of a triangle by its Voronoi regions (Ericson, Real-Time Collision Detection, 2005, 5.1.5).
+    Nearest point of a triangle by its Voronoi regions (Ericson 2005, 5.1.5).
     """
     nx, ny, nz = squared.shape
     for f in range(faces.shape[0]):

@@ -1,7 +1,7 @@
 """Equilibrium with contact: semismooth Newton over the closed set, augmented, under a staged load.
 
 An iteration linearises the law of `sacrofem.mechanics.parts.contact` at every point, open, sticking or
-slipping (a primal-dual active set: Hintermüller, Ito & Kunisch 2003, SIAM J Optim 13:865), solves
+slipping (a primal-dual active set: Hintermüller, Ito & Kunisch 2003), solves
 with the symmetric matrix that results, and goes along the correction as far as the potential falls.
 With the limit of friction held, that potential is convex, so the search cannot cycle; what remains is
 the fixed point in μ p. Once forces balance, pressure and friction become multipliers; it ends when

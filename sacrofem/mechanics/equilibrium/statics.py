@@ -26,7 +26,7 @@ from sacrofem.mechanics.space.blocks import BlockMatrix
 from sacrofem.mechanics.space.space import Space
 from sacrofem.system.arrays import FloatArray, IntArray
 
-# Share of the load, of load times height and of the work that equilibrium may miss (DESIGN 5).
+# Share of the load, of load times height and of the work that equilibrium may miss.
 BALANCE_LIMIT = 1e-7
 
 

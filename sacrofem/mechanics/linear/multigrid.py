@@ -179,7 +179,7 @@ def largest_eigenvalues(
     apply: Callable[[Float32Array], Float32Array],
     dot: Callable[[Float32Array, Float32Array], FloatArray],
 ) -> FloatArray:
-    """Largest eigenvalue of a preconditioned matrix, by Lanczos (Saad, Iterative Methods, section 6.7.3).
+    """Largest eigenvalue of a preconditioned matrix, by Lanczos (Saad 2003, 6.7.3).
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ from sacrofem.mechanics.space.space import Space
 from sacrofem.system.arrays import BoolArray, FloatArray
 from sacrofem.system.memory import GIB, limit_bytes, resident_bytes
 
-# True relative residual above which no number may leave the solver (DESIGN 5).
+# True relative residual above which no number may leave the solver.
 LARGEST_RESIDUAL = 1e-8
 MAX_ITERATIONS = 300
 # Below this number of nodes a factorisation is quicker than multigrid, and more accurate.
@@ -57,7 +57,7 @@ def conjugate_gradients(
     *,
     free: BoolArray | None = None,
 ) -> tuple[FloatArray, list[float]]:
-    """Flexible preconditioned conjugate gradients (Notay 2000, SIAM J Sci Comput 22:1444).
+    """Flexible preconditioned conjugate gradients (Notay 2000).
 
     The flexible β tolerates a preconditioner in single precision.
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 Value = float | None
 
 SMALLEST_SHARE_OF_SCALE = 0.01
-"""A before value below this share of its scale has no meaningful relative change (DESIGN 5)."""
+"""A before value below this share of its scale has no meaningful relative change."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def _whole() -> Iterator[Measure]:
 
 
 MEASURES: Mapping[str, Measure] = MappingProxyType({measure.key: measure for measure in _measures()})
-"""Every measure by its key, in the order of DESIGN 5."""
+"""Every measure by its key, in the order of docs/theory/measures.md."""
 
 FRACTURE_MEASURES: tuple[str, ...] = tuple(key for key, measure in MEASURES.items() if measure.per_fracture)
 """Keys that are given per fracture too."""

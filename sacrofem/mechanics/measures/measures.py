@@ -29,7 +29,7 @@ YIELD_STRAIN_COMPRESSION = 0.008
 YIELD_STRAIN_TENSION = 0.007
 """Trabecular yield 0.65-0.78 % in tension (Morgan & Keaveny 2001 [K])."""
 YIELD_VOLUME = 0.02
-"""Share of the cancellous volume beyond yield strain at the yield load (DESIGN 5)."""
+"""Share of the cancellous volume beyond yield strain at the yield load."""
 
 
 @dataclass(frozen=True, eq=False)

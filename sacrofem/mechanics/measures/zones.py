@@ -17,7 +17,7 @@ from sacrofem.mesh.tetmesh import TetMesh, boundary_faces
 from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
 
 SUPPORT_MM = 3.0
-"""Left out of every zone around loaded and supported faces (DESIGN 5)."""
+"""Left out of every zone around loaded and supported faces."""
 YIELD_SUPPORT_MM = 5.0
 """The same for the yield load."""
 NEAR_MM = 5.0

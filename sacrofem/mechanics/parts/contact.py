@@ -8,7 +8,7 @@ jump and τ the friction on side +1:
 
 Faces that touch are rigid to one another: the law is the limit of p = max(0, λ - k g) and
 τ = λ_t - k (s - s₀), cut off at μ p, when λ and λ_t take the values of p and τ again and again
-(augmented Lagrangian: Simo & Laursen 1992, Comput Struct 42:97; Alart & Curnier 1991). Cement that
+(augmented Lagrangian: Simo & Laursen 1992; Alart & Curnier 1991). Cement that
 touches without adhering is the same law with λ = 0 and its own stiffness: a layer under pressure.
 
 It is decided at integration points and never at nodes: an even pressure gives the corners of a P2

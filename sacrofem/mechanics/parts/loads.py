@@ -45,7 +45,7 @@ class Load:
     one_legged : bool
         The joint of the swing side carries nothing.
     source : str
-        Where the numbers come from, with the mark of the project's literature file.
+        Where the numbers come from, with the marks of docs/theory/sources.md.
     """
 
     kind: str

@@ -64,15 +64,16 @@ class Joint:
     ----------
     modulus_mpa, poisson, thickness_mm : float
         The layer on the auricular faces: normal stiffness E'/t with the constrained modulus E',
-        tangential stiffness G/t. Thickness: sacral cartilage 1.1-3.0 mm [T]; ν = 0.4 [T].
+        tangential stiffness G/t. Thickness: sacral cartilage 1.1-3.0 mm (musculoskeletalkey,
+        chapter 3 [T]); ν = 0.4 (10.1186/s12891-021-04856-8 [T]).
     ligament_factor : float
         Share of the published ligament stiffnesses that acts at small motion.
 
     Notes
     -----
-    Thickness and ν are literature values; modulus and ligament factor were calibrated once on the
+    Thickness and ν are published values; modulus and ligament factor were calibrated once on the
     intact female sacrum (``studies/14_supports``) against nutation and translation at 600 N
-    (Bruna-Rosso 2016 [A]) and the anterior displacement of S1 at 981 N (cadavers [A]), before any
+    (Bruna-Rosso 2016 [A]) and the anterior displacement of S1 at 981 N (four cadaver pelves [A]), before any
     fracture was computed. Both come out far below the tabulated 10 MPa and 1, with which the sacrum
     turns and glides several times less than measured: ligaments are tabulated taut but act slack at
     small motion, joints slide, and the ilia, here fixed ground, give.

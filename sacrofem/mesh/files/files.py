@@ -25,7 +25,7 @@ from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
 from sacrofem.system.files import replace_file
 
 NAMED = {".vtu": meshio.vtu, ".vtk": meshio.vtk}
-"""Formats that carry named sets and pairs as cell data (DESIGN, section 6)."""
+"""Formats that carry named sets and pairs as cell data."""
 
 BARE: Mapping[str, ModuleType] = {
     ".msh": meshio.gmsh,
@@ -92,7 +92,7 @@ def write_mesh(
     replace_file(path, lambda temporary: module.write(str(temporary), content, **options))
     if suffix in BARE:
         text = json.dumps(_side_file(mesh), indent=1, sort_keys=True) + "\n"
-        replace_file(_beside(path), lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        replace_file(_beside(path), text)
 
 
 def _ten_digits(points: FloatArray) -> FloatArray:

@@ -42,7 +42,7 @@ CHIP_AREA = 0.05
 """A chip is freed on less than this share of what its fracture breaks (2 % at those processes)."""
 
 LEAST_QUALITY = 0.02
-"""Quality of the worst tet that a cut should leave (DESIGN, section 6)."""
+"""Quality of the worst tet that a cut should leave."""
 
 
 def cut(mesh: TetMesh, surfaces: Sequence[FractureSurface], *, size_mm: float | None = None) -> TetMesh:

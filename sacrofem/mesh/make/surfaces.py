@@ -106,11 +106,11 @@ Zone = Literal["zone1", "zone2", "zone3", "transverse", "H", "U"]
 Margin = Literal["superior", "inferior", "anterior", "posterior"]
 
 NEAR_JOINT_MM = 10.0
-"""Nearer to the joint than this the supports disturb the gap (DESIGN, section 4)."""
+"""Nearer to the joint than this the supports disturb the gap."""
 
 TRANSVERSE_LEVEL = {"transverse": 2.0, "H": 2.0, "U": 2.5}
 """Default place of the transverse limb in vertebrae: 2 is the middle of S2, 2.5 the line between S2 and S3.
-Fracture lines of this pattern gather between the transverse lines of S1 and S2 (Naniwa 2026, P25 [A])."""
+Fracture lines of this pattern gather between the transverse lines of S1 and S2 (Naniwa 2026 [A])."""
 
 
 def fracture_surfaces(

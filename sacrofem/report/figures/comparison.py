@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 PIXELS_PER_MM = 7.0
-# Bone within this distance of the fracture is what the measures at the fracture look at (DESIGN 5).
+# Bone within this distance of the fracture is what the measures at the fracture look at.
 _NEAR_MM = 5.0
 
 

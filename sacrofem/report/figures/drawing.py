@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.report.figures import projection as project
 from sacrofem.system.arrays import FloatArray, IntArray
+from sacrofem.system.files import replace_file
 
 BONE = (0.93, 0.87, 0.76)
 FRACTURE = (0.80, 0.16, 0.22)
@@ -21,7 +22,7 @@ CEMENT = (0.10, 0.45, 0.70)
 STRESS_MAP = "viridis"
 MOTION_MAP = "inferno"
 SIGNED_MAP = "RdBu_r"
-#: Of curves and bars side by side, told apart with any colour vision (Okabe and Ito 2008, "Color universal design").
+#: Of curves and bars side by side, told apart with any colour vision (Okabe & Ito 2008).
 CYCLE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 
 #: At least half of the pore space of an element, or half of a face, is cement where cement is drawn.
@@ -44,7 +45,7 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = PRINT_DPI) -> No
     """
     # TrueType instead of matplotlib's Type 3, which submission systems refuse.
     with rc_context({"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "none"}):
-        figure.savefig(path, dpi=dpi)
+        replace_file(Path(path), lambda temporary: figure.savefig(temporary, dpi=dpi))
 
 
 def lines(ax: Any, segments: FloatArray, colour: str, width: float) -> None:

@@ -34,7 +34,6 @@ class View:
 ANTERIOR = View("anterior", (1, 0, 0), (0, 0, 1), ("R", "L"))
 POSTERIOR = View("posterior", (-1, 0, 0), (0, 0, 1), ("L", "R"))
 LEFT = View("left lateral", (0, 1, 0), (0, 0, 1), ("A", "P"))
-RIGHT = View("right lateral", (0, -1, 0), (0, 0, 1), ("P", "A"))
 
 
 def point_normals(points: FloatArray, faces: IntArray) -> FloatArray:

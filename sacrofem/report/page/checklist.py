@@ -190,11 +190,11 @@ def _solver(case: Case, number: Numbers) -> Iterator[Item]:
             number("comparison/solver/residual"), number("comparison/case/solver/tolerance")
         ),
     )
-    yield "seconds in the solver", number("comparison/solver/seconds")
-    if number.raw("comparison/solver/peak_memory_gib") is not None:
-        yield "peak memory", Markup("{} GiB").format(number("comparison/solver/peak_memory_gib"))
-    if number.raw("run/seconds") is not None:
-        yield "seconds of the whole run", number("run/seconds")
+    for key, name in (("solver_seconds", "seconds in the solver"), ("seconds", "seconds of the whole run")):
+        if number.raw(f"run/{key}") is not None:
+            yield name, number(f"run/{key}")
+    if number.raw("run/peak_memory_mib") is not None:
+        yield "peak memory", Markup("{} MiB").format(number("run/peak_memory_mib"))
 
 
 def _verification(content: Mapping[str, Any], number: Numbers) -> Iterator[Item]:

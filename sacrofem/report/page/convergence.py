@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from sacrofem.report.text.bands import UNCONVERGED, plus_minus, points
 from sacrofem.report.text.table import HEADLINES, label, number, unit
+from sacrofem.system.files import json_text
 from sacrofem.system.folders import result_folder
 
 if TYPE_CHECKING:
@@ -156,8 +156,7 @@ def write_convergence(folder: Path, result: Convergence, *, seconds: float, inpu
     EnvironmentFailure
     """
     with result_folder(folder, seconds=round(seconds, 3), inputs=dict(inputs)) as stage:
-        text = json.dumps(result.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
-        (stage / "convergence.json").write_text(text + "\n", encoding="utf-8")
+        (stage / "convergence.json").write_text(json_text(result.to_json()), encoding="utf-8")
         (stage / "case.toml").write_text(result.case.to_toml(), encoding="utf-8")
         figure = convergence_figure(result)
         for kind in ("png", "svg"):

@@ -86,7 +86,8 @@ def render(
     scene
         The three-dimensional view (`sacrofem.report.page.scene.scene_of`); without it the page has none.
     run
-        ``versions``, ``seconds``, ``inputs`` and ``files`` (hashes by name), as in ``manifest.json``.
+        ``versions``, ``seconds``, ``solver_seconds``, ``peak_memory_mib``, ``inputs`` and ``files`` (hashes
+        by name), as in ``manifest.json``.
     """
     case = Case.from_dict(content["case"])
     states = content["before"], content["after"], content["change"], content["intact"]

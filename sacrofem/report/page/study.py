@@ -114,7 +114,7 @@ def write_study_report(folder: Path, measures: Sequence[str] = ()) -> list[str]:
         written.append(INDICES)
     content = _Content(study, rows, good, content.chosen, found, without, _bands(content))
     hashes = {name: sha256(folder / name) for name in (TABLE, INDICES) if name == TABLE or found}
-    store.publisher.publish(folder / PAGE, _render(content, about, hashes).encode())
+    store.put(folder / PAGE, _render(content, about, hashes))
     return written
 
 

@@ -1,12 +1,17 @@
 """Motion of a sacrum against its ilia, from a displacement whose motion is known."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from sacrofem.anatomy.builtin.sacrum import ParametricSacrum, SacrumParameters
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.files.files import reference_mesh
-from sacrofem.study.motions import NEAR_PROMONTORY_MM, motions
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "studies" / "14_supports"))
+from motions import NEAR_PROMONTORY_MM, motions
 
 
 @pytest.fixture(scope="module")
