@@ -18,9 +18,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 import calculix
+from sacrofem.specimen.model import prepare
 
 from sacrofem.specimen.comparison import zones_of
-from sacrofem.specimen.model import prepare
 from sacrofem.study.regression import CASES, baselines_folder, record_text
 from sacrofem.system.files import replace_file
 

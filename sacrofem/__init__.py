@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         SafetyError,
         SolverError,
     )
+    from sacrofem.mechanics.parts.form import FormPart
     from sacrofem.mesh.files.files import read_mesh, reference_mesh, write_mesh
     from sacrofem.mesh.tetmesh import TetMesh
     from sacrofem.specimen.body import Body, BodySolution
@@ -37,6 +38,7 @@ _HOMES = {
     "Case": "case.case",
     "Body": "specimen.body",
     "BodySolution": "specimen.body",
+    "FormPart": "mechanics.parts.form",
     "Comparison": "specimen.comparison",
     "Plan": "specimen.plan",
     "Solution": "specimen.solution",
@@ -69,6 +71,7 @@ __all__ = [  # noqa: RUF022 - what a reader needs first comes first
     "compare_plans",
     "Body",
     "BodySolution",
+    "FormPart",
     "with_bands",
     "converge",
     "input_range",

@@ -14,6 +14,7 @@ from sacrofem.errors import InputError
 from sacrofem.mechanics.equilibrium.statics import Statics
 from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.measures.zones import ZoneFinder, Zones
+from sacrofem.mechanics.parts.form import FormPart
 from sacrofem.mechanics.parts.gaplaw import GapLaw
 from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.space import Space
@@ -54,6 +55,8 @@ class Setup:
         What a reader of any result has to know of the specimen.
     own_mesh : bool
         Whether the mesh was given in place of the case's.
+    extra : tuple of FormPart
+        Parts in scikit-fem forms of the user's own.
     """
 
     case: Case
@@ -67,6 +70,7 @@ class Setup:
     supports: Supports
     notes: tuple[str, ...]
     own_mesh: bool = field(default=False)
+    extra: tuple[FormPart, ...] = field(default=())
 
     def __repr__(self) -> str:
         faces = len(self.space.gap.areas)
@@ -104,6 +108,7 @@ class Setup:
                 memory_gib=solver.memory_gib,
                 assembly=solver.assembly,
             ),
+            extra=self.extra,
         )
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from sacrofem.case.sections import Cement
 from sacrofem.case.unused import unused_specimen_keys
 from sacrofem.errors import InputError
 from sacrofem.mechanics.equilibrium.kernels import warm_up
+from sacrofem.mechanics.parts.form import FormPart
 from sacrofem.mesh.quality import check_mesh
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.specimen.anatomy import case_anatomy, fitted
@@ -51,6 +52,8 @@ class Specimen(Setup):
         ``auricular_left``, ``auricular_right``, ``outer``).
     landmarks : Landmarks, optional
         Of that mesh; density map, needles, ligaments and load follow them.
+    extra : sequence of FormPart, optional
+        Stiffness and loads in scikit-fem forms of the user's own, added in every state.
 
     Attributes
     ----------
@@ -78,11 +81,20 @@ class Specimen(Setup):
         Naming field, value and mend.
     """
 
-    def __init__(self, case: Case, *, mesh: TetMesh | None = None, landmarks: Landmarks | None = None) -> None:
+    def __init__(
+        self,
+        case: Case,
+        *,
+        mesh: TetMesh | None = None,
+        landmarks: Landmarks | None = None,
+        extra: Sequence[FormPart] = (),
+    ) -> None:
         with threads(case.solver.threads):
-            self._build(case, mesh, landmarks)
+            self._build(case, mesh, landmarks, tuple(extra))
 
-    def _build(self, asked: Case, mesh: TetMesh | None, landmarks: Landmarks | None) -> None:
+    def _build(
+        self, asked: Case, mesh: TetMesh | None, landmarks: Landmarks | None, extra: tuple[FormPart, ...]
+    ) -> None:
         if asked.anatomy.kind in ("surface", "labels") and mesh is None:
             stage("landmarks")
         anatomy = case_anatomy(asked)
@@ -109,10 +121,11 @@ class Specimen(Setup):
         loading, more = build_loading(case, space, landmarks)
         notes += more
         supports = build_supports(case, space, landmarks, loading.load)
-        check_nothing_floats(space, supports, law, bone.elasticity)
+        check_nothing_floats(space, supports, law, bone.elasticity, extra)
         parts = {
             "case": case, "asked": asked, "mesh": mesh, "landmarks": landmarks, "space": space, "bone": bone,
-            "gap_law": law, "loading": loading, "supports": supports, "notes": tuple(notes), "own_mesh": own_mesh,
+            "gap_law": law, "loading": loading, "supports": supports, "notes": tuple(notes),
+            "own_mesh": own_mesh, "extra": extra,
         }  # fmt: skip
         for name, part in parts.items():
             object.__setattr__(self, name, part)

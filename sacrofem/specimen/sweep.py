@@ -86,6 +86,7 @@ class Sweep:
             start=self.before.state.displacement,
             method="fresh" if len(self._plans) <= FEW else "auto",
             assembly=specimen.case.solver.assembly,
+            extra=specimen.extra,
         )  # fmt: skip
 
     @cached_property

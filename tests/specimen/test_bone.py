@@ -4,13 +4,13 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from sacrofem.specimen.model import prepare
 
 from sacrofem import Case, InputError
 from sacrofem.bone.ct import GENERIC
 from sacrofem.bone.moduli import write_moduli
 from sacrofem.mesh.files.files import reference_mesh, write_mesh
 from sacrofem.mesh.tetmesh import TetMesh
-from sacrofem.specimen.model import prepare
 
 
 def hu(x):
