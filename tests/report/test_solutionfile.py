@@ -11,13 +11,12 @@ from blocks_of_tets import box, split_box
 from vtkmodules.vtkCommonCore import reference as vtkReference
 from vtkmodules.vtkFiltersTensor import vtkYieldCriteria
 
-from sacrofem import Case, read_mesh
+from sacrofem import Case, compare, read_mesh
 from sacrofem.errors import EnvironmentFailure
 from sacrofem.mechanics.measures.grids import to_meshio, to_pyvista
 from sacrofem.mechanics.measures.statefields import FIELDS, StateFields
 from sacrofem.mechanics.space.space import Space
 from sacrofem.report.solutionfile import write_solution
-from sacrofem.specimen.comparison import compare
 
 SIZE = (6.0, 5.0, 8.0)
 # xx, yy, zz, yz, xz, xy to VTK's xx, yy, zz, xy, yz, xz.
@@ -195,5 +194,5 @@ def test_a_solved_case_measures_what_its_file_shows(tmp_path):
             mean = 1e3 * content.cell_data[field][1][plus] @ area / area.sum()
             assert mean == pytest.approx(values[f"{field}_mean_um"], rel=1e-9, abs=1e-12)
         assert ("traction" in content.cell_data) == (name != "intact")
-        assert np.array_equal(content.point_data["displacement"], result.states[name].displacement)
+        assert np.array_equal(content.point_data["displacement"], result.solutions[name].displacement)
         assert content.cell_data["cement_fraction"][0].any() == (name == "after")

@@ -3,9 +3,8 @@ import numpy as np
 import pytest
 from blocks_of_tets import split_box
 
-from sacrofem import Case, cli, write_mesh
+from sacrofem import Case, cli, compare, write_mesh
 from sacrofem.report.results import write_comparison
-from sacrofem.specimen.comparison import compare
 
 
 @pytest.mark.slow
