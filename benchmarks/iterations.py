@@ -18,9 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from sacrofem.specimen.model import Model, prepare
 
-from sacrofem import Case
+from sacrofem import Case, Specimen
 from sacrofem.mechanics.equilibrium.kernels import warm_up
 from sacrofem.mechanics.equilibrium.statics import Solved, Statics
 from sacrofem.mechanics.linear.settings import SolverSettings
@@ -62,23 +61,22 @@ class Variant:
     gap: GapStiffness | None
 
 
-def statics(model: Model) -> Statics:
-    """The model's equations, solved by multigrid whatever their size."""
-    return Statics(model.space, model.membrane, model.supports, model.force, SolverSettings(method="multigrid"))
+def statics(specimen: Specimen) -> Statics:
+    """The specimen's equations, solved by multigrid whatever their size."""
+    settings = SolverSettings(method="multigrid")
+    return Statics(specimen.space, specimen.bone.cortex, specimen.supports, specimen.loading.force, settings)
 
 
-def states(model: Model) -> Iterator[Variant]:
+def states(specimen: Specimen) -> Iterator[Variant]:
     """Before, after and intact."""
-    bone, treated = model.bone, model.treated
-    yield Variant("before", bone, model.gap(np.zeros_like(model.coverage), bone))
-    yield Variant("after", treated, model.gap(model.coverage, treated))
-    yield Variant("intact", bone, None)
+    for recipe in (specimen.recipe(), specimen.recipe(specimen.plan()), specimen.recipe(intact=True)):
+        yield Variant(recipe.name, recipe.bone, recipe.gap)
 
 
-def contacts(model: Model, before: Solved) -> Iterator[Variant]:
+def contacts(specimen: Specimen, before: Solved) -> Iterator[Variant]:
     """Stiff penalties, sliding and sticking, wherever the gap closes in the state before."""
-    bone, space = model.bone, model.space
-    gap = model.gap(np.zeros_like(model.coverage), bone)
+    space, recipe = specimen.space, specimen.recipe()
+    bone, gap = recipe.bone, recipe.gap
     assert gap is not None
     closed = space.gap.normal_part(space.jump(before.state.displacement)) < 0
     for penalty in PENALTIES:
@@ -87,48 +85,48 @@ def contacts(model: Model, before: Solved) -> Iterator[Variant]:
         yield Variant(f"contact {penalty:.0e}, sticking", bone, GapStiffness(normal, tangential))
 
 
-def count(mesh: str, model: Model, equations: Statics, variant: Variant) -> tuple[Count, Solved]:
+def count(mesh: str, specimen: Specimen, equations: Statics, variant: Variant) -> tuple[Count, Solved]:
     """One solve."""
     solved = equations.solve("intact" if variant.gap is None else "before", variant.bone, variant.gap)
     s = solved.solution
     to_1e8, to_1e10 = (s.iterations_to(tolerance) or s.iterations for tolerance in (1e-8, 1e-10))
-    dofs = 3 * model.space.n_nodes
+    dofs = 3 * specimen.space.n_nodes
     return Count(mesh, variant.name, dofs, to_1e8, to_1e10, s.seconds, s.method, s.residual), solved
 
 
 def cases(mesh: str, **changes: object) -> Iterator[Count]:
     """Every case on one shipped mesh."""
     case = Case.preset().with_(**{"mesh.reference": mesh, **changes})
-    model = prepare(case)
-    equations = statics(model)
+    specimen = Specimen(case)
+    equations = statics(specimen)
     before: Solved | None = None
-    for variant in states(model):
-        row, solved = count(mesh, model, equations, variant)
+    for variant in states(specimen):
+        row, solved = count(mesh, specimen, equations, variant)
         before = before or solved
         yield row
     assert before is not None
-    bone = model.bone
-    gap = model.gap(np.zeros_like(model.coverage), bone)
+    recipe = specimen.recipe()
+    bone, gap = recipe.bone, recipe.gap
     for variant in (
-        *contacts(model, before),
+        *contacts(specimen, before),
         Variant("bone with Poisson's ratio 0.45", replace(bone, poisson=np.full_like(bone.youngs, 0.45)), gap),
     ):
-        yield count(mesh, model, equations, variant)[0]
+        yield count(mesh, specimen, equations, variant)[0]
     for name, given in {
         "filler 0.1 MPa": {"fracture.filler_modulus_mpa": 0.1},
         "filler 10 MPa": {"fracture.filler_modulus_mpa": 10.0},
         "open, partial": {"fracture.filler": "open", "fracture.extent": 0.6, "cement.in_gap": "none"},
     }.items():
-        model = prepare(case.with_(**given))
-        variant = next(states(model))
-        yield count(mesh, model, statics(model), Variant(name, variant.bone, variant.gap))[0]
+        specimen = Specimen(case.with_(**given))
+        variant = next(states(specimen))
+        yield count(mesh, specimen, statics(specimen), Variant(name, variant.bone, variant.gap))[0]
 
 
 def growth() -> Iterator[Count]:
     """The default case before cement, from 60,000 to 1,000,000 unknowns."""
     for name, changes in GROWTH.items():
-        model = prepare(Case.preset().with_(**changes))
-        yield count(name, model, statics(model), next(states(model)))[0]
+        specimen = Specimen(Case.preset().with_(**changes))
+        yield count(name, specimen, statics(specimen), next(states(specimen)))[0]
 
 
 def main() -> None:

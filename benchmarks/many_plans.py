@@ -10,8 +10,7 @@ import time
 
 import numpy as np
 
-from sacrofem import Case
-from sacrofem.specimen.plans import compare_plans
+from sacrofem import Case, compare_plans
 from sacrofem.system.memory import GIB, resident_bytes
 
 

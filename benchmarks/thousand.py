@@ -2,7 +2,7 @@
 
 python benchmarks/thousand.py [--reference coarse] [--volumes 10] [--positions 10] [--bones 10] [--jobs N] [--json FILE]
 
-Positions are needles of one's own, moved in steps of 1 mm across the fracture; plans of one bone share a model.
+Positions are needles of one's own, moved in steps of 1 mm across the fracture; plans of one bone share a specimen.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sacrofem import Case, compare
-from sacrofem.specimen.model import prepare
+from sacrofem import Case, Specimen, compare
 from sacrofem.study.design import read_study
 from sacrofem.study.runner import run_study
 
@@ -27,10 +26,10 @@ ONE_BY_ONE = 3
 def study_text(reference: str, volumes: int, positions: int, bones: int) -> str:
     """The study file."""
     case = Case.preset("sif-unilateral").with_(mesh__reference=reference)
-    model = prepare(case)
-    needle = model.region.injections[0].injection.needle
+    specimen = Specimen(case)
+    (needle, *_) = specimen.plan().needles
     entry, tip = np.array(needle.entry_mm), np.array(needle.target_mm)
-    normal = model.landmarks.auricular["left"].normal
+    normal = specimen.landmarks.auricular["left"].normal
     levels = []
     for place in np.arange(positions) - 0.5 * (positions - 1):
         for volume in np.linspace(0.5, 5.0, volumes):

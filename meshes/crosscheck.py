@@ -18,9 +18,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 import calculix
-from sacrofem.specimen.model import prepare
 
-from sacrofem.specimen.comparison import zones_of
+from sacrofem import Specimen
 from sacrofem.study.regression import CASES, baselines_folder, record_text
 from sacrofem.system.files import replace_file
 
@@ -30,16 +29,18 @@ TOLERANCE = 1e-5
 
 def calculix_values(reference) -> dict[str, float]:
     """Every measure of every state, under the keys of the baseline."""
-    model = prepare(reference.case)
-    zones = zones_of(model)
+    specimen = Specimen(reference.case)
+    plan = specimen.plan()
+    zones = specimen.zones(plan)
+    recipes = {"intact": specimen.recipe(intact=True), "before": specimen.recipe(), "after": specimen.recipe(plan)}
     values, answers = {}, {}
-    for state in ("intact", "before", "after"):
+    for state, recipe in recipes.items():
         # Without a fracture the intact bone is that before.
-        key = "before" if state == "intact" and not model.coverage.size else state
+        key = "before" if state == "intact" and not plan.coverage.size else state
         if key not in answers:
             with tempfile.TemporaryDirectory() as folder:
-                answers[key] = calculix.solve_state(Path(folder), model, key)
-        found = calculix.measured(model, state, answers[key], zones)
+                answers[key] = calculix.solve_state(Path(folder), specimen, recipes[key])
+        found = calculix.measured(specimen, recipe, answers[key], zones)
         values |= {f"{state}.{name}": float(value) for name, value in found.items() if value is not None}
     return values
 

@@ -10,31 +10,31 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from elasticity import gap_of
-from sacrofem.specimen.model import Model, prepare
+from setups import compared, with_parts
 
-from sacrofem import Case
+from sacrofem import Case, Specimen
 from sacrofem.mechanics.equilibrium.statics import Statics
 from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.loads import Resultant, endplate_faces, load_vector
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.tetmesh import TetMesh
-from sacrofem.specimen.comparison import solve_model
+from sacrofem.specimen.compare import compare_specimen
 
 CASE = Case.preset("sif-bilateral").with_(**{"mesh.reference": "tiny", "mesh.order": 1, "solver.tolerance": 1e-12})
 STATES = ("before", "after")
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
+def specimen() -> Specimen:
     """On a mesh that is handed over, as the changed ones are."""
-    plain = prepare(CASE)
-    return prepare(CASE, mesh=plain.mesh, landmarks=plain.landmarks)
+    plain = Specimen(CASE)
+    return Specimen(CASE, mesh=plain.mesh, landmarks=plain.landmarks)
 
 
 @pytest.fixture(scope="module")
-def comparison(model):
-    return solve_model(model)
+def comparison(specimen):
+    return compare_specimen(specimen)
 
 
 def same(a, b, relative, but=()):
@@ -67,43 +67,43 @@ def renumbered(mesh: TetMesh, seed=0) -> TetMesh:
     )
 
 
-def test_other_numbers(model, comparison):
+def test_other_numbers(specimen, comparison):
     """1e-8: the sums run in another order."""
-    other = prepare(CASE, mesh=renumbered(model.mesh), landmarks=model.landmarks)
-    assert not np.array_equal(other.mesh.points, model.mesh.points)
-    same(comparison, solve_model(other), 1e-8)
+    other = Specimen(CASE, mesh=renumbered(specimen.mesh), landmarks=specimen.landmarks)
+    assert not np.array_equal(other.mesh.points, specimen.mesh.points)
+    same(comparison, compare_specimen(other), 1e-8)
 
 
-def test_turned_and_carried_away(model, comparison):
+def test_turned_and_carried_away(specimen, comparison):
     """1e-8, by any angle and over 1.3 m: the solver and the measures know no axes."""
     q, _ = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))
     q *= np.sign(np.linalg.det(q))
     away = np.array([500.0, -300.0, 1200.0])
-    mesh = replace(model.mesh, points=model.mesh.points @ q.T + away)
-    space = Space(mesh, 1)
-    resultant = Resultant(model.resultant.force @ q.T, model.resultant.point @ q.T + away, model.resultant.moment @ q.T)
-    turned = replace(
-        model,
+    mesh = replace(specimen.mesh, points=specimen.mesh.points @ q.T + away)
+    space, resultant = Space(mesh, 1), specimen.loading.resultant
+    resultant = Resultant(resultant.force @ q.T, resultant.point @ q.T + away, resultant.moment @ q.T)
+    force = load_vector(space, endplate_faces(space), resultant)
+    np.testing.assert_allclose(force, specimen.loading.force @ q.T, atol=1e-9)
+    turned = with_parts(
+        specimen,
         mesh=mesh,
         space=space,
-        resultant=resultant,
-        force=load_vector(space, endplate_faces(space), resultant),
-        supports=replace(model.supports, spring_directions=model.supports.spring_directions @ q.T),
+        loading=replace(specimen.loading, resultant=resultant, force=force),
+        supports=replace(specimen.supports, spring_directions=specimen.supports.spring_directions @ q.T),
     )
-    np.testing.assert_allclose(turned.force, model.force @ q.T, atol=1e-9)
-    same(comparison, solve_model(turned), 1e-8)
+    same(comparison, compared(turned, specimen.plan()), 1e-8)
 
 
-def test_named_in_two_parts(model, comparison):
+def test_named_in_two_parts(specimen, comparison):
     """Pooled measures do not see how a fracture or a region is named (1e-12), and the parts make up the whole."""
-    mesh = model.mesh
+    mesh = specimen.mesh
     high = mesh.points[mesh.faces].mean(axis=1)[:, 2] > -25.0
     left = mesh.face_sets["fracture_zone1_left"]
     sets = {name: members for name, members in mesh.face_sets.items() if name != "fracture_zone1_left"}
     sets |= {"fracture_upper": left & high, "fracture_lower": left & ~high}
     halves = {"front": mesh.centroids[:, 1] < 30.0, "rear": mesh.centroids[:, 1] >= 30.0}
     parted = TetMesh(mesh.points, mesh.tets, mesh.faces, halves, sets, mesh.pair, mesh.pair_side)
-    result = solve_model(prepare(CASE, mesh=parted, landmarks=model.landmarks))
+    result = compare_specimen(Specimen(CASE, mesh=parted, landmarks=specimen.landmarks))
     # The layers beside a fracture are fitted fracture by fracture.
     same(comparison, result, 1e-12, but=["fragment_motion_um"])
     areas = {part: mesh.face_areas[sets[f"fracture_{part}"]].sum() for part in ("upper", "lower")}
@@ -150,9 +150,9 @@ def refined(space: Space) -> tuple[TetMesh, np.ndarray]:
     )
 
 
-def states(model: Model, space: Space, elements: int, faces: int, force):
+def states(specimen: Specimen, space: Space, elements: int, faces: int, force):
     """Work f·u and mean jump before and after cement in the bone, with the data of each tet and face handed down."""
-    held = model.supports
+    held = specimen.supports
     supports = replace(
         held,
         fixed=np.zeros((space.n_nodes, 3), bool),
@@ -160,13 +160,15 @@ def states(model: Model, space: Space, elements: int, faces: int, force):
         foundation_normal=np.repeat(held.foundation_normal, faces),
         foundation_tangent=np.repeat(held.foundation_tangent, faces),
     )
-    shell = model.membrane
+    shell = specimen.bone.cortex
     membrane = replace(shell, youngs=np.repeat(shell.youngs, faces), thickness=np.repeat(shell.thickness, faces))
     statics = Statics(space, membrane, supports, force, SolverSettings(tolerance=1e-10))
-    k_n, k_t = model.fillers[0].stiffness(model.case.fracture.aperture_mm)
+    law = specimen.gap_law
+    k_n, k_t = law.filler.stiffness(law.aperture_mm)
     gap = gap_of(space, k_n, k_t)
     found = {}
-    for name, bone in (("before", model.bone), ("after", model.treated)):
+    treated = specimen.recipe(specimen.plan()).bone
+    for name, bone in (("before", specimen.bone.elasticity), ("after", treated)):
         fine = Elasticity.given(np.repeat(bone.youngs, elements), np.repeat(bone.poisson, elements))
         u = statics.solve(name, fine, gap).state.displacement
         length = np.linalg.norm(space.jump(u), axis=2)
@@ -175,18 +177,18 @@ def states(model: Model, space: Space, elements: int, faces: int, force):
 
 
 @pytest.mark.slow
-def test_a_finer_mesh_is_softer(model):
+def test_a_finer_mesh_is_softer(specimen):
     """Every edge halved, with the same law, moduli, load and springs: the finer space holds the coarse one.
 
     So the work of the load can only rise, before and after cement. Micromotion is bound by no such theorem: most of it
     is the rigid motion of the fragments on the filler, which the mesh hardly changes; it stays within 5 %.
     """
-    coarse, fine = model.space, Space(refined(Space(model.mesh, 2)), 1)
+    coarse, fine = specimen.space, Space(refined(Space(specimen.mesh, 2)), 1)
     assert fine.mesh.volumes.min() > 0
-    assert fine.mesh.volumes.sum() == pytest.approx(model.mesh.volumes.sum(), rel=1e-12)
+    assert fine.mesh.volumes.sum() == pytest.approx(specimen.mesh.volumes.sum(), rel=1e-12)
     assert np.array_equal(*(fine.mesh.points[fine.mesh.faces[side]] for side in fine.mesh.paired))
     one, two = (
-        states(model, space, *children, load_vector(space, endplate_faces(space), model.resultant))
+        states(specimen, space, *children, load_vector(space, endplate_faces(space), specimen.loading.resultant))
         for space, children in ((coarse, (1, 1)), (fine, (8, 4)))
     )
     for state in STATES:

@@ -7,9 +7,7 @@ medial of the fractures, so that the boluses first reach the gap at some volume 
 import numpy as np
 import pytest
 
-from sacrofem import Case
-from sacrofem.specimen.model import prepare
-from sacrofem.specimen.plans import compare_plans
+from sacrofem import Case, Specimen, compare_plans
 from sacrofem.system.threads import threads
 
 
@@ -18,10 +16,10 @@ def cases(volumes, offset_mm=0.0):
     plain = Case.preset("sif-bilateral").with_(**{"mesh.reference": "tiny", "solver.tolerance": 1e-9})
     if offset_mm == 0.0:
         return [plain.with_(cement__volume_ml=float(volume)) for volume in volumes]
-    model = prepare(plain)
+    specimen = Specimen(plain)
     needles = []
-    for placed, side in zip(model.region.injections, plain.treated_sides, strict=True):
-        shift = -offset_mm * model.landmarks.auricular[side].normal
+    for placed, side in zip(specimen.plan().region.injections, plain.treated_sides, strict=True):
+        shift = -offset_mm * specimen.landmarks.auricular[side].normal
         needle = placed.injection.needle
         ends = (("entry_mm", needle.entry_mm), ("target_mm", needle.target_mm))
         needles.append({key: tuple(float(x) for x in np.add(end, shift)) for key, end in ends})
@@ -39,9 +37,9 @@ def sweep(volumes, offset_mm=0.0):
     micromotion, in_gap = [], []
     with threads(None):
         for volume, found in zip(volumes, compare_plans(cases(volumes, offset_mm)), strict=True):
-            assert found.model.region.placed_ml == pytest.approx(volume, rel=1e-3)
+            assert found.region.placed_ml == pytest.approx(volume, rel=1e-3)
             micromotion.append(1.0 + found.change["micromotion_mean_um"])
-            in_gap.append(found.model.region.in_gap_ml)
+            in_gap.append(found.region.in_gap_ml)
     return np.array(micromotion), np.array(in_gap)
 
 

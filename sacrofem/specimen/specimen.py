@@ -9,7 +9,7 @@ from typing import Any
 
 from sacrofem.anatomy.solid import Landmarks
 from sacrofem.case.case import Case
-from sacrofem.case.sections import Cement
+from sacrofem.case.sections import Cement, Section
 from sacrofem.case.unused import unused_specimen_keys
 from sacrofem.errors import InputError
 from sacrofem.mechanics.equilibrium.kernels import warm_up
@@ -179,7 +179,10 @@ class Specimen(Setup):
                 )
         if case in (self.asked, self.case):
             return self.plan_of_case
-        return self._lay(case.with_sections(**{n: getattr(self.case, n) for n in vars(case) if n not in _OF_A_PLAN}))
+        sections = {name: part for name, part in vars(self.case).items() if isinstance(part, Section)}
+        return self._lay(
+            case.with_sections(**{name: part for name, part in sections.items() if name not in _OF_A_PLAN})
+        )
 
     def _case_with(self, cement: Cement) -> Case:
         return self.case.with_sections(cement=cement)

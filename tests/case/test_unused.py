@@ -3,7 +3,7 @@ import pytest
 from sacrofem import Case
 from sacrofem.case.presets import PRESETS
 from sacrofem.case.unused import unused_keys
-from sacrofem.specimen.model import prepare
+from sacrofem.specimen.specimen import Specimen
 
 INJECTION = {"entry_mm": (30.0, 40.0, -10.0), "target_mm": (30.0, 5.0, -10.0), "volume_ml": 2.0}
 SPOT = {"cement.volume_ml": 0.0, "cement.spot": {"radius_mm": 5.0}}
@@ -78,11 +78,12 @@ def test_what_counts_is_not_named():
 
 def test_results_carry_the_note():
     case = Case().with_(**{"mesh.reference": "tiny", "mesh.order": 1, "cement.ellipsoid_aspect": 2.0})
-    assert any("cement.ellipsoid_aspect = 2 does not count" in text for text in prepare(case).warnings)
+    assert any("cement.ellipsoid_aspect = 2 does not count" in text for text in Specimen(case).plan().notes)
 
 
 def test_a_bolus_of_few_tets_is_named():
     small = Case().with_(**{"mesh.reference": "tiny", "mesh.order": 1, "cement.volume_ml": 0.02})
-    texts = prepare(small).warnings
+    specimen = Specimen(small)
+    texts = specimen.plan().notes
     assert any("tets only: its volume is exact, its shape is not resolved" in text for text in texts)
-    assert not any("tets only" in text for text in prepare(small.with_(cement__volume_ml=4.1)).warnings)
+    assert not any("tets only" in text for text in specimen.plan(volume_ml=4.1).notes)

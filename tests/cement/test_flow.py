@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sacrofem.specimen.model import prepare
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -20,6 +19,7 @@ from sacrofem.errors import InputError
 from sacrofem.mesh.locate import Locator
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.specimen.cement import needle_plan
+from sacrofem.specimen.specimen import Specimen
 
 NO_GAP = np.empty((0, 3))
 PORES = REFERENCE_PORES
@@ -154,7 +154,7 @@ def test_what_leaves_the_bone_is_counted(cube):
 @pytest.fixture(scope="module")
 def site():
     case = Case.preset("sif-bilateral").with_(mesh__reference="tiny", cement__spread="flow")
-    return prepare(case).site
+    return Specimen(case).site
 
 
 def _connected(mesh: TetMesh, members, start) -> bool:
@@ -217,10 +217,10 @@ def test_volumes_are_exact(spread, volume, count):
     )
     if spread == "flow" and count > 1:
         case = case.with_(cement__sequence="together")
-    model = prepare(case)
-    region = model.region
+    plan = Specimen(case).plan()
+    region = plan.region
     assert region.placed_ml + region.leaked_ml == pytest.approx(volume, rel=1e-6)
-    assert sum(model.safety.leaked_ml.values()) == pytest.approx(region.leaked_ml, rel=1e-9)
+    assert sum(plan.safety.leaked_ml.values()) == pytest.approx(region.leaked_ml, rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -256,13 +256,15 @@ def test_the_region_is_that_of_the_anatomy_and_not_of_the_mesh():
     step = np.arange(-32.0, 32.0, 0.7)
     masks = []
     for reference in ("coarse", "medium"):
-        model = prepare(case.with_(mesh__reference=reference))
-        region = place_cement(needle_plan(case, model.site), model.mesh, model.site.pores, model.space.gap, 1.0)
+        specimen = Specimen(case.with_(mesh__reference=reference))
+        region = place_cement(
+            needle_plan(case, specimen.site), specimen.mesh, specimen.site.pores, specimen.space.gap, 1.0
+        )
         (placed,) = region.injections
         points = np.asarray(placed.injection.needle.target_mm) + np.stack(
             np.meshgrid(step, step, step, indexing="ij"), axis=-1
         ).reshape(-1, 3)
-        masks.append((placed.front.size(points) < placed.radius_mm) & (Locator(model.mesh)(points) >= 0))
+        masks.append((placed.front.size(points) < placed.radius_mm) & (Locator(specimen.mesh)(points) >= 0))
     first, second = masks
     assert 2 * (first & second).sum() / (first.sum() + second.sum()) > 0.9
 

@@ -11,7 +11,7 @@ from sacrofem.anatomy.solid import Corridor
 from sacrofem.cement.planners import PLANNERS, plan_needles
 from sacrofem.cement.safety import Structures, needle_path
 from sacrofem.errors import InputError
-from sacrofem.specimen.model import prepare
+from sacrofem.specimen.specimen import Specimen
 
 MIRROR = np.array([-1.0, 1.0, 1.0])
 
@@ -20,8 +20,8 @@ MIRROR = np.array([-1.0, 1.0, 1.0])
 def site(request):
     case = Case.preset("sif-bilateral").with_(mesh__order=1, cement__volume_ml=0.5)
     if request.param == "female":
-        return prepare(case.with_(mesh__reference="tiny")).site
-    return prepare(case.with_(anatomy__sex="male", mesh__size_mm=7.0, mesh__fracture_size_mm=5.0)).site
+        return Specimen(case.with_(mesh__reference="tiny")).site
+    return Specimen(case.with_(anatomy__sex="male", mesh__size_mm=7.0, mesh__fracture_size_mm=5.0)).site
 
 
 @pytest.mark.parametrize(("approach", "count"), [("short-axis", 3), ("long-axis", 2), ("transiliac", 2)])

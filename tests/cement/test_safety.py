@@ -15,7 +15,7 @@ from sacrofem.cement.safety import Limits, Structures, needle_path, plan_safety
 from sacrofem.cement.shapes import Column, Ellipsoid
 from sacrofem.cement.spread import place_cement
 from sacrofem.mesh.tetmesh import TetMesh
-from sacrofem.specimen.model import prepare
+from sacrofem.specimen.specimen import Specimen
 
 TIP = np.array([0.0, 0.0, 0.0])
 
@@ -151,7 +151,7 @@ def test_path_through_cortex_and_out_in_front(block, structures):
 def test_presets_are_safe(preset, spread):
     case = Case.preset(preset).with_(mesh__order=1, cement__spread=spread)
     case = case if case.anatomy.half != "none" else case.with_(mesh__reference="tiny")
-    assert not prepare(case).safety.violated
+    assert not Specimen(case).plan().safety.violated
 
 
 def _own_needle(folder, spread, entry, target):
@@ -167,7 +167,7 @@ def _own_needle(folder, spread, entry, target):
 @pytest.fixture
 def at_the_wall(tmp_path):
     """A column from a tip at the wall of the S1 foramen."""
-    foramen = prepare(Case.preset("sif-unilateral").with_(mesh__reference="tiny")).landmarks.foramina["S1_left"]
+    foramen = Specimen(Case.preset("sif-unilateral").with_(mesh__reference="tiny")).landmarks.foramina["S1_left"]
     target = foramen.points.mean(axis=0) + np.array([foramen.radii.max() + 1.0, 0.0, 0.0])
     return _own_needle(tmp_path, "column", target + np.array([3.0, 25.0, 0.0]), target)
 
@@ -194,7 +194,7 @@ def test_a_comparison_that_violates_is_written_as_ever(at_the_wall, tmp_path, ca
 
 def test_a_needle_through_the_foramen_is_caught_with_flow(tmp_path, capsys):
     """Cement may flow around a foramen; a needle through it is a violation all the same."""
-    foramen = prepare(Case.preset("sif-unilateral").with_(mesh__reference="tiny")).landmarks.foramina["S1_left"]
+    foramen = Specimen(Case.preset("sif-unilateral").with_(mesh__reference="tiny")).landmarks.foramina["S1_left"]
     middle = foramen.points[len(foramen.points) // 2]
     aside = np.array([1.0, 0.0, 0.0])
     case = _own_needle(tmp_path, "flow", middle - 10.0 * aside, middle + (foramen.radii.max() + 6.0) * aside)

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from blocks_of_tets import split_box
 from elasticity import at, faces_at, gap_of, held, system, traction_force
-from sacrofem.specimen.model import prepare
 
 from sacrofem.mechanics.measures.catalogue import changes
 from sacrofem.mechanics.parts.bone import Elasticity
@@ -21,7 +20,8 @@ from sacrofem.mechanics.parts.interface import Filler, GapStiffness
 from sacrofem.mechanics.parts.supports import Supports, reactions
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.files.files import reference_mesh
-from sacrofem.specimen.comparison import solve_model, zones_of
+from sacrofem.specimen.compare import compare_specimen
+from sacrofem.specimen.specimen import Specimen
 from sacrofem.study.regression import CASES, baselines_folder
 
 DAT, FRD = 1e-6, 1e-5
@@ -139,26 +139,27 @@ def test_a_softer_gap_is_not_taken_for_the_right_one(tmp_path):
 def test_sacrum(agree, tmp_path_factory, name):
     """Intact, fractured and cemented on the tiny mesh, what cement changed, and the values stored with the baseline."""
     (reference,) = (case for case in CASES if case.name == name)
-    model = prepare(reference.case)
-    comparison = solve_model(model, intact=True)
-    space, zones, found = model.space, zones_of(model), {}
-    load = np.linalg.norm(model.resultant.force)
+    specimen = Specimen(reference.case)
+    comparison, plan = compare_specimen(specimen, intact=True), specimen.plan()
+    space, zones, found = specimen.space, specimen.zones(plan), {}
+    load = np.linalg.norm(specimen.loading.resultant.force)
+    recipes = {"intact": specimen.recipe(intact=True), "before": specimen.recipe(), "after": specimen.recipe(plan)}
     for state, solved in comparison.records.items():
-        answer = calculix.solve_state(tmp_path_factory.mktemp(state), model, state)
+        answer = calculix.solve_state(tmp_path_factory.mktemp(state), specimen, recipes[state])
         case, ours = f"{name}, {state}", solved.state
         u = ours.displacement
         agree(case, "displacement, mm", u, answer.displacement, DAT)
         agree(case, "displacement (.frd), mm", u, answer.displacement_frd, FRD)
-        agree(case, "stress, MPa", space.stresses(u, ours.youngs, ours.poisson), answer.stress, DAT)
-        agree(case, "energy, N mm", 0.5 * np.sum(model.force * u), answer.energy, DAT)
-        theirs = reactions(space, model.supports, answer.displacement, answer.reaction)
+        agree(case, "stress, MPa", space.stresses(u, ours.bone.youngs, ours.bone.poisson), answer.stress, DAT)
+        agree(case, "energy, N mm", 0.5 * np.sum(specimen.loading.force * u), answer.energy, DAT)
+        theirs = reactions(space, specimen.supports, answer.displacement, answer.reaction)
         for part, force in solved.reactions.forces.items():
             if part.startswith("joint"):
                 agree(case, f"reaction of {part}, N", force, theirs.forces[part], DAT, scale=load)
         if state != "intact":
             opening = space.gap.normal_part(space.jump(u)).ravel()
             agree(case, "opening, mm", opening, answer.springs["gap"][:, 0], DAT)
-        found[state] = calculix.measured(model, state, answer, zones)
+        found[state] = calculix.measured(specimen, recipes[state], answer, zones)
     stored = json.loads((baselines_folder() / f"{name}.json").read_text(encoding="utf-8"))["calculix"]["values"]
     for key, value in stored.items():
         state, measure = key.split(".", 1)

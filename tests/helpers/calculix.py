@@ -94,48 +94,41 @@ def solve(folder: Path, space, bone, force, supports, **options) -> Answer:
     )
 
 
-# ------------------------------------------------------------------ models
-def solve_state(folder: Path, model, name) -> Answer:
-    """The state "intact", "before" or "after" of a prepared model."""
-    bone = model.treated if name == "after" else model.bone
-    gap = model.gap(model.coverage if name == "after" else np.zeros_like(model.coverage), bone)
+# ------------------------------------------------------------------ specimens
+def solve_state(folder: Path, specimen, recipe) -> Answer:
+    """A state of a specimen."""
     return solve(
         folder,
-        model.space,
-        bone,
-        model.force,
-        model.supports,
-        membrane=model.membrane,
-        gap=None if name == "intact" else gap,
-        tie=name == "intact" and gap is not None,
+        specimen.space,
+        recipe.bone,
+        specimen.loading.force,
+        specimen.supports,
+        membrane=specimen.bone.cortex,
+        gap=recipe.gap,
+        tie=recipe.gap is None and bool(recipe.coverage.size),
     )
 
 
-def measured(model, name, answer: Answer, zones):
+def measured(specimen, recipe, answer: Answer, zones):
     """Our measures of the displacement, jump, stress, strain of the cortex and energy that CalculiX printed."""
-    bone = model.treated if name == "after" else model.bone
-    nothing = np.zeros(len(bone.youngs))
+    cortex = specimen.bone.cortex
     state = State(
-        name, answer.displacement, bone, None,
-        model.region.fraction if name == "after" else nothing,
-        model.coverage if name == "after" else np.zeros_like(model.coverage),
-        model.membrane, model.force,
+        recipe.name, answer.displacement, recipe.bone, None, recipe.fraction, recipe.coverage, cortex,
+        specimen.loading.force,
     )  # fmt: skip
     with (
-        patch(
-            "sacrofem.mechanics.measures.measures.membrane_stresses", partial(_cortex_stresses, model.membrane, answer)
-        ),
+        patch("sacrofem.mechanics.measures.measures.membrane_stresses", partial(_cortex_stresses, cortex, answer)),
         patch(
             "sacrofem.mechanics.measures.measures.principal_strains", lambda space, _: space.printed_principal_strains()
         ),
     ):
         values = measure(
-            _Printed(model.space, answer, bone),
+            _Printed(specimen.space, answer, recipe.bone),
             state,
             zones,
-            resultant=model.resultant,
-            reactions=reactions(model.space, model.supports, answer.displacement, answer.reaction),
-            aperture_mm=model.case.fracture.aperture_mm,
+            resultant=specimen.loading.resultant,
+            reactions=reactions(specimen.space, specimen.supports, answer.displacement, answer.reaction),
+            aperture_mm=specimen.gap_law.aperture_mm,
         ).values
     return {**values, "strain_energy_nmm": answer.energy}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scans
-from sacrofem.specimen.model import prepare
 
+from sacrofem import Specimen
 from sacrofem.mechanics.parts.bone import Elasticity
 
 MOST = 45
@@ -34,8 +34,8 @@ def _check(rows):
 
 
 def test_before_on_the_tiny_mesh():
-    model = prepare(iterations.Case.preset().with_(**{"mesh.reference": "tiny"}))
-    row, _ = iterations.count("tiny", model, iterations.statics(model), next(iterations.states(model)))
+    specimen = Specimen(iterations.Case.preset().with_(**{"mesh.reference": "tiny"}))
+    row, _ = iterations.count("tiny", specimen, iterations.statics(specimen), next(iterations.states(specimen)))
     assert "multigrid" in row.method
     assert row.to_1e8 <= MOST
     assert row.to_1e10 <= row.to_1e8 + 10
@@ -51,23 +51,23 @@ def test_every_case():
 def test_a_scanned_sacrum_with_moduli_of_its_own():
     """Moduli over three decades from one tet to the next, as a CT gives them, on a mesh with bad tets."""
     _, mesh = scans.meshes(scans.visible_human(), size_mm=6.0, fracture_mm=3.5, lattice_mm=2.5)
-    model = prepare(scans.bilateral_case(), mesh=mesh, landmarks=scans.landmarks())
+    specimen = Specimen(scans.bilateral_case(), mesh=mesh, landmarks=scans.landmarks())
     youngs = 10.0 ** np.random.default_rng(0).uniform(0.7, 3.7, len(mesh.tets))
-    equations = iterations.statics(model)
+    equations = iterations.statics(specimen)
     rows = []
-    for variant in iterations.states(model):
-        rows.append(iterations.count("scan", model, equations, variant)[0])
+    for variant in iterations.states(specimen):
+        rows.append(iterations.count("scan", specimen, equations, variant)[0])
     bone = Elasticity.given(youngs, variant.bone.poisson)
-    own = iterations.Variant("own moduli", bone, model.gap(np.zeros_like(model.coverage), model.bone))
-    rows.append(iterations.count("scan", model, equations, own)[0])
+    own = iterations.Variant("own moduli", bone, specimen.recipe().gap)
+    rows.append(iterations.count("scan", specimen, equations, own)[0])
     _check(rows)
 
 
 @pytest.mark.slow
 def test_the_count_hardly_grows_with_the_mesh():
     found = [
-        iterations.count(name, model, iterations.statics(model), next(iterations.states(model)))[0].to_1e8
+        iterations.count(name, specimen, iterations.statics(specimen), next(iterations.states(specimen)))[0].to_1e8
         for name in ("tiny", "coarse")  # `python benchmarks/iterations.py` goes on to a million unknowns.
-        for model in [prepare(iterations.Case.preset().with_(**iterations.GROWTH[name]))]
+        for specimen in [Specimen(iterations.Case.preset().with_(**iterations.GROWTH[name]))]
     ]
     assert max(found) < 1.3 * found[0]

@@ -6,6 +6,7 @@ import pytest
 from blocks_of_tets import box, split_box
 from elasticity import bone_of
 from named_box import landmarks, whole_box
+from zoning import build_zones
 
 from sacrofem.mechanics.equilibrium.state import State
 from sacrofem.mechanics.measures.catalogue import FRACTURE_MEASURES, MEASURES, changes
@@ -13,7 +14,7 @@ from sacrofem.mechanics.measures.measures import (
     measure,
     weighted_percentile,
 )
-from sacrofem.mechanics.measures.zones import ReferencePlan, build_zones
+from sacrofem.mechanics.measures.zones import ReferencePlan
 from sacrofem.mechanics.parts.cortex import Membrane
 from sacrofem.mechanics.parts.loads import Resultant
 from sacrofem.mechanics.parts.supports import Supports, elastic_supports, fixed_supports

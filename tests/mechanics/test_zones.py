@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from blocks_of_tets import box, split_box
 from named_box import landmarks, whole_box
+from zoning import build_zones
 
 from sacrofem.mechanics.measures.zones import (
     ReferencePlan,
-    build_zones,
     fracture_pairs,
     front_edges,
     line_edges,

@@ -1,12 +1,11 @@
-"""A case with its own CT, its own moduli and its own names of faces, down to the model."""
+"""A case with its own CT, its own moduli and its own names of faces, down to the specimen."""
 
 from importlib import import_module
 
 import numpy as np
 import pytest
-from sacrofem.specimen.model import prepare
 
-from sacrofem import Case, InputError
+from sacrofem import Case, InputError, Specimen
 from sacrofem.bone.ct import GENERIC
 from sacrofem.bone.moduli import write_moduli
 from sacrofem.mesh.files.files import reference_mesh, write_mesh
@@ -63,43 +62,43 @@ def case_of(folder, anatomy="", sets=SETS, materials=""):
 
 
 def test_an_own_mesh_with_its_ct_and_its_names_is_cut_and_has_its_density(folder):
-    model = prepare(case_of(folder, CT, materials='rim = "ct"'))
-    assert len(model.mesh.paired[0]) > 20
-    np.testing.assert_allclose(model.density, GENERIC(hu(model.mesh.centroids)), rtol=1e-5)
-    assert len(model.membrane.faces) == 0
-    assert any("generic line: 0.810 HU" in note for note in model.warnings)
+    specimen = Specimen(case_of(folder, CT, materials='rim = "ct"'))
+    assert len(specimen.mesh.paired[0]) > 20
+    np.testing.assert_allclose(specimen.bone.density, GENERIC(hu(specimen.mesh.centroids)), rtol=1e-5)
+    assert len(specimen.bone.cortex.faces) == 0
+    assert any("generic line: 0.810 HU" in note for note in specimen.notes)
     # Written complete and read again, it is the same case.
-    case = model.case
+    case = specimen.case
     (folder / "again.toml").write_text(case.to_toml())
     assert Case.from_toml(folder / "again.toml") == case
 
 
 def test_with_the_membrane_the_rim_of_the_ct_is_left_out_and_the_membrane_is_there(folder):
-    model = prepare(case_of(folder, CT))
-    assert len(model.membrane.faces) > 100
-    inner = np.abs(model.density - GENERIC(hu(model.mesh.centroids))) < 0.03
+    specimen = Specimen(case_of(folder, CT))
+    assert len(specimen.bone.cortex.faces) > 100
+    inner = np.abs(specimen.bone.density - GENERIC(hu(specimen.mesh.centroids))) < 0.03
     assert inner.mean() > 0.9
 
 
 def test_faces_are_found_from_the_landmarks_on_request(folder):
     sets = SETS.replace('"S1 top"', '"by-geometry"')
-    model = prepare(case_of(folder, sets=sets))
-    named, found = reference_mesh("sacrum-tiny-intact"), model.mesh
+    specimen = Specimen(case_of(folder, sets=sets))
+    named, found = reference_mesh("sacrum-tiny-intact"), specimen.mesh
     area = named.face_areas[named.face_sets["endplate"]].sum()
     assert found.face_areas[found.face_sets["endplate"]].sum() == pytest.approx(area, rel=0.05)
-    assert any("endplate" in note and "was found from the landmarks" in note for note in model.warnings)
+    assert any("endplate" in note and "was found from the landmarks" in note for note in specimen.notes)
 
 
-def test_moduli_of_a_file_are_those_of_the_model(folder):
-    first = prepare(case_of(folder))
+def test_moduli_of_a_file_are_those_of_the_specimen(folder):
+    first = Specimen(case_of(folder))
     youngs = 20.0 + np.arange(len(first.mesh.tets)) * 0.1
     write_moduli(folder / "e.csv", youngs)
-    second = prepare(case_of(folder, materials='moduli = "e.csv"'))
-    np.testing.assert_array_equal(second.bone.youngs, youngs)
-    assert not second.bone.on_floor.any()
+    second = Specimen(case_of(folder, materials='moduli = "e.csv"'))
+    np.testing.assert_array_equal(second.bone.elasticity.youngs, youngs)
+    assert not second.bone.elasticity.on_floor.any()
     write_moduli(folder / "short.csv", youngs[:-1])
     with pytest.raises(InputError, match="elements have no modulus"):
-        prepare(case_of(folder, materials='moduli = "short.csv"'))
+        Specimen(case_of(folder, materials='moduli = "short.csv"'))
 
 
 @pytest.mark.parametrize(
@@ -117,7 +116,7 @@ def test_moduli_of_a_file_are_those_of_the_model(folder):
 )
 def test_what_does_not_fit_is_refused(folder, keys, message):
     with pytest.raises(InputError, match=message):
-        prepare(case_of(folder, **keys))
+        Specimen(case_of(folder, **keys))
 
 
 def test_the_built_in_sacrum_takes_no_ct(folder):

@@ -9,16 +9,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sacrofem.specimen.model import prepare
+from setups import compared, solved, with_parts
 
-from sacrofem import Case, InputError, SacrofemWarning, reference_mesh
+from sacrofem import Case, Comparison, InputError, SacrofemWarning, Specimen, compare, reference_mesh
 from sacrofem.anatomy.regions import alar_plane
-from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.measures.catalogue import MEASURES
-from sacrofem.mechanics.parts.bone import Elasticity
-from sacrofem.mechanics.parts.interface import Filler, GapStiffness
+from sacrofem.mechanics.parts.gaplaw import GapCement
+from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.report.figures import comparison as figures
-from sacrofem.specimen.comparison import Comparison, compare, solve_model
+from sacrofem.specimen.build import build_gap_law
+from sacrofem.specimen.cement import cement_of
+from sacrofem.specimen.check import summary
+from sacrofem.specimen.compare import compare_specimen
+from sacrofem.specimen.comparison import comparison_of
+from sacrofem.specimen.plan import cement_filler
 
 TINY = {"mesh.reference": "tiny", "mesh.order": 1, "solver.tolerance": 1e-12}
 
@@ -33,8 +37,8 @@ def bilateral() -> Comparison:
 
 
 @pytest.fixture(scope="module")
-def unilateral_model():
-    return prepare(tiny("sif-unilateral"))
+def unilateral():
+    return Specimen(tiny("sif-unilateral"))
 
 
 def close(a, b, relative):
@@ -65,12 +69,12 @@ def test_json_has_the_schema_and_no_nan(bilateral):
 
 
 def test_every_solve_balances(bilateral):
-    for solved in bilateral.records.values():
-        assert solved.checks["residual"] <= 1e-11
-        assert solved.checks["force"] <= 1e-9
-        assert solved.checks["moment"] <= 1e-9
-        assert solved.checks["energy"] <= 1e-9
-        assert solved.checks["fracture"] <= 1e-9
+    for record in bilateral.records.values():
+        assert record.checks["residual"] <= 1e-11
+        assert record.checks["force"] <= 1e-9
+        assert record.checks["moment"] <= 1e-9
+        assert record.checks["energy"] <= 1e-9
+        assert record.checks["fracture"] <= 1e-9
 
 
 def test_volume_is_placed_and_split(bilateral):
@@ -104,9 +108,9 @@ def test_intact_state_has_no_micromotion(bilateral):
 
 
 # ------------------------------------------------------------------ identities
-def test_left_and_right_mirror(unilateral_model):
+def test_left_and_right_mirror(unilateral):
     """The mirrored mesh and case give the mirrored answer (1e-8)."""
-    left = solve_model(unilateral_model)
+    left = compare_specimen(unilateral)
     right = compare(tiny("sif-unilateral").on_side("right"))
     swapped = {"reaction_share_left": "reaction_share_right", "reaction_share_right": "reaction_share_left"}
     for state in ("before", "after"):
@@ -114,69 +118,60 @@ def test_left_and_right_mirror(unilateral_model):
         close({swapped.get(key, key): value for key, value in a.items()}, b, 1e-8)
 
 
-def test_twice_the_load_doubles_everything(unilateral_model):
-    one = solve_model(unilateral_model)
-    two = solve_model(replace(unilateral_model, force=2 * unilateral_model.force))
-    np.testing.assert_allclose(
-        two.states["after"].displacement, 2 * one.states["after"].displacement, rtol=0, atol=1e-9
-    )
+def test_twice_the_load_doubles_everything(unilateral):
+    one = compare_specimen(unilateral)
+    loading = replace(unilateral.loading, force=2 * unilateral.loading.force)
+    two = compared(with_parts(unilateral, loading=loading), unilateral.plan())
+    u, doubled = (found.solutions["after"].state.displacement for found in (one, two))
+    np.testing.assert_allclose(doubled, 2 * u, rtol=0, atol=1e-9)
     assert two.after["strain_energy_nmm"] == pytest.approx(4 * one.after["strain_energy_nmm"], rel=1e-9)
     assert two.change["micromotion_mean_um"] == pytest.approx(one.change["micromotion_mean_um"], rel=1e-8)
 
 
-def test_every_modulus_times_c_divides_displacement_by_c(unilateral_model):
+def test_every_modulus_times_c_divides_displacement_by_c(unilateral):
     c = 3.0
-    m = unilateral_model
-    one = solve_model(m)
-    scaled = replace(
-        m,
-        bone=replace(m.bone, youngs=c * m.bone.youngs),
-        cement=replace(m.cement, modulus_mpa=c * m.cement.modulus_mpa),
-        membrane=replace(m.membrane, youngs=c * m.membrane.youngs),
-        supports=replace(
-            m.supports,
-            foundation_normal=c * m.supports.foundation_normal,
-            foundation_tangent=c * m.supports.foundation_tangent,
-            spring_stiffness=c * m.supports.spring_stiffness,
+    one, plan = compare_specimen(unilateral), unilateral.plan()
+    bone, cortex = unilateral.bone.elasticity, unilateral.bone.cortex
+    held, law = unilateral.supports, unilateral.gap_law
+    scaled = with_parts(
+        unilateral,
+        bone=replace(
+            unilateral.bone,
+            elasticity=replace(bone, youngs=c * bone.youngs),
+            cortex=replace(cortex, youngs=c * cortex.youngs),
         ),
-        case=m.case.with_(fracture__filler_modulus_mpa=c * m.case.fracture.modulus_mpa),
+        supports=replace(
+            held,
+            foundation_normal=c * held.foundation_normal,
+            foundation_tangent=c * held.foundation_tangent,
+            spring_stiffness=c * held.spring_stiffness,
+        ),
+        gap_law=replace(law, filler=replace(law.filler, modulus_mpa=c * law.filler.modulus_mpa)),
     )
-    two = solve_model(scaled)
+    material = replace(plan.material, modulus_mpa=c * plan.material.modulus_mpa)
+    two = compared(scaled, replace(plan, material=material))
     assert two.before["micromotion_mean_um"] * c == pytest.approx(one.before["micromotion_mean_um"], rel=1e-9)
     assert two.after["micromotion_mean_um"] * c == pytest.approx(one.after["micromotion_mean_um"], rel=1e-9)
     assert two.after["fracture_von_mises_p95_mpa"] == pytest.approx(one.after["fracture_von_mises_p95_mpa"], rel=1e-8)
 
 
-def test_cement_like_the_bone_and_the_filler_changes_nothing(unilateral_model):
+def test_cement_like_the_bone_and_the_filler_changes_nothing(unilateral):
     """Cement with the bone's E and ν in bone and the filler's own law in the gap is no treatment (1e-10)."""
-    m = unilateral_model
-
-    class Null(type(m)):  # type: ignore[misc]
-        @property
-        def treated(self) -> Elasticity:
-            return self.bone
-
-        @property
-        def fillers(self) -> tuple[Filler, Filler]:
-            filler = super().fillers[0]
-            return filler, filler
-
-    null = Null(**{name: getattr(m, name) for name in m.__dataclass_fields__})
-    assert null.region.fraction.max() > 0.9
-    assert null.coverage.max() > 0.9
-    result = solve_model(null)
+    plan, bone, law = unilateral.plan(), unilateral.bone.elasticity, unilateral.gap_law
+    assert plan.region.fraction.max() > 0.9
+    assert plan.coverage.max() > 0.9
+    gap = law.stiffness(unilateral.space, bone, plan.coverage, GapCement(law.filler))
+    null = replace(unilateral.recipe(plan), bone=bone, gap=gap)
+    result = comparison_of(unilateral.solve(), solved(unilateral, plan, null))
     close(result.before, result.after, 1e-10)
 
 
-def test_a_very_stiff_gap_is_no_fracture(unilateral_model):
+def test_a_very_stiff_gap_is_no_fracture(unilateral):
     """Splitting and gluing with a very stiff law reproduces the intact solution to 1e-6 (the error falls as 1/k)."""
-    from sacrofem.mechanics.equilibrium.statics import Statics
-
-    m = unilateral_model
-    statics = Statics(m.space, m.membrane, m.supports, m.force, SolverSettings(tolerance=1e-12))
-    tied = statics.solve("intact", m.bone, None).state.displacement
-    stiff = np.full(m.space.gap.areas.shape, 3e7)
-    glued = statics.solve("before", m.bone, GapStiffness(stiff, stiff)).state.displacement
+    tied = unilateral.solve(intact=True).state.displacement
+    stiff = np.full(unilateral.space.gap.areas.shape, 3e7)
+    recipe = replace(unilateral.recipe(), gap=GapStiffness(stiff, stiff))
+    glued = solved(unilateral, recipe=recipe).state.displacement
     assert np.abs(glued - tied).max() < 1e-6 * np.abs(tied).max()
 
 
@@ -185,7 +180,7 @@ def test_without_cement_in_the_gap_micromotion_falls_less():
     bonded = compare(tiny("sif-unilateral"))
     none = compare(tiny("sif-unilateral", **{"cement.in_gap": "none"}))
     assert none.cement["in_gap_ml"] == 0
-    assert none.states["after"].coverage.max() == 0
+    assert none.solutions["after"].state.coverage.max() == 0
     # Stiffer bone beside an untouched gap hardly moves the gap, in either direction.
     assert bonded.change["micromotion_mean_um"] < -0.1
     assert abs(none.change["micromotion_mean_um"]) < 0.05
@@ -207,19 +202,19 @@ def test_hemisacrum_with_a_front_and_a_spot():
     mesh = result.mesh
     assert mesh.points[:, 0].min() >= 0
     assert mesh.face_sets["cut"].any()
-    assert not result.model.membrane.thickness[mesh.face_sets["cut"]].any()
+    assert not result.specimen.bone.cortex.thickness[mesh.face_sets["cut"]].any()
     assert result.before["front_max_principal_p95_mpa"] > 0
     assert result.region.fraction.max() == 0
-    assert result.states["after"].coverage.max() == 1
+    assert result.solutions["after"].state.coverage.max() == 1
     assert result.change["micromotion_mean_um"] < 0
     assert result.before["reaction_share_left"] == pytest.approx(1.0, rel=1e-8)
 
 
 def test_a_fracture_turned_to_the_joint_is_cut_and_treated_there():
     result = compare(tiny(fracture__tilt_deg=8.0))
-    middle = result.model.space.gap.points.reshape(-1, 3)
+    middle = result.space.gap.points.reshape(-1, 3)
     for side, sign in (("left", 1.0), ("right", -1.0)):
-        point, normal = alar_plane(result.model.site.landmarks, side, 12.0, 8.0)
+        point, normal = alar_plane(result.specimen.landmarks, side, 12.0, 8.0)
         # The cut goes to nodes that lie near it already.
         assert np.abs((middle[sign * middle[:, 0] > 0] - point) @ normal).max() < 0.2
     assert result.region.in_gap_ml > 0.1
@@ -229,14 +224,14 @@ def test_a_fracture_turned_to_the_joint_is_cut_and_treated_there():
 def test_an_open_gap_that_frees_a_fragment_is_refused():
     case = tiny(**{"fracture.filler": "open", "supports.ligaments": False})
     with pytest.raises(InputError, match=r"ml around .* floats"):
-        prepare(case)
+        Specimen(case)
 
 
 def test_preview_and_assumptions_are_said(bilateral, monkeypatch):
     text = " ".join(bilateral.warnings)
     assert "P1 is a preview" in text
     # What `sacrofem check` prints.
-    assert any("P1 is a preview" in note for note in bilateral.model.summary()["warnings"].values())
+    assert any("P1 is a preview" in note for note in summary(bilateral.specimen, bilateral.plan)["warnings"].values())
     titles = []
     for name in ("anatomy", "section", "micromotion", "changes"):
         monkeypatch.setattr(figures, f"{name}_figure", lambda *_, title, **__: titles.append(title))
@@ -265,13 +260,14 @@ def test_a_solve_that_misses_its_tolerance_says_so(bilateral):
 
 def test_a_slope_that_does_not_count_is_named():
     note = "load.slope_deg = 30 does not count: standing-muscle acts at 15°"
-    assert any(note in text for text in prepare(tiny(load__kind="standing-muscle", load__slope_deg=30.0)).warnings)
-    assert not any("slope" in text for text in prepare(tiny(load__slope_deg=30.0)).warnings)
+    assert any(note in text for text in Specimen(tiny(load__kind="standing-muscle", load__slope_deg=30.0)).notes)
+    assert not any("slope" in text for text in Specimen(tiny(load__slope_deg=30.0)).notes)
 
 
-def test_a_filler_of_cement_takes_a_modulus_of_its_own(unilateral_model):
+def test_a_filler_of_cement_takes_a_modulus_of_its_own():
     def filler(**changes):
-        return replace(unilateral_model, case=tiny(**{"fracture.filler": "cement"}, **changes)).fillers[0]
+        case = tiny(**{"fracture.filler": "cement"}, **changes)
+        return build_gap_law(case, cement_filler(cement_of(case))).filler
 
     assert filler().modulus_mpa == 2000.0
     assert filler(**{"fracture.filler_modulus_mpa": 500.0}).modulus_mpa == 500.0
@@ -283,15 +279,15 @@ def test_a_filler_that_is_stiff_beside_the_bone_at_the_fracture_is_named(bilater
     assert not any("not soft" in text for text in bilateral.warnings)
 
 
-def test_own_mesh_without_foramina_or_landmarks(unilateral_model):
-    bare = replace(unilateral_model.landmarks, foramina={})
-    result = compare(unilateral_model.case, mesh=unilateral_model.mesh, landmarks=bare)
+def test_own_mesh_without_foramina_or_landmarks(unilateral):
+    bare = replace(unilateral.landmarks, foramina={})
+    result = compare(unilateral.case, mesh=unilateral.mesh, landmarks=bare)
     key = "contralateral_max_principal_p95_mpa"
     assert result.before[key] is None
     assert "foramina" in result.reasons[key]
     assert not any("landmarks" in text for text in result.warnings)
-    model = prepare(unilateral_model.case, mesh=unilateral_model.mesh)
-    assert any("landmarks are those of the built-in sacrum" in text for text in model.warnings)
+    specimen = Specimen(unilateral.case, mesh=unilateral.mesh)
+    assert any("landmarks are those of the built-in sacrum" in text for text in specimen.notes)
 
 
 def test_warnings_of_the_mesher_are_kept(monkeypatch):
@@ -299,16 +295,16 @@ def test_warnings_of_the_mesher_are_kept(monkeypatch):
         warnings.warn("cutting left 3 tets", SacrofemWarning, stacklevel=2)
         return reference_mesh("sacrum-tiny-bilateral"), ()
 
-    monkeypatch.setattr("sacrofem.specimen.model.case_mesh", case_mesh)
+    monkeypatch.setattr("sacrofem.specimen.build.case_mesh", case_mesh)
     with pytest.warns(SacrofemWarning, match="3 tets"):
-        model = prepare(tiny())
-    assert "cutting left 3 tets" in model.warnings
+        specimen = Specimen(tiny())
+    assert "cutting left 3 tets" in specimen.notes
 
 
 def test_pores_of_a_blastic_lesion_follow_its_density():
     def pores(factor):
-        model = prepare(tiny("lytic-focal", lesion__density_factor=factor))
-        return model.pore_fraction[model.lesion_fraction > 0.99]
+        bone = Specimen(tiny("lytic-focal", lesion__density_factor=factor)).bone
+        return bone.pores[bone.lesion_fraction > 0.99]
 
     assert pores(0.1).min() > 0.99
     assert pores(5.0).max() < 0.95
@@ -324,8 +320,8 @@ def test_the_side_of_a_cut_fracture_changes_nothing():
 
 def test_half_a_sacrum_under_the_whole_load_is_noted():
     standing = tiny("hemisacrum-one-legged", load__kind="standing")
-    assert not any("whole load" in text for text in prepare(standing).warnings)
-    assert any("whole load (700 N)" in text for text in prepare(standing.with_(load__force_n=None)).warnings)
+    assert not any("whole load" in text for text in Specimen(standing).notes)
+    assert any("whole load (700 N)" in text for text in Specimen(standing.with_(load__force_n=None)).notes)
 
 
 def test_a_jump_beyond_the_linear_law_is_named(bilateral):
@@ -357,12 +353,13 @@ def test_faces_that_close_stop_at_one_another():
     result = compare(case.with_(solver__tolerance=1e-10))
     assert result.closure.mattered
     for name in ("before", "after"):
-        contact = result.states[name].contact
+        state = result.solutions[name].state
+        contact = state.contact
         assert contact.closed.any()
         assert contact.penetration_mm < 0.01 * 0.02
-        closing = -result.space.gap.normal_part(result.space.jump(result.states[name].displacement))
+        closing = -result.space.gap.normal_part(result.space.jump(state.displacement))
         bonded = result.closure.bonded[name]
-        assert closing[result.states[name].coverage < 0.5].max() < 0.02 * 1.01
+        assert closing[state.coverage < 0.5].max() < 0.02 * 1.01
         assert getattr(result, name)["strain_energy_nmm"] <= bonded["strain_energy_nmm"]
         assert getattr(result, name)["yield_load_n"] is None
     assert result.closure.shift["before"]["micromotion_mean_um"] is not None
@@ -386,6 +383,6 @@ def test_a_fresh_gap_with_friction_is_solved():
     found = compare(Case.preset("sif-bilateral").with_(**changes))
     assert found.checks["residual"] < 1e-8
     assert found.checks["energy"] < 1e-6
-    before, after = (found.states[name] for name in ("before", "after"))
+    before, after = (found.solutions[name].state for name in ("before", "after"))
     assert found.change["micromotion_mean_um"] < -0.8
     assert np.abs(before.displacement).max() > np.abs(after.displacement).max()

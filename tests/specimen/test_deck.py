@@ -8,50 +8,50 @@ import numpy as np
 import pytest
 from febfile import FebFile
 
-from sacrofem import Case, InputError
+from sacrofem import Case, InputError, Specimen
 from sacrofem.cli import main
 from sacrofem.mechanics.decks.calculix import _deck_nodes
-from sacrofem.specimen.comparison import solve_model
 from sacrofem.specimen.deck import write_deck
-from sacrofem.specimen.model import prepare
 
 
 @pytest.fixture(scope="module")
-def model():
-    return prepare(Case.preset().with_(mesh__reference="tiny", mesh__order=1))
+def specimen():
+    return Specimen(Case.preset().with_(mesh__reference="tiny", mesh__order=1))
 
 
 @pytest.mark.slow
-def test_calculix_runs_the_deck_as_it_is_and_agrees(model, tmp_path):
+def test_calculix_runs_the_deck_as_it_is_and_agrees(specimen, tmp_path):
     program = calculix.ccx()
-    comparison = solve_model(model)
-    write_deck(tmp_path / "after.inp", model, "after")
+    after = specimen.solve(specimen.plan())
+    write_deck(tmp_path / "after.inp", specimen, specimen.recipe(after.plan))
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CCX_NPROC_EQUATION_SOLVER": "1"}
     run = subprocess.run(
         [program, "-i", "after"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert "Job finished" in run.stdout
-    found = calculix._frd_displacement(tmp_path / "after.frd", _deck_nodes(model.space, False))
-    ours = comparison.states["after"].displacement
+    found = calculix._frd_displacement(tmp_path / "after.frd", _deck_nodes(specimen.space, False))
+    ours = after.state.displacement
     assert np.abs(found - ours).max() < 1e-5 * np.abs(ours).max()
 
 
-def test_the_febio_file_of_a_case_is_whole(model, tmp_path):
-    write_deck(tmp_path / "a.feb", model, "after", "febio")
+def test_the_febio_file_of_a_case_is_whole(specimen, tmp_path):
+    recipe = specimen.recipe(specimen.plan())
+    write_deck(tmp_path / "a.feb", specimen, recipe, "febio")
     written = FebFile(tmp_path / "a.feb")
     for name in ("bone", "gap", "layer"):
         assert (written.jacobians(name) > 0).all()
-    np.testing.assert_allclose(written.values("bone", "E"), model.treated.youngs, rtol=1e-10)
-    assert len(written.blocks["gap"][1]) == len(model.mesh.paired[0])
-    assert len(written.springs) == len(model.supports.spring_nodes)
+    np.testing.assert_allclose(written.values("bone", "E"), recipe.bone.youngs, rtol=1e-10)
+    assert len(written.blocks["gap"][1]) == len(specimen.mesh.paired[0])
+    assert len(written.springs) == len(specimen.supports.spring_nodes)
     force = written.maps["force"][1]
-    np.testing.assert_allclose(force.sum(axis=0), model.force.sum(axis=0), rtol=1e-9, atol=1e-6)
+    np.testing.assert_allclose(force.sum(axis=0), specimen.loading.force.sum(axis=0), rtol=1e-9, atol=1e-6)
 
 
 def test_contact_in_the_gap_is_refused(tmp_path):
     case = Case.preset().with_(mesh__reference="tiny", mesh__order=1, cement__in_gap="contact")
+    specimen = Specimen(case)
     with pytest.raises(InputError, match="a deck is linear"):
-        write_deck(tmp_path / "a.inp", prepare(case), "after")
+        write_deck(tmp_path / "a.inp", specimen, specimen.recipe(specimen.plan()))
     assert not list(tmp_path.iterdir())
 
 

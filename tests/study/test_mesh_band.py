@@ -92,7 +92,7 @@ class Solved:
     before: dict
     after: dict
     change: dict
-    model: object = None
+    specimen: object = None
     warnings: list = field(default_factory=lambda: ["P1 is a preview"])
     mesh_info: dict = field(default_factory=lambda: {"tets": 5, "dofs": 30})
 
@@ -110,7 +110,7 @@ def test_the_cases_own_result_is_not_solved_again(monkeypatch, caplog):
     rungs = tuple(Rung(name, Case().with_(name=name)) for name in ("a", "b", "c"))
     monkeypatch.setattr(convergence, "compare", counted)
     monkeypatch.setattr(convergence, "ladder", lambda case: Ladder(rungs, 1))
-    monkeypatch.setattr(convergence, "representative_size", lambda model: next(sizes))
+    monkeypatch.setattr(convergence, "representative_size", lambda specimen: next(sizes))
     with caplog.at_level(logging.INFO, logger="sacrofem"):
         result = converge(Case(), own=own)
     assert [case.name for case in solved] == ["a", "c"]
@@ -126,7 +126,7 @@ def test_meshes_that_do_not_get_finer_are_no_ladder(monkeypatch):
     values = {"stiffness_n_per_mm": 200.0}
     sizes = iter((3.0, 3.1, 1.0))
     monkeypatch.setattr(convergence, "compare", lambda case: Solved(values, values, values))
-    monkeypatch.setattr(convergence, "representative_size", lambda model: next(sizes))
+    monkeypatch.setattr(convergence, "representative_size", lambda specimen: next(sizes))
     with pytest.raises(SacrofemError, match=r"do not get finer \(3, 3.1, 1 mm\)"):
         converge(Case())
 

@@ -1,19 +1,23 @@
-"""Many plans on one model against comparing them one by one."""
+"""Many plans on one specimen against comparing them one by one."""
 
 import numpy as np
 import pytest
 
-from sacrofem.case.case import Case
-from sacrofem.errors import InputError
+from sacrofem import Case, InputError, Specimen, compare, compare_plans
 from sacrofem.mechanics.batch.lanes import LANES
 from sacrofem.mechanics.batch.scenarios import METHOD
-from sacrofem.specimen.comparison import compare
-from sacrofem.specimen.plans import FEW, Plans, compare_plans
+from sacrofem.specimen.sweep import FEW, Sweep
 from sacrofem.system.threads import threads
 
 
 def tiny(**changes):
     return Case.preset("sif-unilateral").with_(mesh__reference="tiny", **changes)
+
+
+def sweep(volumes):
+    specimen = Specimen(tiny())
+    plans = [specimen.plan(volume_ml=float(volume)) for volume in volumes]
+    return Sweep(specimen, plans, specimen.solve())
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +27,7 @@ def three():
 
 
 def check_alone(case, found):
-    """Motion and stiffness have no zone that depends on the plan: they equal a comparison of its own."""
+    """Of a linear solve and of a batch, to what their tolerances leave."""
     alone = compare(case)
     for state in ("before", "after", "change"):
         for key in ("micromotion_mean_um", "micromotion_p95_um", "stiffness_n_per_mm", "strain_energy_nmm"):
@@ -39,16 +43,15 @@ def test_a_plan_among_others_is_the_plan_alone(three):
 
 @pytest.mark.slow
 def test_so_it_is_among_many():
-    cases = [tiny(cement__volume_ml=0.5 + 0.5 * number) for number in range(FEW + 1)]
+    volumes = [0.5 + 0.5 * number for number in range(FEW + 1)]
     with threads(2):
-        plans = Plans(cases)
+        plans = sweep(volumes)
         assert plans.engine.method == METHOD
-        check_alone(cases[3], list(plans.solve(audit=0.2, seed=1))[3])
+        check_alone(tiny(cement__volume_ml=volumes[3]), list(plans.solve(audit=0.2, seed=1))[3])
 
 
 def test_a_few_are_solved_afresh():
-    with threads(2):
-        assert Plans([tiny(cement__volume_ml=1.0), tiny(cement__volume_ml=2.0)]).engine.method != METHOD
+    assert sweep([1.0, 2.0]).engine.method != METHOD
 
 
 def test_plans_keep_their_order_and_differ(three):
@@ -59,10 +62,11 @@ def test_plans_keep_their_order_and_differ(three):
     assert len({c.solver["method"] for c in found}) == 1
 
 
-def test_all_plans_are_measured_in_the_same_zones(three):
-    _, found = three
-    assert all(c.left_out == found[0].left_out for c in found)
-    assert found[0].before["fracture_von_mises_mean_mpa"] == found[2].before["fracture_von_mises_mean_mpa"]
+def test_a_place_of_a_sweep_is_that_plan():
+    plans = sweep([1.0, 2.0])
+    assert len(plans) == 2
+    (found,) = plans.solve([1])
+    assert found.plan.volumes_ml["placed_ml"] == pytest.approx(2.0, rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +86,9 @@ def test_plans_that_differ_in_more_than_cement_are_refused(changes, field):
 def test_no_plan_is_refused():
     with pytest.raises(InputError, match="no plan"):
         next(compare_plans([]))
+    specimen = Specimen(tiny())
+    with pytest.raises(InputError, match="no plan"):
+        next(specimen.sweep([]))
 
 
 @pytest.mark.slow
@@ -94,7 +101,7 @@ def test_memory_stays_flat_over_many_plans():
     volumes = np.linspace(0.5, 4.0, 3 * LANES)
     held = []
     with threads(2):
-        plans = Plans([tiny(cement__volume_ml=float(volume)) for volume in volumes])
+        plans = sweep(volumes)
         for number, result in enumerate(plans.solve(audit=0.02)):
             assert result.checks["residual"] < 1e-8
             if number in (LANES, 3 * LANES - 1):
