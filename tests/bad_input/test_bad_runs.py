@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from refusals import contents, refused
 
-import sacrofem.specimen.comparison
+import sacrofem.specimen.compare
 from sacrofem import cli
 from sacrofem.case.case import Case
 from sacrofem.errors import SolverError
 from sacrofem.report import results
+from sacrofem.specimen.specimen import Specimen
 from sacrofem.system import memory
 
-compare_module = sys.modules["sacrofem.specimen.comparison"]
+compare_module = sys.modules["sacrofem.specimen.compare"]
 
 
 MEAN = {"micromotion_mean_um": 1.0}
@@ -155,11 +156,11 @@ def test_threads_count_for_every_command(command, tmp_path, monkeypatch):
 
     seen = []
 
-    def prepare(case):
+    def built(case, mesh=None, landmarks=None):
         seen.append((case.solver.threads, numba.get_num_threads()))
         raise sacrofem.InputError("enough", mend="stop")
 
-    monkeypatch.setattr(compare_module, "prepare", prepare)
+    monkeypatch.setattr(Specimen, "_build", lambda self, *given: built(*given))
     out = ["--out", str(tmp_path / "m.vtu")] if command == "mesh" else []
     assert cli.main([command, "--threads", "1", *out]) == 2
     assert seen == [(1, 1)]

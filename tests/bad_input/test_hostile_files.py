@@ -3,7 +3,6 @@
 import ast
 import os
 import pickle
-import sys
 import zipfile
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from refusals import refused
 from test_bad_meshes import BLOCK, NAMES, case_of
 
 import sacrofem
-import sacrofem.specimen.comparison
 from sacrofem.cli import main
 from sacrofem.mesh.files.files import write_mesh
 
@@ -192,10 +190,10 @@ def test_result_over_its_own_input(more, tmp_path, capsys):
 
 
 def test_mesh_over_a_link_leaves_what_it_points_to(tmp_path, monkeypatch):
-    class Model:
+    class Prepared:
         mesh = BLOCK
 
-    monkeypatch.setattr(sys.modules["sacrofem.specimen.comparison"], "prepare", lambda case: Model())
+    monkeypatch.setattr("sacrofem.specimen.specimen.Specimen", lambda case: Prepared())
     (tmp_path / "precious").write_text("mine")
     (tmp_path / "bone.vtu").symlink_to(tmp_path / "precious")
     assert main(["mesh", "--out", str(tmp_path / "bone.vtu"), "--overwrite"]) == 0

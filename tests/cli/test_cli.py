@@ -49,7 +49,6 @@ class FakeComparison:
 @pytest.fixture
 def engine(monkeypatch):
     """Stand-in for the solver; remembers the cases it was given, or raises what it is told to."""
-    pytest.importorskip("sacrofem.specimen.comparison")
     given = []
 
     def compare(case, *, intact=False):
@@ -61,7 +60,7 @@ def engine(monkeypatch):
 
     compare.error = None
     compare.given = given
-    monkeypatch.setattr(sys.modules["sacrofem.specimen.comparison"], "compare", compare)
+    monkeypatch.setattr("sacrofem.specimen.compare.compare", compare)
     return compare
 
 
@@ -292,18 +291,22 @@ def test_info_names_everything_that_can_be_chosen(capsys):
 
 
 def test_check_and_mesh_use_what_is_prepared(monkeypatch, tmp_path, capsys):
-    pytest.importorskip("sacrofem.specimen.comparison")
     from blocks_of_tets import box
 
     from sacrofem.mesh.files.files import read_mesh
 
-    class Model:
+    class Prepared:
         mesh = box()
 
-        def summary(self):
-            return {"mesh": {"tets": 48}, "warnings": {}}
+        def __init__(self, case):
+            self.case = case
 
-    monkeypatch.setattr(sys.modules["sacrofem.specimen.comparison"], "prepare", lambda case: Model())
+        def plan(self):
+            return "its plan"
+
+    monkeypatch.setattr("sacrofem.specimen.specimen.Specimen", Prepared)
+    summary = {"mesh": {"tets": 48}, "warnings": {}}
+    monkeypatch.setattr("sacrofem.specimen.check.summary", lambda specimen, plan: summary if plan == "its plan" else {})
     assert cli.main(["check", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["mesh"] == {"tets": 48}
     assert cli.main(["check"]) == 0
@@ -359,8 +362,8 @@ def test_package_is_lazy_and_complete():
 
 
 def test_function_compare_is_not_hidden_by_its_module():
-    pytest.importorskip("sacrofem.specimen.comparison")
     import sacrofem
+    import sacrofem.specimen.compare
 
     for name in sacrofem.__all__:
         assert getattr(sacrofem, name) is not None

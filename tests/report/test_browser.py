@@ -9,7 +9,7 @@ from browser import chromium, opened
 
 from sacrofem.case.case import Case
 from sacrofem.report.results import write_comparison
-from sacrofem.specimen.comparison import compare
+from sacrofem.specimen.compare import compare
 
 pytestmark = pytest.mark.slow
 

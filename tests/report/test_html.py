@@ -9,7 +9,7 @@ from sacrofem.case.case import Case
 from sacrofem.case.presets import PRESETS
 from sacrofem.report.page.html import render, sentence
 from sacrofem.report.results import write_comparison
-from sacrofem.specimen.comparison import compare
+from sacrofem.specimen.compare import compare
 
 
 def content(case):

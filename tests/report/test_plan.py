@@ -4,7 +4,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from sacrofem import Case
 from sacrofem.report.figures.plan import plan_figure
-from sacrofem.specimen.model import prepare
+from sacrofem.specimen.specimen import Specimen
 
 
 @pytest.mark.parametrize(
@@ -17,8 +17,8 @@ from sacrofem.specimen.model import prepare
     ],
 )
 def test_needle_cement_and_corridors_are_drawn(changes):
-    model = prepare(Case.preset("sif-unilateral").with_(**{"mesh.reference": "tiny", "mesh.order": 1, **changes}))
-    figure = plan_figure(model)
+    specimen = Specimen(Case.preset("sif-unilateral").with_(**{"mesh.reference": "tiny", "mesh.order": 1, **changes}))
+    figure = plan_figure(specimen, specimen.plan())
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[..., :3].astype(int)

@@ -17,7 +17,7 @@ from sacrofem.mechanics.measures.grids import to_meshio, to_pyvista
 from sacrofem.mechanics.measures.statefields import FIELDS, StateFields
 from sacrofem.mechanics.space.space import Space
 from sacrofem.report.solutionfile import write_solution
-from sacrofem.specimen.comparison import compare
+from sacrofem.specimen.compare import compare
 
 SIZE = (6.0, 5.0, 8.0)
 # xx, yy, zz, yz, xz, xy to VTK's xx, yy, zz, xy, yz, xz.

@@ -5,7 +5,7 @@ from blocks_of_tets import split_box
 
 from sacrofem import Case, cli, write_mesh
 from sacrofem.report.results import write_comparison
-from sacrofem.specimen.comparison import compare
+from sacrofem.specimen.compare import compare
 
 
 @pytest.mark.slow
