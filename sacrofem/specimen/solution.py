@@ -62,7 +62,7 @@ class Solution(HasFields):
     @cached_property
     def fields(self) -> StateFields:
         """All fields by name."""
-        state, gap = self.state, self.state.gap
+        state = self.state
         return StateFields(
             self.space,
             state.displacement,
@@ -70,7 +70,7 @@ class Solution(HasFields):
             state.bone.poisson,
             density=self.specimen.bone.density,
             cement_fraction=state.fraction,
-            gap_stiffness=None if gap is None else (gap.normal, gap.tangential),
+            gap_stiffness=state.gap,
             contact=state.contact,
             coverage=state.coverage,
             cortex_thickness=state.cortex.thickness,

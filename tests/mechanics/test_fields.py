@@ -5,14 +5,15 @@ import copy
 import numpy as np
 import pytest
 from blocks_of_tets import box, split_box
-from elasticity import at, faces_at, gap_of, held, stiffness, system, traction_force, uniform
+from elasticity import at, bone_of, faces_at, gap_of, held, stiffness, system, traction_force, uniform
 
 from sacrofem.errors import InputError
 from sacrofem.mechanics.equilibrium.active_set import solve_contact
+from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.measures.fields import bone_fields, gap_fields, integration_point_fields, tensor, tet_fields
 from sacrofem.mechanics.measures.statefields import FIELDS, TOLERANCE_MM, StateFields
 from sacrofem.mechanics.parts.contact import cement_contact, face_closure, joined
-from sacrofem.mechanics.parts.interface import Filler
+from sacrofem.mechanics.parts.interface import Filler, GapStiffness
 from sacrofem.mechanics.space.space import Space
 
 SIZE, E, NU = (6.0, 5.0, 8.0), 300.0, 0.3
@@ -173,8 +174,8 @@ def test_parts_of_a_jump():
     x = space.nodes[:, 0]
     zero = 0 * x
     jump = np.column_stack([3e-3 + zero, 4e-3 + zero, 1e-3 * (x - 2.0)])
-    k_n, k_t = gap_of(space, 2.0)
-    gap = gap_fields(space, above[:, None] * jump, stiffness=(k_n, 0.25 * k_t))
+    k = np.random.default_rng(4).uniform(1.0, 2.0, space.gap.areas.shape)
+    gap = gap_fields(space, above[:, None] * jump, stiffness=GapStiffness(k, 0.25 * k))
     px = gap.points.points[..., 0]
     np.testing.assert_allclose(
         gap.points.normals, np.broadcast_to([0.0, 0.0, 1.0], gap.points.normals.shape), atol=1e-12
@@ -184,7 +185,7 @@ def test_parts_of_a_jump():
     np.testing.assert_allclose(gap.closing, np.maximum(1e-3 * (2.0 - px), 0.0), atol=1e-16)
     np.testing.assert_allclose(gap.slip, 5e-3, rtol=1e-12)
     np.testing.assert_allclose(gap.micromotion, np.hypot(5e-3, 1e-3 * (px - 2.0)), rtol=1e-12)
-    np.testing.assert_allclose(gap.traction, k_n[..., None] * gap.jump * [0.25, 0.25, 1.0], atol=1e-16)
+    np.testing.assert_allclose(gap.traction, k[..., None] * gap.jump * [0.25, 0.25, 1.0], atol=1e-16)
     # The mean of what is linear over a face stands at its middle.
     middle = space.mesh.points[space.mesh.faces[space.mesh.paired[0]]].mean(axis=1)
     np.testing.assert_allclose(gap.mean("jump")[:, 2], 1e-3 * (middle[:, 0] - 2.0), atol=1e-16)
@@ -213,13 +214,14 @@ def test_traction_passes_the_load_through_contact_filler_and_cement():
     force = traction_force(space, faces_at(space.mesh, 2, SIZE[2]), lambda x, n: load[:, None, None] + 0 * x)
     stiff = gap_of(space, 2.0)
     contact = joined([
-        face_closure(space, uniform(space, E), coverage, 0.05, stiff[0], 0.2),
-        cement_contact(space, uniform(space, E), coverage, 0.5, Filler(50.0, 0.3), 0.2),
+        face_closure(space, bone_of(space, E, NU), coverage, 0.05, stiff, 0.2),
+        cement_contact(space, bone_of(space, E, NU), coverage, 0.5, Filler(50.0, 0.3), 0.2),
     ])  # fmt: skip
     coarse = Space(space.mesh, 1)
     found, touching = solve_contact(
         space, stiffness(space, E, NU, gap=stiff), held(space, (at(space, 2, 0.0), [0, 1, 2])), contact, force,
-        coarse=lambda: stiffness(coarse, E, NU, gap=gap_of(coarse, 2.0)), tolerance=1e-11, accuracy=1e-4, steps=1,
+        coarse=lambda: stiffness(coarse, E, NU, gap=gap_of(coarse, 2.0)),
+        settings=SolverSettings(tolerance=1e-11), accuracy=1e-4, steps=1,
     )  # fmt: skip
     assert touching.pressure.shape[1] == 2 * space.gap.areas.shape[1]
     assert touching.closed_mm2 > 0.0

@@ -15,6 +15,7 @@ from sacrofem import Case, compare, read_mesh
 from sacrofem.errors import EnvironmentFailure
 from sacrofem.mechanics.measures.grids import to_meshio, to_pyvista
 from sacrofem.mechanics.measures.statefields import FIELDS, StateFields
+from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.mechanics.space.space import Space
 from sacrofem.report.solutionfile import write_solution
 
@@ -40,7 +41,7 @@ def solved(mesh, order=2, displacement=None):
         np.full(m, 0.3),
         density=rng.uniform(0.1, 0.4, m),
         cement_fraction=rng.uniform(size=m),
-        gap_stiffness=(rng.uniform(1.0, 5.0, q), rng.uniform(1.0, 5.0, q)) if q[0] else None,
+        gap_stiffness=GapStiffness(rng.uniform(1.0, 5.0, q), rng.uniform(1.0, 5.0, q)) if q[0] else None,
         coverage=rng.uniform(size=q),
         cortex_thickness=np.where(mesh.pair_side == 0, 0.7, 0.0),
     )

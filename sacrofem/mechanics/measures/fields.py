@@ -17,6 +17,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from sacrofem.mechanics.parts.contact import ContactState, split_jump
+from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.mechanics.space.principal import principal_stresses, principal_values, von_mises
 from sacrofem.mechanics.space.space import Space, lame
 from sacrofem.mesh.gap import GapPoints
@@ -176,7 +177,7 @@ def gap_fields(
     space: Space,
     displacement: FloatArray,
     *,
-    stiffness: tuple[FloatArray, FloatArray] | None = None,
+    stiffness: GapStiffness | None = None,
     contact: ContactState | None = None,
     coverage: FloatArray | None = None,
 ) -> GapFields:
@@ -188,8 +189,8 @@ def gap_fields(
         On the split mesh.
     displacement : (N, 3)
         mm.
-    stiffness : (p, q) and (p, q), optional
-        Normal and tangential, N/mm³; None where twin faces are tied.
+    stiffness
+        Of what lies in the gap; None where twin faces are tied.
     contact
         What pressure and friction add.
     coverage : (p, q), optional
@@ -200,8 +201,8 @@ def gap_fields(
     traction = None
     if stiffness is not None:
         opening, tangential = split_jump(jump, points.normals)
-        normal, along = (np.broadcast_to(k, opening.shape)[..., None] for k in stiffness)
-        traction = normal * opening[..., None] * points.normals[:, None] + along * tangential
+        traction = (stiffness.normal * opening)[..., None] * points.normals[:, None]
+        traction += stiffness.tangential[..., None] * tangential
         if contact is not None:
             # Layers of contact stand at the same points, one after the other.
             layered = (len(jump), -1, jump.shape[1])

@@ -20,6 +20,7 @@ from sacrofem.mechanics.measures.fields import (
     tet_fields,
 )
 from sacrofem.mechanics.parts.contact import ContactState
+from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.mechanics.space.space import Space, tet_gradients, tet_shape
 from sacrofem.mesh.locate import Locator
 from sacrofem.system.arrays import FloatArray, IntArray
@@ -107,8 +108,8 @@ class StateFields:
         Of each tet, MPa and ratio, cement included.
     density, cement_fraction : (m,) or None
         See `FIELDS`.
-    gap_stiffness : (p, q) and (p, q), or None
-        Normal and tangential, N/mm³; None where twin faces are tied.
+    gap_stiffness : GapStiffness or None
+        None where twin faces are tied.
     contact : ContactState or None
     coverage : (p, q) or None
         0 where None.
@@ -122,7 +123,7 @@ class StateFields:
     poisson: FloatArray
     density: FloatArray | None = None
     cement_fraction: FloatArray | None = None
-    gap_stiffness: tuple[FloatArray, FloatArray] | None = None
+    gap_stiffness: GapStiffness | None = None
     contact: ContactState | None = None
     coverage: FloatArray | None = None
     cortex_thickness: FloatArray | None = None
