@@ -23,7 +23,6 @@ from matplotlib.figure import Figure
 
 from sacrofem.report.figures.drawing import CYCLE
 from sacrofem.study.design import read_study
-from sacrofem.study.evaluate import GroupSolver
 from sacrofem.study.executors import Factory
 from sacrofem.study.runner import run_study
 from sacrofem.study.store import value_of
@@ -95,7 +94,7 @@ def main(
     draw: Callable[[list[Row]], Figure],
     check: Callable[[list[Row]], list[str]],
     *,
-    factory: Factory = GroupSolver,
+    factory: Factory | None = None,
     say: Callable[[Row], str] | None = None,
 ) -> int:
     """Run a study as its script asks; the exit status is 1 where a check fails."""

@@ -9,7 +9,7 @@ from typing import Any
 from sacrofem.case.case import Case
 from sacrofem.errors import SacrofemError, one_line
 from sacrofem.specimen.compare import compare
-from sacrofem.specimen.comparison import Comparison
+from sacrofem.specimen.comparison import Comparison, in_common_zones
 from sacrofem.specimen.plan import PackedPlan
 from sacrofem.specimen.specimen import Specimen
 from sacrofem.specimen.sweep import Sweep
@@ -77,7 +77,10 @@ class GroupSolver:
 
     def _alone(self, case: Case) -> Record:
         try:
-            return record(compare(case, intact=self.with_intact))
+            comparison = compare(case, intact=self.with_intact)
+            if self.common_zones:
+                comparison = in_common_zones(comparison, comparison.specimen.zones(comparison.plan), 1)
+            return record(comparison)
         except SacrofemError as error:
             return failure(error)
 
