@@ -180,20 +180,15 @@ def traction(basis: FacetBasis, resultant: Resultant) -> FloatArray:
 class FormAssembler(Assembler):
     """The matrices of `stiffness`, in the blocks that the solvers take."""
 
-    def bone_blocks(self, bone: Elasticity) -> FloatArray:
-        """(b, 3, 3) of the pattern, with the stiffness of bone alone."""
-        return np.asarray(self._empty().plus(bone_stiffness(self.space, bone)).data)
-
-    def add(self, part: Part, matrix: BlockMatrix) -> None:
-        """Add the stiffness of a part in place."""
-        found = part_stiffness(self.split, part).tocoo()
-        rows, columns = (3 * self.number[dofs // 3] + dofs % 3 for dofs in (found.row, found.col))
-        renumbered = sp.csr_matrix((found.data, (rows, columns)), (self.space.dofs.N, self.space.dofs.N))
-        matrix.data[:] += self._empty().plus(renumbered).data
-
-    def _empty(self) -> BlockMatrix:
+    def matrix(self, bone: Elasticity, gap: Part | None = None) -> BlockMatrix:
+        """Stiffness in N/mm without any displacement constrained; see `Assembler`."""
+        total = bone_stiffness(self.space, bone)
+        for part in self.parts if gap is None else (*self.parts, gap):
+            found = part_stiffness(self.split, part).tocoo()
+            rows, columns = (3 * self.number[dofs // 3] + dofs % 3 for dofs in (found.row, found.col))
+            total += sp.csr_matrix((found.data, (rows, columns)), total.shape)
         indptr, indices = self.pattern
-        return BlockMatrix(indptr, indices, np.zeros((len(indices), 3, 3)))
+        return BlockMatrix(indptr, indices, np.zeros((len(indices), 3, 3))).plus(total)
 
 
 def assembler(

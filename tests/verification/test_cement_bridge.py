@@ -20,7 +20,7 @@ from closed_forms import DiscSource
 from elasticity import at, bone_of, gap_of, held, hooke, system
 from scipy.special import ellipe, ellipk
 
-from sacrofem.mechanics.equilibrium.balance import bone_forces
+from sacrofem.mechanics.parts.bone import bone_forces
 from sacrofem.mechanics.parts.interface import Filler, constriction_compliance, gap_stiffness
 from sacrofem.mechanics.space.space import Space
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -28,8 +27,7 @@ class Membrane(Part):
     youngs: FloatArray
     thickness: FloatArray
     poisson: float = 0.3
-
-    name: ClassVar[str] = "cortex"
+    name: str = "cortex"
 
     @classmethod
     def none(cls, mesh: TetMesh) -> Membrane:

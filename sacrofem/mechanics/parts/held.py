@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from sacrofem.mechanics.parts.part import Held, Part
 from sacrofem.mechanics.space.space import Space
@@ -26,8 +25,7 @@ class HeldNodes(Part):
     fixed: BoolArray
     names: tuple[str, ...] = ("held",)
     owner: IntArray | None = None
-
-    name: ClassVar[str] = "held"
+    name: str = "held"
 
     def held(self, space: Space) -> Held:
         """See `Part`."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -71,8 +70,7 @@ class GapStiffness(Part):
 
     normal: FloatArray
     tangential: FloatArray
-
-    name: ClassVar[str] = "gap"
+    name: str = "gap"
 
     def elements(self, space: Space) -> Iterator[Springs]:
         """Springs in the jump along the normal and two tangents."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -35,8 +34,7 @@ class ElasticLayer(Part):
     tangential: FloatArray
     names: tuple[str, ...] = ("layer",)
     owner: IntArray | None = None
-
-    name: ClassVar[str] = "layer"
+    name: str = "layer"
 
     def elements(self, space: Space) -> Iterator[Springs]:
         """Springs along the normal and two tangents."""

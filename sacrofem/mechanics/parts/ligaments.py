@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -40,8 +39,7 @@ class Ligaments(Part):
     stiffness: FloatArray
     names: tuple[str, ...] = ("ligament",)
     owner: IntArray | None = None
-
-    name: ClassVar[str] = "ligaments"
+    name: str = "ligaments"
 
     def elements(self, space: Space) -> Iterator[Springs]:
         """Springs along the ligaments."""

@@ -11,7 +11,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -282,8 +281,7 @@ class NodalForces(Part):
     """Forces (N, 3) in N on nodes, such as those of `load_vector`."""
 
     forces: FloatArray
-
-    name: ClassVar[str] = "load"
+    name: str = "load"
 
     def force(self, space: Space) -> FloatArray:
         """See `Part`."""

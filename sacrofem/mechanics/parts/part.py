@@ -27,11 +27,14 @@ class Part(Protocol):
     A model is solved on two spaces, quadratic displacements and linear ones on the same mesh, so a part is told which
     one it is wanted on; nodes of the mesh come first on both. Where twin faces are tied, a part is made on the split
     mesh all the same, and its nodes are renumbered.
+
+    Attributes
+    ----------
+    name : str
+        What decks and errors call it; no two parts of a model have one name.
     """
 
-    @property
-    def name(self) -> str:
-        """What decks and errors call it."""
+    name: str
 
     def elements(self, space: Space) -> Iterable[Elements | Springs]:
         """Its stiffness."""

@@ -12,7 +12,7 @@ from sacrofem.mechanics.parts.bone import BoneGather, Elasticity
 from sacrofem.mechanics.parts.part import Part, all_elements
 from sacrofem.mechanics.space.blocks import BlockMatrix, node_pattern, scatter
 from sacrofem.mechanics.space.space import Space
-from sacrofem.system.arrays import FloatArray, IntArray
+from sacrofem.system.arrays import IntArray
 
 
 class Assembler:
@@ -69,16 +69,7 @@ class Assembler:
             Of this matrix alone, between twin faces.
         """
         indptr, indices = self.pattern
-        matrix = BlockMatrix(indptr, indices, self.bone_blocks(bone))
-        for part in self.parts if gap is None else (*self.parts, gap):
-            self.add(part, matrix)
-        return matrix
-
-    def bone_blocks(self, bone: Elasticity) -> FloatArray:
-        """(b, 3, 3) of the pattern, with the stiffness of bone alone."""
-        return self._gather.data(bone)
-
-    def add(self, part: Part, matrix: BlockMatrix) -> None:
-        """Add the stiffness of a part in place."""
-        for elements in part.elements(self.split):
-            scatter(matrix.indptr, matrix.indices, matrix.data, self.number[elements.nodes], elements.matrices)
+        data = self._gather.data(bone)
+        for elements in all_elements(self.parts if gap is None else (*self.parts, gap), self.split):
+            scatter(indptr, indices, data, self.number[elements.nodes], elements.matrices)
+        return BlockMatrix(indptr, indices, data)
