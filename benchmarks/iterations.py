@@ -64,7 +64,7 @@ class Variant:
 def statics(specimen: Specimen) -> Statics:
     """The specimen's equations, solved by multigrid whatever their size."""
     settings = SolverSettings(method="multigrid")
-    return Statics(specimen.space, specimen.bone.cortex, specimen.supports, specimen.loading.force, settings)
+    return Statics(specimen.space, specimen.parts, settings)
 
 
 def states(specimen: Specimen) -> Iterator[Variant]:

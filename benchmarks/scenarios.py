@@ -11,7 +11,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +26,9 @@ from sacrofem.mechanics.batch.scenarios import Scenario, ScenarioEngine
 from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.linear.solver import LinearSystem
 from sacrofem.mechanics.parts.bone import Elasticity
-from sacrofem.mechanics.parts.cortex import Membrane
+from sacrofem.mechanics.parts.held import HeldNodes
+from sacrofem.mechanics.parts.loads import NodalForces
 from sacrofem.mechanics.parts.stiffness import Assembler
-from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.space import Space
 from sacrofem.system.arrays import FloatArray
 from sacrofem.system.threads import threads
@@ -123,8 +123,7 @@ def engine_of(model: CommonModel, tolerance: float = 1e-8) -> ScenarioEngine:
     space = Space(mesh, 2)
     fixed, force = support_and_load(space)
     return ScenarioEngine(
-        space, Membrane(np.zeros(len(mesh.faces)), np.zeros(len(mesh.faces))),
-        replace(Supports.none(space), fixed=fixed), force,
+        space, [HeldNodes(fixed), NodalForces(force)],
         Scenario(Elasticity.given(model.youngs, model.poisson), None),
         model.zone, np.zeros(0, bool), tolerance=tolerance,
     )  # fmt: skip

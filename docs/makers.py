@@ -202,7 +202,8 @@ def permeabilities():
 
 def supports():
     """Constants of the elastic joint and of the ligaments."""
-    from sacrofem.mechanics.parts.supports import CALIBRATED_JOINT, LIGAMENT_STIFFNESS
+    from sacrofem.mechanics.parts.joint import CALIBRATED_JOINT
+    from sacrofem.mechanics.parts.ligaments import LIGAMENT_STIFFNESS
 
     calibrated = "calibrated once on the intact sacrum [D], study 14"
     known = {

@@ -87,8 +87,8 @@ def test_every_name_has_its_row(makers):
     from sacrofem.cement.mixture import CEMENTS
     from sacrofem.mechanics.measures.catalogue import MEASURES
     from sacrofem.mechanics.measures.statefields import FIELDS
+    from sacrofem.mechanics.parts.ligaments import LIGAMENT_STIFFNESS
     from sacrofem.mechanics.parts.loads import LOADS
-    from sacrofem.mechanics.parts.supports import LIGAMENT_STIFFNESS
 
     assert set(MEASURES) <= keys(makers.measures())
     assert set(FIELDS) <= keys(makers.fields())

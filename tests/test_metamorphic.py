@@ -16,7 +16,8 @@ from sacrofem import Case, Specimen
 from sacrofem.mechanics.equilibrium.statics import Statics
 from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.parts.bone import Elasticity
-from sacrofem.mechanics.parts.loads import Resultant, endplate_faces, load_vector
+from sacrofem.mechanics.parts.joint import ElasticLayer
+from sacrofem.mechanics.parts.loads import NodalForces, Resultant, endplate_faces, load_vector
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.specimen.compare import compare_specimen
@@ -84,12 +85,13 @@ def test_turned_and_carried_away(specimen, comparison):
     resultant = Resultant(resultant.force @ q.T, resultant.point @ q.T + away, resultant.moment @ q.T)
     force = load_vector(space, endplate_faces(space), resultant)
     np.testing.assert_allclose(force, specimen.loading.force @ q.T, atol=1e-9)
+    layer, bands = specimen.supports
     turned = with_parts(
         specimen,
         mesh=mesh,
         space=space,
         loading=replace(specimen.loading, resultant=resultant, force=force),
-        supports=replace(specimen.supports, spring_directions=specimen.supports.spring_directions @ q.T),
+        supports=(layer, replace(bands, directions=bands.directions @ q.T)),
     )
     same(comparison, compared(turned, specimen.plan()), 1e-8)
 
@@ -152,17 +154,15 @@ def refined(space: Space) -> tuple[TetMesh, np.ndarray]:
 
 def states(specimen: Specimen, space: Space, elements: int, faces: int, force):
     """Work f·u and mean jump before and after cement in the bone, with the data of each tet and face handed down."""
-    held = specimen.supports
-    supports = replace(
-        held,
-        fixed=np.zeros((space.n_nodes, 3), bool),
-        foundation_faces=(faces * held.foundation_faces[:, None] + np.arange(faces)).ravel(),
-        foundation_normal=np.repeat(held.foundation_normal, faces),
-        foundation_tangent=np.repeat(held.foundation_tangent, faces),
+    layer, bands = specimen.supports
+    layer = ElasticLayer(
+        (faces * layer.faces[:, None] + np.arange(faces)).ravel(),
+        np.repeat(layer.normal, faces),
+        np.repeat(layer.tangential, faces),
     )
     shell = specimen.bone.cortex
     membrane = replace(shell, youngs=np.repeat(shell.youngs, faces), thickness=np.repeat(shell.thickness, faces))
-    statics = Statics(space, membrane, supports, force, SolverSettings(tolerance=1e-10))
+    statics = Statics(space, [membrane, layer, bands, NodalForces(force)], SolverSettings(tolerance=1e-10))
     law = specimen.gap_law
     k_n, k_t = law.filler.stiffness(law.aperture_mm)
     gap = gap_of(space, k_n, k_t)

@@ -4,7 +4,7 @@
             + ∫_C h σ_s(u) : ε_s(v) dA                        cortex                `membrane`
             + ∫_Γ (k_n [u]_n [v]_n + k_t [u]_t · [v]_t) dA    gap of the fracture   `gap`
             + ∫_J (k_n u_n v_n + k_t u_t · v_t) dA            joint cartilage       `layer`
-            + Σ_i k_i (d_i · u)(d_i · v)                      ligaments             `springs`
+            + Σ_i k_i (d_i · u)(d_i · v)                      ligaments             `ligament_stiffness`
        l(v) = ∫_E p · v dA                                    load on the endplate  `load`
 
 Ω is the bone, C its outer surface, Γ the fracture with the jump [u] = u⁺ - u⁻ across it, J the auricular faces, E the
@@ -16,7 +16,7 @@ The model is defined here. The kernels of `sacrofem.mechanics.parts.stiffness` m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -27,11 +27,12 @@ from skfem.helpers import cross, ddot, dot, eye, jump, prod, sym_grad, trace
 from sacrofem.mechanics.linear.settings import Assembly
 from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.cortex import Membrane
-from sacrofem.mechanics.parts.form import FormPart
 from sacrofem.mechanics.parts.interface import GapStiffness
+from sacrofem.mechanics.parts.joint import ElasticLayer
+from sacrofem.mechanics.parts.ligaments import Ligaments
 from sacrofem.mechanics.parts.loads import Resultant
+from sacrofem.mechanics.parts.part import Part
 from sacrofem.mechanics.parts.stiffness import Assembler
-from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.blocks import BlockMatrix
 from sacrofem.mechanics.space.space import Space, lame
 from sacrofem.system.arrays import FloatArray, IntArray
@@ -83,15 +84,6 @@ def layer(u: Any, v: Any, w: Any) -> Any:
     return _spring(u, v, w)
 
 
-def springs(space: Space, nodes: IntArray, directions: FloatArray, stiffness: FloatArray) -> sp.csr_matrix:
-    """Σ_i k_i (d_i · u)(d_i · v) over nodes (s,): a force along d_i (s, 3) of k_i (s,) N/mm times the elongation."""
-    dofs = 3 * nodes[:, None] + np.arange(3)
-    elongation = sp.csr_matrix(
-        (directions.ravel(), dofs.ravel(), 3 * np.arange(len(nodes) + 1)), (len(nodes), space.dofs.N)
-    )
-    return elongation.T @ sp.diags(stiffness) @ elongation
-
-
 @LinearForm
 def load(v: Any, w: Any) -> Any:
     """∫_E p · v dA."""
@@ -99,30 +91,30 @@ def load(v: Any, w: Any) -> Any:
 
 
 # ------------------------------------------------------------------ the model
-def stiffness(
-    space: Space,
-    bone: Elasticity,
-    *,
-    membrane: Membrane | None = None,
-    gap: GapStiffness | None = None,
-    supports: Supports | None = None,
-) -> sp.csr_matrix:
-    """The matrix of a(u, v) in N/mm over ``space.dofs``, nothing held.
-
-    Parameters
-    ----------
-    space, bone, membrane, gap, supports
-        As in `sacrofem.mechanics.parts.stiffness.Assembler.matrix`; what is None is not there.
-    """
+def stiffness(space: Space, bone: Elasticity, parts: Iterable[Part] = ()) -> sp.csr_matrix:
+    """The matrix of a(u, v) in N/mm over ``space.dofs``, nothing held; what is not of this page is added as it is."""
     matrix = bone_stiffness(space, bone)
-    if membrane is not None and len(membrane.faces):
-        matrix += cortex_stiffness(space, membrane)
-    if gap is not None and len(space.gap.areas):
-        matrix += gap_stiffness(space, gap)
-    if supports is not None and len(supports.foundation_faces):
-        matrix += joint_stiffness(space, supports)
-    if supports is not None and len(supports.spring_nodes):
-        matrix += springs(space, supports.spring_nodes, supports.spring_directions, supports.spring_stiffness)
+    for part in parts:
+        matrix += part_stiffness(space, part)
+    return matrix
+
+
+def part_stiffness(space: Space, part: Part) -> sp.csr_matrix:
+    """The matrix of a part in N/mm over ``space.dofs``, by its form where it has one here."""
+    match part:
+        case Membrane() if len(part.faces):
+            return cortex_stiffness(space, part)
+        case GapStiffness() if len(space.gap.areas):
+            return gap_stiffness(space, part)
+        case ElasticLayer() if len(part.faces):
+            return joint_stiffness(space, part)
+        case Ligaments() if len(part.nodes):
+            return ligament_stiffness(space, part)
+    matrix = sp.csr_matrix((space.dofs.N, space.dofs.N))
+    for elements in part.elements(space):
+        dofs = (3 * elements.nodes[..., None] + np.arange(3)).reshape(len(elements.nodes), -1)
+        rows, columns = np.broadcast_arrays(dofs[:, :, None], dofs[:, None, :])
+        matrix += sp.csr_matrix((elements.matrices.ravel(), (rows.ravel(), columns.ravel())), matrix.shape)
     return matrix
 
 
@@ -147,11 +139,19 @@ def gap_stiffness(space: Space, law: GapStiffness) -> sp.csr_matrix:
     return asm(gap, sides, sides, k_n=law.normal, k_t=law.tangential)
 
 
-def joint_stiffness(space: Space, supports: Supports) -> sp.csr_matrix:
+def joint_stiffness(space: Space, joint: ElasticLayer) -> sp.csr_matrix:
     """`layer` over the faces on cartilage."""
-    basis = space.facet_basis(supports.foundation_faces)
-    k_n, k_t = supports.foundation_normal[:, None], supports.foundation_tangent[:, None]
-    return layer.assemble(basis, k_n=k_n, k_t=k_t)
+    basis = space.facet_basis(joint.faces)
+    return layer.assemble(basis, k_n=joint.normal[:, None], k_t=joint.tangential[:, None])
+
+
+def ligament_stiffness(space: Space, ligaments: Ligaments) -> sp.csr_matrix:
+    """Σ_i k_i (d_i · u)(d_i · v): a force along d_i of k_i N/mm times the elongation."""
+    dofs = 3 * ligaments.nodes[:, None] + np.arange(3)
+    elongation = sp.csr_matrix(
+        (ligaments.directions.ravel(), dofs.ravel(), 3 * np.arange(len(dofs) + 1)), (len(dofs), space.dofs.N)
+    )
+    return elongation.T @ sp.diags(ligaments.stiffness) @ elongation
 
 
 def load_vector(space: Space, faces: IntArray, resultant: Resultant) -> FloatArray:
@@ -180,14 +180,19 @@ def traction(basis: FacetBasis, resultant: Resultant) -> FloatArray:
 class FormAssembler(Assembler):
     """The matrices of `stiffness`, in the blocks that the solvers take."""
 
-    def _model(
-        self, bone: Elasticity, membrane: Membrane | None, gap: GapStiffness | None, supports: Supports | None
-    ) -> BlockMatrix:
+    def matrix(self, bone: Elasticity, gap: Part | None = None) -> BlockMatrix:
+        """Stiffness in N/mm without any displacement constrained; see `Assembler`."""
+        total = bone_stiffness(self.space, bone)
+        for part in self.parts if gap is None else (*self.parts, gap):
+            found = part_stiffness(self.split, part).tocoo()
+            rows, columns = (3 * self.number[dofs // 3] + dofs % 3 for dofs in (found.row, found.col))
+            total += sp.csr_matrix((found.data, (rows, columns)), total.shape)
         indptr, indices = self.pattern
-        nothing = BlockMatrix(indptr, indices, np.zeros((len(indices), 3, 3)))
-        return nothing.plus(stiffness(self.space, bone, membrane=membrane, gap=gap, supports=supports))
+        return BlockMatrix(indptr, indices, np.zeros((len(indices), 3, 3))).plus(total)
 
 
-def assembler(space: Space, assembly: Assembly = "gather", extra: Sequence[FormPart] = ()) -> Assembler:
+def assembler(
+    space: Space, parts: Iterable[Part] = (), assembly: Assembly = "gather", split: Space | None = None
+) -> Assembler:
     """What makes the matrices on a space: the compiled gather, or the forms of this page."""
-    return (FormAssembler if assembly == "scikit-fem" else Assembler)(space, extra)
+    return (FormAssembler if assembly == "scikit-fem" else Assembler)(space, parts, split)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,6 @@ from sacrofem.case.case import Case
 from sacrofem.errors import InputError, SacrofemWarning
 from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.cortex import Membrane
-from sacrofem.mechanics.parts.form import FormPart
 from sacrofem.mechanics.parts.fragments import check_held
 from sacrofem.mechanics.parts.gaplaw import GapCement, GapLaw
 from sacrofem.mechanics.parts.interface import Filler, GapStiffness
@@ -142,7 +140,7 @@ def build_bone(case: Case, mesh: TetMesh, landmarks: Landmarks, frame: Frame | N
     shell = cortex(materials.bone, thickness_mm=materials.cortex_thickness_mm, modulus_mpa=materials.cortex_modulus_mpa)
     membrane = cortical_membrane(mesh, shell)
     if not found.membrane:
-        membrane = Membrane(np.zeros(len(mesh.faces)), np.zeros(len(mesh.faces)), shell.poisson)
+        membrane = Membrane.none(mesh)
     bone = Bone(own_moduli(case, elasticity), density, 1.0 - bone_fraction, membrane, lesion, lesion_fraction)
     return bone, found.notes
 
@@ -199,13 +197,11 @@ def _swing_side(case: Case, kind: Load) -> Side | None:
     return "left" if case.fracture.zone in ("zone1", "zone2") and case.fracture.side == "right" else "right"
 
 
-def check_nothing_floats(
-    space: Space, supports: Supports, law: GapLaw, bone: Elasticity, extra: Sequence[FormPart] = ()
-) -> None:
+def check_nothing_floats(space: Space, supports: Supports, law: GapLaw, bone: Elasticity) -> None:
     """Refuse a piece that moves freely even where the gap, in contact, is closed and sticks."""
     none, nothing = np.zeros(space.gap.areas.shape), GapCement(Filler(0.0))
     gap, contact = law.stiffness(space, bone, none, nothing), law.contact(space, bone, none, nothing)
     if gap is not None and contact is not None:
         sticks = contact.friction > 0.0
         gap = GapStiffness(gap.normal + contact.normal, gap.tangential + contact.tangential * sticks)
-    check_held(space, supports, gap, extra)
+    check_held(space, supports if gap is None else (*supports, gap))

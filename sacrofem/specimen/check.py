@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from sacrofem.mechanics.parts.joint import ElasticLayer
+from sacrofem.mechanics.parts.ligaments import Ligaments
 from sacrofem.mechanics.parts.materials import floor_share
+from sacrofem.mechanics.parts.part import total_fixed
 from sacrofem.specimen.plan import Plan
 from sacrofem.specimen.setup import Setup
 
@@ -38,9 +41,9 @@ def summary(specimen: Setup, plan: Plan) -> dict[str, dict[str, Any]]:
             "point_mm": [float(x) for x in resultant.point],
         },
         "supports": {
-            "fixed_nodes": int(held.fixed.any(axis=1).sum()),
-            "elastic_faces": len(held.foundation_faces),
-            "ligaments": len(held.ligaments),
+            "fixed_nodes": int(total_fixed(held, specimen.space).any(axis=1).sum()),
+            "elastic_faces": sum(len(part.faces) for part in held if isinstance(part, ElasticLayer)),
+            "ligaments": sum(len(part.names) for part in held if isinstance(part, Ligaments)),
         },
         "warnings": {str(number): text for number, text in enumerate(warnings, 1)},
     }

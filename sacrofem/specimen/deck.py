@@ -42,7 +42,7 @@ def write_deck(path: Path, specimen: Setup, recipe: Recipe, solver: Literal["cal
     replace_file(
         path,
         lambda temporary: write(
-            temporary, specimen.space, recipe.bone, specimen.loading.force,
-            specimen.supports, membrane=specimen.bone.cortex, gap=recipe.gap,
+            temporary, specimen.space, recipe.bone,
+            specimen.parts if recipe.gap is None else (*specimen.parts, recipe.gap),
         ),
     )  # fmt: skip

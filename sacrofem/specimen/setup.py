@@ -14,8 +14,9 @@ from sacrofem.errors import InputError
 from sacrofem.mechanics.equilibrium.statics import Statics
 from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.measures.zones import ZoneFinder, Zones
-from sacrofem.mechanics.parts.form import FormPart
 from sacrofem.mechanics.parts.gaplaw import GapLaw
+from sacrofem.mechanics.parts.loads import NodalForces
+from sacrofem.mechanics.parts.part import Part
 from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.quality import element_quality
@@ -55,7 +56,7 @@ class Setup:
         What a reader of any result has to know of the specimen.
     own_mesh : bool
         Whether the mesh was given in place of the case's.
-    extra : tuple of FormPart
+    extra : tuple of Part
         Parts in scikit-fem forms of the user's own.
     """
 
@@ -70,7 +71,7 @@ class Setup:
     supports: Supports
     notes: tuple[str, ...]
     own_mesh: bool = field(default=False)
-    extra: tuple[FormPart, ...] = field(default=())
+    extra: tuple[Part, ...] = field(default=())
 
     def __repr__(self) -> str:
         faces = len(self.space.gap.areas)
@@ -92,15 +93,18 @@ class Setup:
         """What every plan of cement is placed into."""
         return Site(self.mesh, self.space, self.landmarks, self._inside, self.bone.pores, self.bone.lesion_fraction)
 
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All that is added to the bone but the gap: cortex, supports, load, and parts of the user's own."""
+        return self.bone.cortex, *self.supports, NodalForces(self.loading.force), *self.extra
+
     @cached_property
     def statics(self) -> Statics:
         """Its equilibrium, with the solver of its case."""
         solver = self.case.solver
         return Statics(
             self.space,
-            self.bone.cortex,
-            self.supports,
-            self.loading.force,
+            self.parts,
             SolverSettings(
                 method="direct" if solver.method == "direct" else "auto",
                 tolerance=solver.tolerance,
@@ -108,7 +112,6 @@ class Setup:
                 memory_gib=solver.memory_gib,
                 assembly=solver.assembly,
             ),
-            extra=self.extra,
         )
 
     @cached_property

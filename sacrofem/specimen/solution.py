@@ -14,7 +14,7 @@ from sacrofem.mechanics.measures.catalogue import NEEDS_NO_PLAN
 from sacrofem.mechanics.measures.measures import Measures, measure
 from sacrofem.mechanics.measures.statefields import StateFields
 from sacrofem.mechanics.measures.zones import Zones
-from sacrofem.mechanics.parts.supports import Reactions
+from sacrofem.mechanics.parts.reactions import Reactions
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.specimen.fields import HasFields

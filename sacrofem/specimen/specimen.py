@@ -13,7 +13,7 @@ from sacrofem.case.sections import Cement, Section
 from sacrofem.case.unused import unused_specimen_keys
 from sacrofem.errors import InputError
 from sacrofem.mechanics.equilibrium.kernels import warm_up
-from sacrofem.mechanics.parts.form import FormPart
+from sacrofem.mechanics.parts.part import Part
 from sacrofem.mesh.quality import check_mesh
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.specimen.anatomy import case_anatomy, fitted
@@ -52,8 +52,8 @@ class Specimen(Setup):
         ``auricular_left``, ``auricular_right``, ``outer``).
     landmarks : Landmarks, optional
         Of that mesh; density map, needles, ligaments and load follow them.
-    extra : sequence of FormPart, optional
-        Stiffness and loads in scikit-fem forms of the user's own, added in every state.
+    extra : sequence of Part, optional
+        Stiffness and loads of the user's own, such as `FormPart` in scikit-fem forms, added in every state.
 
     Attributes
     ----------
@@ -87,14 +87,12 @@ class Specimen(Setup):
         *,
         mesh: TetMesh | None = None,
         landmarks: Landmarks | None = None,
-        extra: Sequence[FormPart] = (),
+        extra: Sequence[Part] = (),
     ) -> None:
         with threads(case.solver.threads):
             self._build(case, mesh, landmarks, tuple(extra))
 
-    def _build(
-        self, asked: Case, mesh: TetMesh | None, landmarks: Landmarks | None, extra: tuple[FormPart, ...]
-    ) -> None:
+    def _build(self, asked: Case, mesh: TetMesh | None, landmarks: Landmarks | None, extra: tuple[Part, ...]) -> None:
         if asked.anatomy.kind in ("surface", "labels") and mesh is None:
             stage("landmarks")
         anatomy = case_anatomy(asked)
@@ -121,7 +119,7 @@ class Specimen(Setup):
         loading, more = build_loading(case, space, landmarks)
         notes += more
         supports = build_supports(case, space, landmarks, loading.load)
-        check_nothing_floats(space, supports, law, bone.elasticity, extra)
+        check_nothing_floats(space, (*supports, *extra), law, bone.elasticity)
         parts = {
             "case": case, "asked": asked, "mesh": mesh, "landmarks": landmarks, "space": space, "bone": bone,
             "gap_law": law, "loading": loading, "supports": supports, "notes": tuple(notes),

@@ -81,12 +81,11 @@ class Sweep:
         baseline = _scenario(before_recipe(specimen.space, bone, specimen.gap_law))
         tets, pairs = touched(baseline, (self._scenario(packed.unpacked()) for packed in self._plans))
         return ScenarioEngine(
-            specimen.space, specimen.bone.cortex, specimen.supports, specimen.loading.force, baseline, tets, pairs,
+            specimen.space, specimen.parts, baseline, tets, pairs,
             tolerance=specimen.case.solver.tolerance,
             start=self.before.state.displacement,
             method="fresh" if len(self._plans) <= FEW else "auto",
             assembly=specimen.case.solver.assembly,
-            extra=specimen.extra,
         )  # fmt: skip
 
     @cached_property

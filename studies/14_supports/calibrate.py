@@ -2,7 +2,7 @@
 
 Two constants are free: the modulus of the layer on the auricular faces, and one factor on all ligament
 stiffnesses. They are fitted once, on an intact mesh; no fracture is ever read here. The result is
-written by hand into ``sacrofem.mechanics.parts.supports.Joint``; this script prints targets, values and misses
+written by hand into ``sacrofem.mechanics.parts.joint.Joint``; this script prints targets, values and misses
 of the constants that stand there, and with ``--fit`` searches them anew.
 
     python studies/14_supports/calibrate.py [--mesh sacrum-medium-intact] [--order 2] [--fit]
@@ -23,9 +23,10 @@ from sacrofem.anatomy.solid import Landmarks
 from sacrofem.bone.density import generic_density
 from sacrofem.mechanics.equilibrium.statics import Statics
 from sacrofem.mechanics.linear.settings import SolverSettings
-from sacrofem.mechanics.parts.loads import endplate_faces, load, load_resultant, load_vector
+from sacrofem.mechanics.parts.joint import CALIBRATED_JOINT, Joint
+from sacrofem.mechanics.parts.loads import NodalForces, endplate_faces, load, load_resultant, load_vector
 from sacrofem.mechanics.parts.materials import bone_elasticity, cortex, cortical_membrane
-from sacrofem.mechanics.parts.supports import CALIBRATED_JOINT, Joint, elastic_supports
+from sacrofem.mechanics.parts.supports import elastic_supports
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.files.files import reference_mesh
 
@@ -49,9 +50,8 @@ class IntactSacrum:
     def motions(self, joint: Joint) -> dict[str, Any]:
         """Of `motions.motions` at 600 N, and ``shares`` of the load."""
         supports = elastic_supports(self.space, self.landmarks, joint=joint)
-        solved = Statics(self.space, self.membrane, supports, self.force, SolverSettings(tolerance=1e-8)).solve(
-            "intact", self.bone, None
-        )
+        parts = [self.membrane, *supports, NodalForces(self.force)]
+        solved = Statics(self.space, parts, SolverSettings(tolerance=1e-8)).solve("intact", self.bone, None)
         shares = solved.reactions.shares(self.resultant.force)
         return {**motions(self.space, self.landmarks, solved.state.displacement), "shares": shares}
 

@@ -5,7 +5,6 @@ as good as equal. Stress is compared at integration points, where nothing has be
 """
 
 import json
-from dataclasses import replace
 
 import calculix
 import numpy as np
@@ -16,8 +15,13 @@ from elasticity import at, faces_at, gap_of, held, system, traction_force
 from sacrofem.mechanics.measures.catalogue import changes
 from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.cortex import Membrane
+from sacrofem.mechanics.parts.held import HeldNodes
 from sacrofem.mechanics.parts.interface import Filler, GapStiffness
-from sacrofem.mechanics.parts.supports import Supports, reactions
+from sacrofem.mechanics.parts.joint import ElasticLayer
+from sacrofem.mechanics.parts.ligaments import Ligaments
+from sacrofem.mechanics.parts.loads import NodalForces
+from sacrofem.mechanics.parts.part import total_fixed
+from sacrofem.mechanics.parts.reactions import reactions
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.files.files import reference_mesh
 from sacrofem.specimen.compare import compare_specimen
@@ -43,52 +47,46 @@ class Block:
         level = (np.abs(mesh.face_normals[:, 2]) < 0.5) & (mesh.pair_side == 0)
         self.membrane = Membrane(np.where(level, 8e3, 0.0), np.where(level, 0.5, 0.0), 0.3)
         top = mesh.points[:, 2].max()
-        self.supports = Supports.none(space)
         if elastic:
             base = faces_at(mesh, 2, 0.0)
             high = np.flatnonzero(mesh.points[:, 2] == top)[:2]
-            self.supports = replace(
-                self.supports,
-                foundation_faces=base,
-                foundation_normal=np.full(len(base), 40.0),
-                foundation_tangent=np.full(len(base), 9.0),
-                spring_nodes=high,
-                spring_directions=np.array([[0.6, 0.0, 0.8], [0.0, 1.0, 0.0]]),
-                spring_stiffness=np.array([30.0, 7.0]),
-                spring_ligament=np.array([0, 0]),
-                ligaments=("band",),
-            )
+            directions = np.array([[0.6, 0.0, 0.8], [0.0, 1.0, 0.0]])
+            self.supports = [
+                ElasticLayer(base, np.full(len(base), 40.0), np.full(len(base), 9.0)),
+                Ligaments(high, directions, np.array([30.0, 7.0]), ("band",)),
+            ]
         else:
-            self.supports = replace(self.supports, fixed=held(space, (at(space, 2, 0.0), [0, 1, 2])))
+            self.supports = [HeldNodes(held(space, (at(space, 2, 0.0), [0, 1, 2])))]
+        self.fixed = total_fixed(self.supports, space)
         self.force = traction_force(
             space, faces_at(mesh, 2, top), lambda x, n: np.array([0.1, 0.2, -0.7])[:, None, None] + 0 * x
         )
 
+    @property
+    def parts(self):
+        """All that a deck takes beside the bone."""
+        gap = [] if self.gap is None else [self.gap]
+        return [self.membrane, *self.supports, *gap, NodalForces(self.force)]
+
     def solved(self):
         """(N, 3) displacement and nodal forces of fixed nodes."""
-        space, gap = self.space, self.gap
-        parts = {"membrane": self.membrane, "supports": self.supports}
-        if gap is not None:
-            parts["gap"] = gap
-        problem = system(space, self.bone.youngs, self.bone.poisson, self.supports.fixed, **parts)
+        bone = self.bone
+        problem = system(self.space, bone.youngs, bone.poisson, self.fixed, parts=self.parts)
         u = problem.solve(self.force).displacement
-        return u, np.where(self.supports.fixed, problem.matrix.dot(u) - self.force, 0.0)
+        return u, np.where(self.fixed, problem.matrix.dot(u) - self.force, 0.0)
 
 
 def compare_block(agree, case, block, folder):
-    space, gap = block.space, block.gap
+    space = block.space
     u, reaction = block.solved()
-    answer = calculix.solve(
-        folder, space, block.bone, block.force, block.supports,
-        membrane=block.membrane, gap=gap,
-    )  # fmt: skip
+    answer = calculix.solve(folder, space, block.bone, block.parts)
     agree(case, "displacement, mm", u, answer.displacement, DAT)
     agree(case, "displacement (.frd), mm", u, answer.displacement_frd, FRD)
     agree(case, "stress, MPa", space.stresses(u, block.bone.youngs, block.bone.poisson), answer.stress, DAT)
     agree(case, "opening, mm", space.gap.normal_part(space.jump(u)).ravel(), answer.springs["gap"][:, 0], DAT)
     work = 0.5 * np.sum((block.force + reaction) * u)
     agree(case, "energy, N mm", work, answer.energy, DAT)
-    if block.supports.fixed.any():
+    if block.fixed.any():
         agree(case, "nodal reaction, N", reaction, answer.reaction, DAT)
         agree(case, "reaction, N", reaction.sum(axis=0), answer.reaction.sum(axis=0), DAT)
     else:
@@ -117,7 +115,7 @@ def test_tied_twins_are_one_node(agree, tmp_path):
     """A deck with twins tied against a gap so stiff that it is closed: 1e-6 of the motion is left to its law."""
     block = Block(split_box((3, 3, 4), (12.0, 10.0, 16.0), 8.0, 0.25), 2, tie=True)
     space = block.space
-    answer = calculix.solve(tmp_path, space, block.bone, block.force, block.supports, membrane=block.membrane, tie=True)
+    answer = calculix.solve(tmp_path, space, block.bone, block.parts, tie=True)
     block.gap = gap_of(space, 1e9)
     agree("small block, twins tied", "displacement, mm", block.solved()[0], answer.displacement, 2 * DAT)
     assert np.array_equal(space.jump(answer.displacement), np.zeros((*space.gap.areas.shape, 3)))

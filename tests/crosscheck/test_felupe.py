@@ -10,7 +10,6 @@ from elasticity import at, faces_at, held, system, traction_force
 from scipy.sparse import diags_array
 from scipy.sparse.linalg import spsolve
 
-from sacrofem.mechanics.decks.calculix import gap_springs
 from sacrofem.mechanics.parts.interface import Filler, GapStiffness
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.files.files import reference_mesh
@@ -33,8 +32,9 @@ def test_block_with_gap(agree):
     region = fe.RegionQuadraticTetra(fe.Mesh(space.nodes, space.connectivity, "tetra10"))
     field = fe.FieldContainer([fe.Field(region, dim=3)])
     bone = fe.SolidBody(fe.LinearElastic(E=youngs, nu=0.3), field).assemble.matrix()
-    springs = gap_springs(space, gap)
-    matrix = bone + springs.rows.T @ diags_array(springs.stiffness.ravel()) @ springs.rows
+    (springs,) = gap.elements(space)
+    rows = springs.rows(space.n_nodes)
+    matrix = bone + rows.T @ diags_array(springs.stiffness.ravel()) @ rows
     free = ~fixed.ravel()
     theirs = np.zeros(force.size)
     theirs[free] = spsolve(matrix.tocsc()[free][:, free], force.ravel()[free])

@@ -12,11 +12,11 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from sacrofem.mechanics.decks.calculix import triad, write_calculix
+from sacrofem.mechanics.decks.calculix import write_calculix
 from sacrofem.mechanics.equilibrium.state import State
 from sacrofem.mechanics.measures.measures import measure
-from sacrofem.mechanics.parts.cortex import membrane_strains
-from sacrofem.mechanics.parts.supports import reactions
+from sacrofem.mechanics.parts.part import total_fixed, triad
+from sacrofem.mechanics.parts.reactions import reactions
 from sacrofem.mechanics.space.principal import principal_values
 from sacrofem.mechanics.space.space import Space
 
@@ -60,10 +60,10 @@ class Answer:
         return self.bone_energy + self.spring_energy
 
 
-def solve(folder: Path, space, bone, force, supports, **options) -> Answer:
+def solve(folder: Path, space, bone, parts, **options) -> Answer:
     """Write the deck into a folder, run it, read everything."""
     program = ccx()
-    deck = write_calculix(folder / "job.inp", space, bone, force, supports, printed=True, **options)
+    deck = write_calculix(folder / "job.inp", space, bone, parts, printed=True, **options)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CCX_NPROC_EQUATION_SOLVER": "1"}
     run = subprocess.run(
         [program, "-i", "job"], cwd=folder, env=environment, capture_output=True, text=True, check=False
@@ -73,10 +73,10 @@ def solve(folder: Path, space, bone, force, supports, **options) -> Answer:
     auxiliary = {name: tables["displacements", name.upper()][:, 1:] for name in deck.springs}
     springs, energy = {}, 0.0
     for name, part in deck.springs.items():
-        scaled = auxiliary[name][:, : part.stiffness.shape[1]]
+        scaled = auxiliary[name][:, : part.stiffness.shape[2]]
         energy += 0.5 * float((scaled**2).sum())
         with np.errstate(invalid="ignore", divide="ignore"):
-            springs[name] = scaled / np.sqrt(part.stiffness)
+            springs[name] = scaled / np.sqrt(part.stiffness).reshape(scaled.shape)
     bone = tables["displacements", "BONE"]
     number = np.empty(int(bone[:, 0].max()) + 1, np.int64)
     number[bone[:, 0].astype(int)] = np.arange(len(bone))
@@ -87,8 +87,8 @@ def solve(folder: Path, space, bone, force, supports, **options) -> Answer:
         _stress(space, tables),
         float(tables["internal energy", "BONE"][:, 1].sum()),
         energy,
-        _reactions(space, supports, tables, deck, auxiliary),
-        {name: _spring_forces(part, auxiliary[name]).sum(axis=0) for name, part in deck.springs.items()},
+        _reactions(space, parts, tables, deck, auxiliary),
+        {name: _spring_forces(space, part, auxiliary[name]).sum(axis=0) for name, part in deck.springs.items()},
         springs,
         deck,
     )
@@ -101,10 +101,7 @@ def solve_state(folder: Path, specimen, recipe) -> Answer:
         folder,
         specimen.space,
         recipe.bone,
-        specimen.loading.force,
-        specimen.supports,
-        membrane=specimen.bone.cortex,
-        gap=recipe.gap,
+        specimen.parts if recipe.gap is None else (*specimen.parts, recipe.gap),
         tie=recipe.gap is None and bool(recipe.coverage.size),
     )
 
@@ -135,7 +132,7 @@ def measured(specimen, recipe, answer: Answer, zones):
 
 def _cortex_stresses(membrane, answer, space, faces, displacement, youngs, poisson):
     """As `membrane_stresses`, of the strains (ε₁₁ ± ε₂₂)/√2 and γ₁₂ at the auxiliary nodes of the cortex."""
-    _, areas = membrane_strains(space, faces)
+    areas = space.mesh.face_areas[faces][:, None] * space.membrane_rule[1]
     number = np.full(len(space.mesh.faces), -1)
     number[membrane.faces] = np.arange(len(membrane.faces))
     mean, difference, shear = np.moveaxis(answer.springs["cortex"].reshape(-1, areas.shape[1], 3)[number[faces]], 2, 0)
@@ -165,13 +162,13 @@ class _Printed(Space):
 
 
 # ------------------------------------------------------------------ reading
-def _spring_forces(part, auxiliary):
+def _spring_forces(space, part, auxiliary):
     """(N, 3) nodal forces of the springs of one part on the bone."""
-    root = np.sqrt(part.stiffness)
-    return -(part.rows.T @ (root * auxiliary[:, : root.shape[1]]).ravel()).reshape(-1, 3)
+    root = np.sqrt(part.stiffness).reshape(-1, part.stiffness.shape[2])
+    return -(part.rows(space.n_nodes).T @ (root * auxiliary[:, : root.shape[1]]).ravel()).reshape(-1, 3)
 
 
-def _reactions(space, supports, tables, deck, auxiliary):
+def _reactions(space, parts, tables, deck, auxiliary):
     """(N, 3) forces of fixed nodes on the bone.
 
     CalculiX's RF has the bone alone: forces that its own equations put on fixed nodes are missing there.
@@ -182,8 +179,8 @@ def _reactions(space, supports, tables, deck, auxiliary):
     found = np.zeros((int(deck.node.max()) + 1, 3))
     found[held[:, 0].astype(int)] = held[:, 1:]
     for name, part in deck.springs.items():
-        np.subtract.at(found, deck.node, _spring_forces(part, auxiliary[name]))
-    return np.where(supports.fixed, found[deck.node], 0.0)
+        np.subtract.at(found, deck.node, _spring_forces(space, part, auxiliary[name]))
+    return np.where(total_fixed(parts, space), found[deck.node], 0.0)
 
 
 def _dat(path: Path):

@@ -71,18 +71,18 @@ def bone_of(space, youngs, poisson=0.3):
     return Elasticity.given(np.broadcast_to(np.asarray(youngs, float), len(space.mesh.tets)), poisson)
 
 
-def stiffness(space, youngs, poisson, **parts):
-    return Assembler(space).matrix(bone_of(space, youngs, poisson), **parts)
+def stiffness(space, youngs, poisson, *, parts=(), gap=None):
+    return Assembler(space, parts).matrix(bone_of(space, youngs, poisson), gap)
 
 
-def system(space, youngs, poisson, fixed, *, method="direct", tolerance=1e-12, **parts):
-    """A constrained model; ``parts`` (gap, membrane, supports) as `Assembler.matrix` takes them."""
+def system(space, youngs, poisson, fixed, *, method="direct", tolerance=1e-12, parts=(), gap=None):
+    """A constrained model."""
     coarse = Space(space.mesh, 1) if space.order == 2 else None
     return LinearSystem(
         space,
-        stiffness(space, youngs, poisson, **parts),
+        stiffness(space, youngs, poisson, parts=parts, gap=gap),
         fixed,
-        None if coarse is None else lambda: stiffness(coarse, youngs, poisson, **parts),
+        None if coarse is None else lambda: stiffness(coarse, youngs, poisson, parts=parts, gap=gap),
         SolverSettings(method, tolerance),
     )
 

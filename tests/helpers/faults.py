@@ -100,11 +100,11 @@ def cement_one_layer_of_elements_off():
 
 @fault
 def ligaments_on_the_wrong_side():
-    from sacrofem.mechanics.parts import supports
+    from sacrofem.mechanics.parts import ligaments
 
     other = {"left": "right", "right": "left"}
     swap(
-        supports,
+        ligaments,
         "ligaments",
         lambda right: lambda marks, side: tuple(replace(band, side=side) for band in right(marks, other[side])),
     )
@@ -152,12 +152,10 @@ def young_for_the_constrained_modulus():
 
 @fault
 def gap_normal_and_tangential_exchanged():
-    from sacrofem.mechanics.parts import interface, stiffness
+    from sacrofem.mechanics.parts.interface import GapStiffness
 
-    def swapped(law):
-        return interface.GapStiffness(law.tangential, law.normal)
-
-    swap(stiffness, "gap_matrices", lambda right: lambda space, law: right(space, swapped(law)))
+    right = GapStiffness.elements
+    GapStiffness.elements = lambda self, space: right(GapStiffness(self.tangential, self.normal), space)
 
 
 @fault
@@ -191,7 +189,7 @@ def twins_left_untied_in_the_intact_state():
 
 @fault
 def ligament_forgotten_in_the_reactions():
-    from sacrofem.mechanics.parts import supports
+    from sacrofem.mechanics.parts import reactions as module
 
     def wrong(right):
         def reactions(*arguments, **given):
@@ -202,7 +200,7 @@ def ligament_forgotten_in_the_reactions():
 
         return reactions
 
-    swap(supports, "reactions", wrong)
+    swap(module, "reactions", wrong)
 
 
 @fault

@@ -1,13 +1,12 @@
 """A fractured, cemented, supported block with everything in it that a sacrum has."""
 
-from dataclasses import replace
-
 import numpy as np
 from elasticity import bone_of, system
 
 from sacrofem.mechanics.parts.cortex import Membrane
 from sacrofem.mechanics.parts.interface import Filler, constriction_compliance, gap_stiffness
-from sacrofem.mechanics.parts.supports import Supports
+from sacrofem.mechanics.parts.joint import ElasticLayer
+from sacrofem.mechanics.parts.ligaments import Ligaments
 from sacrofem.mechanics.space.space import Space
 
 SIZE, CUT = (12.0, 10.0, 16.0), 8.0
@@ -35,19 +34,15 @@ class Model:
         self.bone = bone_of(space, self.youngs, self.poisson)
         compliance = constriction_compliance(space, self.bone, covered)
         self.gap = gap_stiffness(covered, 1.0 * scale, fill, cement, compliance)
-        foundation = np.flatnonzero(self.base)
-        k = density / scale
-        self.supports = replace(
-            Supports.none(space),
-            foundation_faces=foundation,
-            foundation_normal=np.full(len(foundation), 40.0 * k),
-            foundation_tangent=np.full(len(foundation), 9.0 * k),
-            spring_nodes=np.array([len(mesh.points) - 1]),
-            spring_directions=np.array([[0.6, 0.0, 0.8]]),
-            spring_stiffness=np.array([30.0 * density * scale]),
+        ground = np.flatnonzero(self.base)
+        k = np.full(len(ground), density / scale)
+        self.layer = ElasticLayer(ground, 40.0 * k, 9.0 * k)
+        self.spring = Ligaments(
+            np.array([len(mesh.points) - 1]), np.array([[0.6, 0.0, 0.8]]), np.array([30.0 * density * scale])
         )
-        self.parts = {"gap": self.gap, "membrane": self.membrane, "supports": self.supports}
-        self.problem = system(space, self.youngs, self.poisson, np.zeros((space.n_nodes, 3), bool), **self.parts)
+        self.parts = (self.membrane, self.layer, self.spring)
+        nothing = np.zeros((space.n_nodes, 3), bool)
+        self.problem = system(space, self.youngs, self.poisson, nothing, parts=self.parts, gap=self.gap)
 
     def load(self, seed=0):
         """Forces on the nodes of the top face."""

@@ -1,22 +1,16 @@
 """Decks hold the energy of the assembled stiffness, and nothing that CalculiX would misread; it need not be there."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from blocks_of_tets import box, opened, split_box
-from elasticity import at, bone_of, faces_at, gap_of, held, stiffness
+from elasticity import at, bone_of, faces_at, gap_of, held
 
-from sacrofem.mechanics.decks.calculix import (
-    gap_springs,
-    layer_springs,
-    ligament_springs,
-    membrane_springs,
-    write_calculix,
-)
+from sacrofem.mechanics.decks.calculix import write_calculix
 from sacrofem.mechanics.parts.cortex import Membrane
-from sacrofem.mechanics.parts.interface import GapStiffness
-from sacrofem.mechanics.parts.supports import Supports
+from sacrofem.mechanics.parts.held import HeldNodes
+from sacrofem.mechanics.parts.joint import ElasticLayer
+from sacrofem.mechanics.parts.ligaments import Ligaments
+from sacrofem.mechanics.parts.loads import NodalForces
 from sacrofem.mechanics.space.space import Space
 
 SIZE = (6.0, 5.0, 8.0)
@@ -25,37 +19,10 @@ SIZE = (6.0, 5.0, 8.0)
 def model(order=2, mesh=None):
     space = Space(split_box((2, 2, 2), SIZE, 4.0, 0.2) if mesh is None else mesh, order)
     base = faces_at(space.mesh, 2, 0.0)
-    supports = replace(
-        Supports.none(space),
-        foundation_faces=base,
-        foundation_normal=np.linspace(20.0, 40.0, len(base)),
-        foundation_tangent=np.linspace(9.0, 5.0, len(base)),
-        spring_nodes=np.array([0, 7]),
-        spring_directions=np.array([[0.6, 0.0, 0.8], [0.0, 0.0, 1.0]]),
-        spring_stiffness=np.array([30.0, 0.5]),
-    )
+    layer = ElasticLayer(base, np.linspace(20.0, 40.0, len(base)), np.linspace(9.0, 5.0, len(base)))
+    bands = Ligaments(np.array([0, 7]), np.array([[0.6, 0.0, 0.8], [0.0, 0.0, 1.0]]), np.array([30.0, 0.5]))
     sides = np.where(np.abs(space.mesh.face_normals[:, 2]) < 0.5, 1.0, 0.0)
-    return space, supports, Membrane(8e3 * sides, 0.5 * sides, 0.25)
-
-
-@pytest.mark.parametrize("order", [1, 2])
-def test_springs_hold_the_energy_of_the_assembled_stiffness(order):
-    space, supports, membrane = model(order)
-    random = np.random.default_rng(0)
-    u = random.normal(size=(space.n_nodes, 3))
-    gap = GapStiffness(*random.uniform(0.1, 9.0, (2, *space.gap.areas.shape)))
-    only = {name: {name: part} for name, part in (("gap", gap), ("membrane", membrane))}
-    layer = replace(supports, spring_nodes=np.zeros(0, int))
-    bands = replace(supports, foundation_faces=np.zeros(0, int))
-    for springs, parts in (
-        (gap_springs(space, gap), only["gap"]),
-        (membrane_springs(space, membrane), only["membrane"]),
-        (layer_springs(space, supports), {"supports": layer}),
-        (ligament_springs(space, supports), {"supports": bands}),
-    ):
-        energy = np.sum(springs.stiffness.ravel() * (springs.rows @ u.ravel()) ** 2)
-        matrix, bone = (stiffness(space, 100.0, 0.3, **given) for given in (parts, {}))
-        assert energy == pytest.approx(np.sum(u * (matrix.dot(u) - bone.dot(u))), rel=1e-10)
+    return space, [layer, bands, Membrane(8e3 * sides, 0.5 * sides, 0.25)]
 
 
 def lines(path):
@@ -71,17 +38,17 @@ def lines(path):
     return cards
 
 
-def written(tmp_path, space, supports, membrane, **options):
+def written(tmp_path, space, parts, **options):
     youngs = np.where(space.mesh.centroids[:, 0] < 3.0, 100.0, 1.0 / 3.0)
     force = np.full((space.n_nodes, 3), 0.1)
     path = tmp_path / "job.inp"
-    deck = write_calculix(path, space, bone_of(space, youngs), force, supports, membrane=membrane, **options)
+    deck = write_calculix(path, space, bone_of(space, youngs), [*parts, NodalForces(force)], **options)
     return deck, lines(path)
 
 
 def test_numbers_fit_the_fields_and_equal_moduli_share_a_material(tmp_path):
-    space, supports, membrane = model()
-    deck, cards = written(tmp_path, space, supports, membrane, gap=gap_of(space, 0.7, 0.3), printed=True)
+    space, parts = model()
+    deck, cards = written(tmp_path, space, [*parts, gap_of(space, 0.7, 0.3)], printed=True)
     fields = [entry for card, data in cards if card != "*HEADING" for line in data for entry in line.split(",")]
     assert max(map(len, fields)) <= 20
     assert sum(card.startswith("*MATERIAL") for card, _ in cards) == 2
@@ -105,8 +72,8 @@ def equations(cards):
 
 
 def test_every_equation_ties_one_auxiliary_freedom_and_the_others_are_held(tmp_path):
-    space, supports, membrane = model()
-    deck, cards = written(tmp_path, space, supports, membrane, gap=gap_of(space, 0.7, 0.3))
+    space, parts = model()
+    deck, cards = written(tmp_path, space, [*parts, gap_of(space, 0.7, 0.3)])
     tied = []
     for terms in equations(cards):
         assert terms[0][2] == -1.0
@@ -121,20 +88,20 @@ def test_every_equation_ties_one_auxiliary_freedom_and_the_others_are_held(tmp_p
 
 def test_nodes_that_both_sides_share_at_a_front_drop_out_of_its_jumps(tmp_path):
     mesh = opened(box((4, 2, 2), SIZE), 4.0, lambda centre: centre[:, 0] < 3.0)
-    space, supports, _ = model(mesh=mesh)
+    space, parts = model(mesh=mesh)
     plus, minus = mesh.paired
     shared = np.intersect1d(space.face_nodes[plus], space.face_nodes[minus])
     assert len(shared)
-    deck, cards = written(tmp_path, space, supports, None, gap=gap_of(space, 0.7, 0.3))
+    deck, cards = written(tmp_path, space, [*parts[:2], gap_of(space, 0.7, 0.3)])
     of_gap = [terms for terms in equations(cards) if terms[0][0] in deck.auxiliary["gap"]]
     assert len(of_gap) == 3 * space.gap.areas.size
     assert not np.isin([node for terms in of_gap for node, _, _ in terms], shared + 1).any()
 
 
 def test_tied_twins_have_one_number_and_their_loads_add_up(tmp_path):
-    space, supports, membrane = model()
-    supports = replace(supports, fixed=held(space, (at(space, 2, 0.0), [0, 2])))
-    deck, cards = written(tmp_path, space, supports, membrane, gap=gap_of(space, 0.7), tie=True)
+    space, parts = model()
+    base = HeldNodes(held(space, (at(space, 2, 0.0), [0, 2])))
+    deck, cards = written(tmp_path, space, [*parts, base], tie=True)
     plus, minus = space.mesh.paired
     assert np.array_equal(deck.node[space.face_nodes[plus]], deck.node[space.face_nodes[minus]])
     assert "gap" not in deck.springs

@@ -1,7 +1,5 @@
 """FEBio files name only what they define, their wedges are sound, and solved they give what we give."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from blocks_of_tets import box, opened, split_box
@@ -10,8 +8,12 @@ from febfile import FebFile
 
 from sacrofem.mechanics.decks.febio import LAYER_MM, layer_moduli, write_febio
 from sacrofem.mechanics.parts.cortex import Membrane
+from sacrofem.mechanics.parts.held import HeldNodes
 from sacrofem.mechanics.parts.interface import Filler
-from sacrofem.mechanics.parts.supports import Supports
+from sacrofem.mechanics.parts.joint import ElasticLayer
+from sacrofem.mechanics.parts.ligaments import Ligaments
+from sacrofem.mechanics.parts.loads import NodalForces
+from sacrofem.mechanics.parts.part import total_fixed
 from sacrofem.mechanics.space.space import Space
 
 SIZE = (6.0, 5.0, 8.0)
@@ -19,22 +21,15 @@ SIZE = (6.0, 5.0, 8.0)
 
 def model(order, mesh=None, *, elastic=True):
     space = Space(split_box((2, 2, 4), SIZE, 4.0, 0.2) if mesh is None else mesh, order)
-    supports = Supports.none(space)
     if elastic:
         base = faces_at(space.mesh, 2, 0.0)
-        supports = replace(
-            supports,
-            foundation_faces=base,
-            foundation_normal=np.full(len(base), 40.0),
-            foundation_tangent=np.full(len(base), 9.0),
-            spring_nodes=np.array([len(space.mesh.points) - 1]),
-            spring_directions=np.array([[0.6, 0.0, 0.8]]),
-            spring_stiffness=np.array([30.0]),
-            spring_ligament=np.array([0]),
-            ligaments=("band",),
-        )
+        corner = np.array([len(space.mesh.points) - 1])
+        supports = [
+            ElasticLayer(base, np.full(len(base), 40.0), np.full(len(base), 9.0)),
+            Ligaments(corner, np.array([[0.6, 0.0, 0.8]]), np.array([30.0]), ("band",)),
+        ]
     else:
-        supports = replace(supports, fixed=held(space, (at(space, 2, 0.0), [0, 1, 2])))
+        supports = [HeldNodes(held(space, (at(space, 2, 0.0), [0, 1, 2])))]
     random = np.random.default_rng(1)
     youngs = np.exp(random.normal(5.0, 0.5, len(space.mesh.tets)))
     poisson = np.where(space.mesh.centroids[:, 0] > 3.0, 0.2, 0.3)
@@ -49,13 +44,14 @@ def test_the_file_solved_by_another_program_gives_our_answer(tmp_path, order, el
     space, youngs, poisson, force, supports = model(order, elastic=elastic)
     k_n, k_t = Filler(1.0).stiffness(1.0)
     gap = gap_of(space, k_n, k_t)
-    write_febio(tmp_path / "a.feb", space, bone_of(space, youngs, poisson), force, supports, gap=gap)
+    write_febio(tmp_path / "a.feb", space, bone_of(space, youngs, poisson), [*supports, gap, NodalForces(force)])
     written = FebFile(tmp_path / "a.feb")
     for name in written.blocks:
         assert (written.jacobians(name) > 0).all()
     found, applied = written.solve()
     np.testing.assert_allclose(applied[: space.n_nodes], force, rtol=1e-10, atol=1e-13)
-    ours = system(space, youngs, poisson, supports.fixed, gap=gap, supports=supports).solve(force).displacement
+    fixed = total_fixed(supports, space)
+    ours = system(space, youngs, poisson, fixed, parts=supports, gap=gap).solve(force).displacement
     energy, theirs = np.sum(ours * force), np.sum(found * applied)
     assert theirs == pytest.approx(energy, rel=0.02)
     jump, other = (np.linalg.norm(space.jump(u), axis=2).mean() for u in (ours, found[: space.n_nodes]))
@@ -68,7 +64,7 @@ def test_wedges_at_a_front_are_sound_and_faces_are_a_layer_apart(tmp_path, order
     mesh = opened(box((4, 2, 4), SIZE), 4.0, lambda x: x[..., 0] < 3.1)
     space, youngs, poisson, force, supports = model(order, mesh)
     bone = bone_of(space, youngs, poisson)
-    made = write_febio(tmp_path / "a.feb", space, bone, force, supports, gap=gap_of(space, 1.0, 0.4))
+    made = write_febio(tmp_path / "a.feb", space, bone, [*supports, gap_of(space, 1.0, 0.4), NodalForces(force)])
     written = FebFile(tmp_path / "a.feb")
     for name in ("bone", "gap", "layer"):
         assert (written.jacobians(name) > 0).all()
@@ -86,7 +82,7 @@ def test_cortex_is_shells_of_its_thickness(tmp_path, order):
     sides = np.abs(space.mesh.face_normals[:, 2]) < 0.5
     thick = np.where(sides, np.where(space.mesh.face_normals[:, 0] > 0.5, 0.7, 0.5), 0.0)
     membrane = Membrane(np.where(sides, 8e3, 0.0), thick, 0.25)
-    write_febio(tmp_path / "a.feb", space, bone_of(space, youngs, poisson), force, supports, membrane=membrane)
+    write_febio(tmp_path / "a.feb", space, bone_of(space, youngs, poisson), [*supports, membrane, NodalForces(force)])
     written = FebFile(tmp_path / "a.feb")
     shells = {name: domain for name, domain in written.domains.items() if domain.tag == "ShellDomain"}
     assert sorted(float(domain.find("shell_thickness").text) for domain in shells.values()) == [0.5, 0.7]

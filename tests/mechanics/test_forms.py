@@ -1,7 +1,5 @@
 """The compiled assembly is the model of `sacrofem.mechanics.forms`, part by part and as a whole."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from blocks_of_tets import box, renumbered, split_box, tilted
@@ -11,9 +9,10 @@ from sacrofem.mechanics import forms
 from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.cortex import Membrane
 from sacrofem.mechanics.parts.interface import GapStiffness
+from sacrofem.mechanics.parts.joint import ElasticLayer
+from sacrofem.mechanics.parts.ligaments import Ligaments
 from sacrofem.mechanics.parts.loads import Resultant, load_vector
 from sacrofem.mechanics.parts.stiffness import Assembler
-from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.space import Space
 
 ORDERS = [1, 2]
@@ -38,37 +37,17 @@ class Model:
         self.gap = GapStiffness(np.exp(rng.normal(0.0, 3.0, shape)), np.exp(rng.normal(0.0, 3.0, shape)))
         faces = np.flatnonzero(free & (rng.random(k) < 0.3))
         directions = rng.normal(size=(4, 3))
-        self.supports = replace(
-            Supports.none(space),
-            foundation_faces=faces,
-            foundation_normal=rng.uniform(1.0, 50.0, len(faces)),
-            foundation_tangent=rng.uniform(0.0, 9.0, len(faces)),
-            spring_nodes=np.array([0, 7, 7, len(mesh.points) - 1]),
-            spring_directions=directions / np.linalg.norm(directions, axis=1, keepdims=True),
-            spring_stiffness=rng.uniform(1.0, 90.0, 4),
+        self.layer = ElasticLayer(faces, rng.uniform(1.0, 50.0, len(faces)), rng.uniform(0.0, 9.0, len(faces)))
+        self.ligaments = Ligaments(
+            np.array([0, 7, 7, len(mesh.points) - 1]),
+            directions / np.linalg.norm(directions, axis=1, keepdims=True),
+            rng.uniform(1.0, 90.0, 4),
         )
-
-    def layers(self):
-        none = Supports.none(self.space)
-        return replace(
-            self.supports,
-            spring_nodes=none.spring_nodes,
-            spring_directions=none.spring_directions,
-            spring_stiffness=none.spring_stiffness,
-        )
-
-    def springs(self):
-        none = Supports.none(self.space)
-        return replace(
-            self.supports,
-            foundation_faces=none.foundation_faces,
-            foundation_normal=none.foundation_normal,
-            foundation_tangent=none.foundation_tangent,
-        )
+        self.parts = (self.membrane, self.gap, self.layer, self.ligaments)
 
 
-def gathered(space, bone, **parts):
-    return Assembler(space).matrix(bone, **parts).to_scipy()
+def gathered(space, bone, parts):
+    return Assembler(space, parts).matrix(bone).to_scipy()
 
 
 def difference(ours, theirs):
@@ -80,20 +59,14 @@ SOFT = 1e-3
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("part", ["bone", "membrane", "gap", "layer", "springs"])
+@pytest.mark.parametrize("part", ["bone", "membrane", "gap", "layer", "ligaments"])
 def test_every_part_is_its_form(part, order):
     space = Space(cut_block(), order)
     model = Model(space)
     bone = model.bone if part == "bone" else bone_of(space, SOFT, 0.3)
-    parts = {
-        "bone": {},
-        "membrane": {"membrane": model.membrane},
-        "gap": {"gap": model.gap},
-        "layer": {"supports": model.layers()},
-        "springs": {"supports": model.springs()},
-    }[part]
-    theirs = forms.stiffness(space, bone, **parts)
-    assert difference(gathered(space, bone, **parts), theirs) < 1e-12
+    parts = [] if part == "bone" else [getattr(model, part)]
+    theirs = forms.stiffness(space, bone, parts)
+    assert difference(gathered(space, bone, parts), theirs) < 1e-12
     # What the part adds is not lost beside the bone.
     assert abs(theirs).max() > 100 * SOFT
 
@@ -102,8 +75,8 @@ def test_every_part_is_its_form(part, order):
 def test_the_whole_model_is_its_forms(order):
     space = Space(cut_block(), order)
     model = Model(space)
-    parts = {"membrane": model.membrane, "gap": model.gap, "supports": model.supports}
-    assert difference(gathered(space, model.bone, **parts), forms.stiffness(space, model.bone, **parts)) < 1e-12
+    theirs = forms.stiffness(space, model.bone, model.parts)
+    assert difference(gathered(space, model.bone, model.parts), theirs) < 1e-12
 
 
 def test_bone_in_pieces_is_bone_at_once(monkeypatch):

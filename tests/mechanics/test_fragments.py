@@ -7,7 +7,9 @@ from elasticity import at, faces_at, gap_of, held
 
 from sacrofem.errors import InputError
 from sacrofem.mechanics.parts.fragments import check_held
-from sacrofem.mechanics.parts.supports import Supports
+from sacrofem.mechanics.parts.held import HeldNodes
+from sacrofem.mechanics.parts.joint import ElasticLayer
+from sacrofem.mechanics.parts.ligaments import Ligaments
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.quality import components
 
@@ -19,12 +21,12 @@ def halves():
 
 
 def clamped(space):
-    return replace(Supports.none(space), fixed=held(space, (at(space, 2, 0.0), [0, 1, 2])))
+    return HeldNodes(held(space, (at(space, 2, 0.0), [0, 1, 2])))
 
 
-def message(space, supports, gap=None):
+def message(space, *parts):
     with pytest.raises(InputError) as error:
-        check_held(space, supports, gap)
+        check_held(space, parts)
     return str(error.value)
 
 
@@ -40,17 +42,17 @@ def test_a_partial_cut_leaves_one_piece():
     assert len(mesh.paired[0])
     assert components(mesh).max() == 0
     space = Space(mesh, 2)
-    check_held(space, clamped(space), gap_of(space, 0.0))
+    check_held(space, [clamped(space), gap_of(space, 0.0)])
 
 
 def test_a_whole_block_that_is_clamped_is_held():
     space = Space(box((2, 2, 2), (20.0, 20.0, 20.0)), 2)
-    check_held(space, clamped(space), None)
+    check_held(space, [clamped(space)])
 
 
 def test_a_block_without_supports_floats_in_six_ways():
     space = Space(box((2, 2, 2), (20.0, 20.0, 20.0)), 2)
-    text = message(space, Supports.none(space))
+    text = message(space)
     assert "the bone floats: 6 of its motions" in text
     assert text.startswith("supports")
     assert "auricular" in text
@@ -65,7 +67,7 @@ def test_a_fragment_is_named_with_volume_and_place(halves):
 
 @pytest.mark.parametrize("stiffness", [1e-3, 0.5, 3e4])
 def test_a_filled_gap_holds_the_fragment(halves, stiffness):
-    check_held(halves, clamped(halves), gap_of(halves, stiffness))
+    check_held(halves, [clamped(halves), gap_of(halves, stiffness)])
 
 
 def test_a_gap_without_friction_lets_the_fragment_slide_and_spin(halves):
@@ -75,7 +77,7 @@ def test_a_gap_without_friction_lets_the_fragment_slide_and_spin(halves):
 def test_a_cement_bridge_on_one_face_holds_the_fragment(halves):
     gap = gap_of(halves, 0.0)
     gap.normal[0] = gap.tangential[0] = 3e3
-    check_held(halves, clamped(halves), gap)
+    check_held(halves, [clamped(halves), gap])
 
 
 def test_two_fixed_nodes_leave_one_rotation():
@@ -83,22 +85,17 @@ def test_two_fixed_nodes_leave_one_rotation():
     fixed = np.zeros((space.n_nodes, 3), bool)
     corner, other, third = (int(np.flatnonzero((space.nodes == p).all(axis=1))[0]) for p in np.eye(3) * 20.0)
     fixed[[corner, other]] = True
-    assert "1 of its motions" in message(space, replace(Supports.none(space), fixed=fixed))
+    assert "1 of its motions" in message(space, HeldNodes(fixed))
     fixed[third] = True
-    check_held(space, replace(Supports.none(space), fixed=fixed), None)
+    check_held(space, [HeldNodes(fixed)])
 
 
 def test_an_elastic_layer_holds_and_a_frictionless_one_does_not():
     space = Space(box((2, 2, 2), (20.0, 20.0, 20.0)), 2)
     faces = faces_at(space.mesh, 2, 0.0)
-    layer = replace(
-        Supports.none(space),
-        foundation_faces=faces,
-        foundation_normal=np.full(len(faces), 3.0),
-        foundation_tangent=np.full(len(faces), 0.5),
-    )
-    check_held(space, layer, None)
-    slippery = replace(layer, foundation_tangent=np.zeros(len(faces)))
+    layer = ElasticLayer(faces, np.full(len(faces), 3.0), np.full(len(faces), 0.5))
+    check_held(space, [layer])
+    slippery = replace(layer, tangential=np.zeros(len(faces)))
     assert "3 of its motions" in message(space, slippery)
 
 
@@ -106,13 +103,8 @@ def test_six_springs_hold_and_five_do_not():
     space = Space(box((2, 2, 2), (20.0, 20.0, 20.0)), 2)
     a, b, c = (int(np.flatnonzero((space.nodes == p).all(axis=1))[0]) for p in np.eye(3) * 20.0)
     nodes, axes = np.array([a, a, a, b, b, c]), np.array([0, 1, 2, 0, 2, 1])
-    springs = replace(
-        Supports.none(space), spring_nodes=nodes, spring_directions=np.eye(3)[axes], spring_stiffness=np.full(6, 40.0)
-    )
-    check_held(space, springs, None)
-    five = replace(
-        springs, spring_nodes=nodes[:5], spring_directions=np.eye(3)[axes][:5], spring_stiffness=np.full(5, 40.0)
-    )
+    check_held(space, [Ligaments(nodes, np.eye(3)[axes], np.full(6, 40.0))])
+    five = Ligaments(nodes[:5], np.eye(3)[axes][:5], np.full(5, 40.0))
     assert "1 of its motions" in message(space, five)
 
 

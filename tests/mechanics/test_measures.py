@@ -17,8 +17,9 @@ from sacrofem.mechanics.measures.measures import (
 from sacrofem.mechanics.measures.zones import ReferencePlan
 from sacrofem.mechanics.parts.cortex import Membrane
 from sacrofem.mechanics.parts.loads import Resultant
-from sacrofem.mechanics.parts.supports import Supports, elastic_supports, fixed_supports
-from sacrofem.mechanics.parts.supports import reactions as support_reactions
+from sacrofem.mechanics.parts.part import total_fixed
+from sacrofem.mechanics.parts.reactions import reactions as support_reactions
+from sacrofem.mechanics.parts.supports import elastic_supports, fixed_supports
 from sacrofem.mechanics.space.principal import principal_strains, principal_stresses, principal_values, von_mises
 from sacrofem.mechanics.space.space import Space
 
@@ -88,8 +89,8 @@ def measured(
 ):
     zones = build_zones(space, supports=NONE, plan=plan, **given)
     state = state_of(space, displacement)
-    held = Supports.none(space) if supports is None else supports
-    lost = held.fixed.any() and reactions is None
+    held = () if supports is None else supports
+    lost = total_fixed(held, space).any() and reactions is None
     kept = None if lost else support_reactions(space, held, displacement, reactions)
     return measure(space, state, zones, resultant=resultant, reactions=kept, aperture_mm=aperture_mm)
 
@@ -264,7 +265,7 @@ def test_stiffness_and_energy():
     force[top] = [0.0, 0.0, -100.0]
     state = state_of(space, u, force)
     zones = build_zones(space, supports=NONE)
-    nothing = support_reactions(space, Supports.none(space), state.displacement)
+    nothing = support_reactions(space, (), state.displacement)
     values = measure(space, state, zones, resultant=DOWN, reactions=nothing).values
     assert values["stiffness_n_per_mm"] == pytest.approx(100.0 / 0.04)
     assert values["strain_energy_nmm"] == pytest.approx(0.5 * 100.0 * 0.04)

@@ -15,9 +15,10 @@ from sacrofem.mechanics.batch.scenarios import METHOD, Scenario, ScenarioEngine,
 from sacrofem.mechanics.linear.direct import MultifrontalCholesky, analyse
 from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.cortex import Membrane
+from sacrofem.mechanics.parts.held import HeldNodes
 from sacrofem.mechanics.parts.interface import GapStiffness
+from sacrofem.mechanics.parts.loads import NodalForces
 from sacrofem.mechanics.parts.stiffness import Assembler
-from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.space import Space
 
 
@@ -28,7 +29,7 @@ def block():
     space = Space(mesh, 2)
     rng = np.random.default_rng(0)
     membrane = Membrane(np.where(mesh.pair_side == 0, 12e3, 0.0), np.where(mesh.pair_side == 0, 0.3, 0.0))
-    supports = replace(Supports.none(space), fixed=held(space, (at(space, 2, 0.0), [0, 1, 2])))
+    base = HeldNodes(held(space, (at(space, 2, 0.0), [0, 1, 2])))
     force = np.zeros((space.n_nodes, 3))
     force[at(space, 2, 20.0)] = [0.2, -0.1, -1.0]
     tets = np.linalg.norm(mesh.centroids - [12.0, 10.0, 10.0], axis=1) < 6.0
@@ -38,7 +39,7 @@ def block():
         Elasticity.given(rng.uniform(20.0, 400.0, len(mesh.tets)), 0.3),
         GapStiffness(np.full(shape, 2.0), np.full(shape, 1.0)),
     )
-    return space, membrane, supports, force, baseline, tets, pairs
+    return space, (membrane, base, NodalForces(force)), baseline, tets, pairs
 
 
 def scenario(block, seed):
@@ -57,14 +58,12 @@ def scenario(block, seed):
 
 
 def engine(block, method="lanes", **options):
-    space, membrane, supports, force, baseline, tets, pairs = block
-    return ScenarioEngine(space, membrane, supports, force, baseline, tets, pairs, method=method, **options)
+    return ScenarioEngine(*block, method=method, **options)
 
 
 def matrix(block, state, order=2):
-    space, membrane, supports, *_ = block
-    assembler = Assembler(space if order == 2 else Space(space.mesh, 1))
-    return assembler.matrix(state.bone, membrane=membrane, gap=state.gap, supports=supports)
+    space, parts, *_ = block
+    return Assembler(space if order == 2 else Space(space.mesh, 1), parts).matrix(state.bone, state.gap)
 
 
 def test_zone_forces_are_those_of_the_assembled_matrix(block):

@@ -11,7 +11,8 @@ from sacrofem.errors import SolverError
 from sacrofem.mechanics.equilibrium.balance import FractureSides
 from sacrofem.mechanics.equilibrium.statics import Statics
 from sacrofem.mechanics.parts.cortex import Membrane
-from sacrofem.mechanics.parts.supports import Supports
+from sacrofem.mechanics.parts.held import HeldNodes
+from sacrofem.mechanics.parts.loads import NodalForces
 from sacrofem.mechanics.space.space import Space
 
 SIZE, CUT, PULL = (6.0, 5.0, 8.0), 4.0, np.array([0.3, -0.1, 0.8])
@@ -25,9 +26,9 @@ def block(order, mesh=None):
     middle = mesh.points[mesh.faces].mean(axis=1)
     cortex = (mesh.pair_side == 0) & (middle[:, 2] > 0.0) & (middle[:, 2] < SIZE[2])
     membrane = Membrane(np.where(cortex, 5e3, 0.0), np.where(cortex, 0.4, 0.0))
-    supports = replace(Supports.none(space), fixed=held(space, (at(space, 2, 0.0), [0, 1, 2])))
+    base = HeldNodes(held(space, (at(space, 2, 0.0), [0, 1, 2])))
     force = traction_force(space, faces_at(mesh, 2, SIZE[2]), lambda x, n: PULL[:, None, None] + 0 * x)
-    return Statics(space, membrane, supports, force), bone_of(space, youngs)
+    return Statics(space, [membrane, base, NodalForces(force)]), bone_of(space, youngs)
 
 
 @pytest.mark.parametrize("order", [1, 2])
@@ -36,7 +37,7 @@ def test_bone_on_either_side_carries_the_load(order, name):
     """Also where twin faces are tied, and no gap law is there to ask."""
     statics, bone = block(order)
     solved = statics.solve(name, bone, gap_of(statics.space, 7.0, 3.0) if name == "before" else None)
-    both = FractureSides(statics.space, statics.membrane, statics.supports)
+    both = FractureSides(statics.space, statics.parts)
     sides = both.forces(solved.state.displacement, bone, statics.force)
     load = PULL * SIZE[0] * SIZE[1]
     np.testing.assert_allclose(sides[0], load, rtol=1e-8, atol=1e-8)
@@ -53,8 +54,8 @@ def test_no_fracture_no_check():
 def test_a_support_across_the_fracture_is_left_out():
     """Where a twin is held, the two sides differ by the reaction there, which no one can share out."""
     statics, bone = block(2)
-    fixed = statics.supports.fixed | held(statics.space, (at(statics.space, 0, 0.0), [0]))
-    statics = Statics(statics.space, statics.membrane, replace(statics.supports, fixed=fixed), statics.force)
+    fixed = statics.fixed | held(statics.space, (at(statics.space, 0, 0.0), [0]))
+    statics = Statics(statics.space, [statics.cortex, HeldNodes(fixed), NodalForces(statics.force)])
     solved = statics.solve("before", bone, gap_of(statics.space, 7.0, 3.0))
     assert solved.checks["fracture"] < 1e-9
 
@@ -68,7 +69,7 @@ def test_a_matrix_that_is_not_that_of_the_bone_is_refused(name, monkeypatch):
 
     right = Assembler.matrix
     stiffer = replace(bone, youngs=np.where(upper, 2.0, 1.0) * bone.youngs)
-    monkeypatch.setattr(Assembler, "matrix", lambda self, bone, **parts: right(self, stiffer, **parts))
+    monkeypatch.setattr(Assembler, "matrix", lambda self, bone, gap=None: right(self, stiffer, gap))
     gap = gap_of(statics.space, 7.0, 3.0) if name == "before" else None
     with pytest.raises(SolverError, match="fracture is out of balance"):
         statics.solve(name, bone, gap)

@@ -1,7 +1,5 @@
 """Matrices against closed forms; against the forms of scikit-fem they are held in test_forms."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from blocks_of_tets import box, split_box, tilted
@@ -9,8 +7,8 @@ from elasticity import bone_of, faces_at, facet_basis, gap_of
 
 from sacrofem.mechanics.parts.cortex import Membrane, membrane_stresses
 from sacrofem.mechanics.parts.interface import GapStiffness
+from sacrofem.mechanics.parts.ligaments import Ligaments
 from sacrofem.mechanics.parts.stiffness import Assembler
-from sacrofem.mechanics.parts.supports import Supports
 from sacrofem.mechanics.space.space import Space
 
 ORDERS = [1, 2]
@@ -75,14 +73,9 @@ def test_gap_resists_the_jump_alone(order):
 def test_springs_pull_along_their_direction():
     space = Space(box(), 2)
     direction = np.array([[2.0, -1.0, 2.0]]) / 3
-    supports = replace(
-        Supports.none(space),
-        spring_nodes=np.array([5]),
-        spring_directions=direction,
-        spring_stiffness=np.array([9.0]),
-    )
+    spring = Ligaments(np.array([5]), direction, np.array([9.0]))
     soft = bone_of(space, 1e-9, 0.0)
-    alone = Assembler(space).matrix(soft, supports=supports).to_scipy() - Assembler(space).matrix(soft).to_scipy()
+    alone = Assembler(space, [spring]).matrix(soft).to_scipy() - Assembler(space).matrix(soft).to_scipy()
     np.testing.assert_allclose(alone.toarray()[15:18, 15:18], [[4, -2, 4], [-2, 1, -2], [4, -2, 4]], atol=1e-8)
     assert alone.toarray().sum() == pytest.approx(9.0, rel=1e-7)
 
@@ -103,9 +96,8 @@ def test_membrane_of_a_stretched_sheet(order):
     x, y = 12e3 * (a + nu * b) / (1 - nu**2), 12e3 * (b + nu * a) / (1 - nu**2)
     np.testing.assert_allclose(stress[..., 0] + stress[..., 1], x + y, rtol=1e-11)
     np.testing.assert_allclose(stress[..., 0] * stress[..., 1] - stress[..., 2] ** 2, x * y, rtol=1e-10)
-    assembler, soft = Assembler(space), (bone_of(space, 1.0, 0.0))
-    shell = assembler.matrix(soft, membrane=Membrane(youngs, np.full(len(youngs), 0.5), nu))
-    work = np.sum(u * (shell.dot(u) - assembler.matrix(soft).dot(u)))
+    soft, membrane = bone_of(space, 1.0, 0.0), Membrane(youngs, np.full(len(youngs), 0.5), nu)
+    work = np.sum(u * (Assembler(space, [membrane]).matrix(soft).dot(u) - Assembler(space).matrix(soft).dot(u)))
     assert work == pytest.approx(7.5 * 0.5 * (x * a + y * b), rel=1e-10)
 
 
@@ -116,7 +108,7 @@ def test_membrane_does_not_resist_bending_or_motion_out_of_its_plane():
     youngs[faces_at(mesh, 2, 2.0)] = 12e3
     soft = bone_of(space, 1.0, 0.0)
     membrane = Membrane(youngs, np.ones(len(youngs)))
-    shell = Assembler(space).matrix(soft, membrane=membrane).to_scipy() - Assembler(space).matrix(soft).to_scipy()
+    shell = Assembler(space, [membrane]).matrix(soft).to_scipy() - Assembler(space).matrix(soft).to_scipy()
     out = np.zeros_like(space.nodes)
     out[:, 2] = space.nodes[:, 0] ** 2
     assert np.abs(shell @ out.ravel()).max() < 1e-11

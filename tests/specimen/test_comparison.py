@@ -132,7 +132,7 @@ def test_every_modulus_times_c_divides_displacement_by_c(unilateral):
     c = 3.0
     one, plan = compare_specimen(unilateral), unilateral.plan()
     bone, cortex = unilateral.bone.elasticity, unilateral.bone.cortex
-    held, law = unilateral.supports, unilateral.gap_law
+    (layer, bands), law = unilateral.supports, unilateral.gap_law
     scaled = with_parts(
         unilateral,
         bone=replace(
@@ -140,11 +140,9 @@ def test_every_modulus_times_c_divides_displacement_by_c(unilateral):
             elasticity=replace(bone, youngs=c * bone.youngs),
             cortex=replace(cortex, youngs=c * cortex.youngs),
         ),
-        supports=replace(
-            held,
-            foundation_normal=c * held.foundation_normal,
-            foundation_tangent=c * held.foundation_tangent,
-            spring_stiffness=c * held.spring_stiffness,
+        supports=(
+            replace(layer, normal=c * layer.normal, tangential=c * layer.tangential),
+            replace(bands, stiffness=c * bands.stiffness),
         ),
         gap_law=replace(law, filler=replace(law.filler, modulus_mpa=c * law.filler.modulus_mpa)),
     )

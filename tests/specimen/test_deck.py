@@ -42,7 +42,7 @@ def test_the_febio_file_of_a_case_is_whole(specimen, tmp_path):
         assert (written.jacobians(name) > 0).all()
     np.testing.assert_allclose(written.values("bone", "E"), recipe.bone.youngs, rtol=1e-10)
     assert len(written.blocks["gap"][1]) == len(specimen.mesh.paired[0])
-    assert len(written.springs) == len(specimen.supports.spring_nodes)
+    assert len(written.springs) == len(specimen.supports[1].nodes)
     force = written.maps["force"][1]
     np.testing.assert_allclose(force.sum(axis=0), specimen.loading.force.sum(axis=0), rtol=1e-9, atol=1e-6)
 

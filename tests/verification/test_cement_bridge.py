@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from blocks_of_tets import graded, lattice, opened, quarter_cylinder
 from closed_forms import DiscSource
-from elasticity import at, held, hooke, system, uniform
+from elasticity import at, bone_of, gap_of, held, hooke, system
 from scipy.special import ellipe, ellipk
 
-from sacrofem.mechanics.equilibrium.balance import bone_forces
+from sacrofem.mechanics.parts.bone import bone_forces
 from sacrofem.mechanics.parts.interface import Filler, constriction_compliance, gap_stiffness
 from sacrofem.mechanics.space.space import Space
 
@@ -57,7 +57,7 @@ def covered(h, cement, *, constricted=True):
     ticks, z = graded(h, np.ceil(1.2 * A / h) * h, END, 1.5), graded(h, h, END, 1.5)
     space = Space(opened(lattice(ticks, ticks, np.concatenate([-z[:0:-1], z])), 0.0), 2)
     coverage = (np.hypot(space.gap.points[..., 0], space.gap.points[..., 1]) < A).astype(float)
-    compliance = constriction_compliance(space, uniform(space, E), coverage) if constricted else None
+    compliance = constriction_compliance(space, bone_of(space, E, NU), coverage) if constricted else None
     return space, gap_stiffness(coverage, 1.0, OPEN, cement, compliance)
 
 
@@ -67,7 +67,7 @@ def conforming(h):
     radii = np.concatenate([[0.0], A - inward[-2::-1], A + outward[1:]])
     mesh = quarter_cylinder(radii, np.concatenate([-z[:0:-1], z]))
     space = Space(opened(mesh, 0.0, lambda centres: np.hypot(centres[:, 0], centres[:, 1]) > A), 2)
-    return space, (np.zeros_like(space.gap.areas),) * 2
+    return space, gap_of(space, 0.0)
 
 
 def approach(space, gap, direction="normal"):
@@ -92,7 +92,7 @@ def approach(space, gap, direction="normal"):
     def force(displacement):
         """What the upper block is pulled with, from its nodal forces on the plane of the gap."""
         found = problem.solve(np.zeros_like(space.nodes), displacement).displacement
-        internal = bone_forces(space, found, uniform(space, E), uniform(space, NU), above)
+        internal = bone_forces(space, found, bone_of(space, E, NU), above)
         return -4.0 * internal[at(space, 2, 0.0) & upper, axis].sum()
 
     # A node in z = 0 lies on both sides: the mirror image must know which half it is in.

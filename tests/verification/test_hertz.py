@@ -16,8 +16,8 @@ from closed_forms import DiscSource
 from elasticity import at, bone_of, gap_of, held, stiffness
 
 from sacrofem.mechanics.equilibrium.active_set import solve_contact
-from sacrofem.mechanics.equilibrium.balance import bone_forces
 from sacrofem.mechanics.linear.settings import SolverSettings
+from sacrofem.mechanics.parts.bone import bone_forces
 from sacrofem.mechanics.parts.contact import face_closure
 from sacrofem.mechanics.space.space import Space
 

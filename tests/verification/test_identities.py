@@ -48,7 +48,7 @@ def test_reactions_balance_force_and_moment(model, close):
     """Reactions of layer and spring from their own laws, not from the matrix."""
     space, force = model.space, model.load()
     u = model.solve(force)
-    where = facet_basis(space, model.supports.foundation_faces)
+    where = facet_basis(space, model.layer.faces)
     value = np.asarray(where.interpolate(u.ravel()))
     normal = np.asarray(where.normals)
     along = np.einsum("i...,i...", value, normal)
@@ -56,7 +56,7 @@ def test_reactions_balance_force_and_moment(model, close):
     position = np.asarray(where.global_coordinates())
     layer = np.sum(traction * where.dx, axis=(1, 2))
     layer_moment = np.sum(np.cross(position, traction, axis=0) * where.dx, axis=(1, 2))
-    node, d = model.supports.spring_nodes[0], model.supports.spring_directions[0]
+    node, d = model.spring.nodes[0], model.spring.directions[0]
     pull = -30.0 * (u[node] @ d) * d
     total = force.sum(axis=0)
     close("force balance", layer + pull, -total)
@@ -79,11 +79,11 @@ def test_work_is_twice_the_energy(model, close):
     opening = np.einsum("pqx,px->pq", jump, space.gap.normals)
     k_n, k_t = model.gap.normal, model.gap.tangential
     gap = np.sum((k_t * np.sum(jump**2, axis=2) + (k_n - k_t) * opening**2) * space.gap.areas)
-    where = facet_basis(space, model.supports.foundation_faces)
+    where = facet_basis(space, model.layer.faces)
     value = np.asarray(where.interpolate(u.ravel()))
     along = np.einsum("i...,i...", value, np.asarray(where.normals))
     layer = np.sum((9.0 * np.sum(value**2, axis=0) + 31.0 * along**2) * where.dx)
-    spring = 30.0 * (u[model.supports.spring_nodes[0]] @ model.supports.spring_directions[0]) ** 2
+    spring = 30.0 * (u[model.spring.nodes[0]] @ model.spring.directions[0]) ** 2
     close("2 W = f·u", bone + cortex + gap + layer + spring, np.sum(u * force))
     assert min(bone, cortex, gap, layer, spring) > 0
 
@@ -122,11 +122,7 @@ def test_mirror_image(model, close):
     np.testing.assert_allclose(image.nodes[number], space.nodes * mirror, atol=1e-13)
     force, mirrored_force = model.load(), np.empty_like(space.nodes)
     mirrored_force[number] = force * mirror
-    supports = replace(
-        model.supports,
-        spring_nodes=number[model.supports.spring_nodes],
-        spring_directions=model.supports.spring_directions * mirror,
-    )
+    spring = replace(model.spring, nodes=number[model.spring.nodes], directions=model.spring.directions * mirror)
     # Gap points follow the corners: the law at a point of the image is that of the nearest point there.
     nearest = np.argmin(
         np.linalg.norm(image.gap.points[:, :, None] * mirror - space.gap.points[:, None], axis=3), axis=2
@@ -138,8 +134,7 @@ def test_mirror_image(model, close):
         model.poisson,
         np.zeros_like(force, bool),
         gap=gap,
-        membrane=model.membrane,
-        supports=supports,
+        parts=(model.membrane, model.layer, spring),
     )
     found = problem.solve(mirrored_force).displacement
     close("mirror image: displacement", found[number] * mirror, model.solve(force))
@@ -155,15 +150,14 @@ def test_rotation_and_a_long_way(model, close):
     q *= np.sign(np.linalg.det(q))
     space = model.space
     turned = Space(replace(space.mesh, points=space.mesh.points @ q.T + [500.0, -300.0, 1200.0]), space.order)
-    supports = replace(model.supports, spring_directions=model.supports.spring_directions @ q.T)
+    spring = replace(model.spring, directions=model.spring.directions @ q.T)
     problem = system(
         turned,
         model.youngs,
         model.poisson,
         np.zeros((space.n_nodes, 3), bool),
         gap=model.gap,
-        membrane=model.membrane,
-        supports=supports,
+        parts=(model.membrane, model.layer, spring),
     )
     force = model.load()
     close("rotation and 1.3 m", problem.solve(force @ q.T).displacement @ q, model.solve(force))
@@ -176,9 +170,7 @@ def test_cement_like_the_bone_and_the_filler_is_no_treatment(model, close):
     assert covered.any()
     compliance = constriction_compliance(space, before.bone, covered)
     gap = gap_stiffness(covered.astype(float), 1.0, FILLER, FILLER, compliance)
-    after = system(
-        space, before.youngs.copy(), before.poisson, np.zeros_like(force, bool), **{**before.parts, "gap": gap}
-    )
+    after = system(space, before.youngs.copy(), before.poisson, np.zeros_like(force, bool), parts=before.parts, gap=gap)
     close("null treatment", after.solve(force).displacement, before.solve(force), 1e-12)
 
 

@@ -7,7 +7,7 @@ memory once for all; nothing is approximated, and every solution is judged by it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from time import perf_counter
@@ -39,12 +39,8 @@ from sacrofem.mechanics.linear.solver import (
     LinearSystem,
 )
 from sacrofem.mechanics.parts.bone import Elasticity
-from sacrofem.mechanics.parts.cortex import Membrane
-from sacrofem.mechanics.parts.form import FormPart
 from sacrofem.mechanics.parts.interface import GapStiffness
-from sacrofem.mechanics.parts.stiffness import Assembler
-from sacrofem.mechanics.parts.supports import Supports
-from sacrofem.mechanics.space.blocks import BlockMatrix
+from sacrofem.mechanics.parts.part import Part, total_fixed, total_force
 from sacrofem.mechanics.space.space import Space
 from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
 
@@ -106,10 +102,8 @@ class ScenarioEngine:
 
     Parameters
     ----------
-    space, membrane, supports
+    space, parts
         As for `Statics`.
-    force : (N, 3)
-        Applied nodal forces, N.
     baseline : Scenario
         Materials outside the candidate zone.
     tets : (m,) bool
@@ -123,8 +117,8 @@ class ScenarioEngine:
     method : "auto", "lanes" or "fresh"
         Lanes, or one fresh solve for each; auto takes lanes but for models that a factorisation
         solves faster.
-    assembly, extra
-        As for `Statics`; scikit-fem means a fresh solve each.
+    assembly
+        As of `SolverSettings`; scikit-fem means a fresh solve each.
 
     Attributes
     ----------
@@ -136,9 +130,7 @@ class ScenarioEngine:
     def __init__(
         self,
         space: Space,
-        membrane: Membrane,
-        supports: Supports,
-        force: FloatArray,
+        parts: Iterable[Part],
         baseline: Scenario,
         tets: BoolArray,
         pairs: BoolArray,
@@ -147,14 +139,13 @@ class ScenarioEngine:
         start: FloatArray | None = None,
         method: Literal["auto", "lanes", "fresh"] = "auto",
         assembly: Assembly = "gather",
-        extra: Sequence[FormPart] = (),
     ) -> None:
         began = perf_counter()
-        force = force + sum(part.force(space) for part in extra)
-        self.space, self.membrane, self.supports, self.force = space, membrane, supports, force
+        parts = tuple(parts)
+        self.space, self.force, self.fixed = space, total_force(parts, space), total_fixed(parts, space)
         self.baseline, self.tets, self.pairs, self.tolerance = baseline, tets, pairs, tolerance
-        self._fine = assembler(space, assembly, extra)
-        self._coarse = assembler(Space(space.mesh, 1), assembly, extra) if space.order == 2 else None
+        self._fine = assembler(space, parts, assembly)
+        self._coarse = assembler(Space(space.mesh, 1), parts, assembly) if space.order == 2 else None
         self._levels: LaneLevels | None = None
         self.method = "a fresh solve each"
         wanted = method == "lanes" or (method == "auto" and space.n_nodes >= DIRECT_NODES)
@@ -165,11 +156,8 @@ class ScenarioEngine:
             kept, gap = ~pairs[:, None], baseline.gap
             if gap is not None:
                 gap = GapStiffness(gap.normal * kept, gap.tangential * kept)
-            rest, coarse = (
-                assembler.matrix(bone, membrane=membrane, gap=gap, supports=supports)
-                for assembler in (self._fine, self._coarse)
-            )
-            self._levels = LaneLevels(rest, coarse, space, tets, pairs, supports.fixed)
+            rest, coarse = (assembler.matrix(bone, gap) for assembler in (self._fine, self._coarse))
+            self._levels = LaneLevels(rest, coarse, space, tets, pairs, self.fixed)
             self.method = METHOD
         self._start = start
         self.setup_seconds = perf_counter() - began
@@ -216,15 +204,12 @@ class ScenarioEngine:
 
     # ------------------------------------------------------------------ fresh solves
     def _system(self, scenario: Scenario) -> LinearSystem:
-        def matrix(assembler: Assembler) -> BlockMatrix:
-            return assembler.matrix(scenario.bone, membrane=self.membrane, gap=scenario.gap, supports=self.supports)
-
         coarse = self._coarse
         return LinearSystem(
             self.space,
-            matrix(self._fine),
-            self.supports.fixed,
-            None if coarse is None else (lambda: matrix(coarse)),
+            self._fine.matrix(scenario.bone, scenario.gap),
+            self.fixed,
+            None if coarse is None else (lambda: coarse.matrix(scenario.bone, scenario.gap)),
             SolverSettings(tolerance=self.tolerance),
         )
 

@@ -1,11 +1,11 @@
 """A solved state written as an input deck of CalculiX, without any loss.
 
 Bone is C3D10 (P2) or C3D4 (P1), which have the integration points of `Space`. Gap, elastic layer, cortical
-membrane and ligaments are sums of springs: their energy is ½ Σ k (b·u)² over integration points and
-directions, with b·u the jump, the displacement of the layer, a strain of the membrane or the elongation of a
-ligament. CalculiX takes exactly that: the degrees of freedom of one auxiliary node per integration point are
-tied by ``*EQUATION`` to √k b·u, and a ``SPRING1`` of stiffness 1 holds each. (The root stands in the equation,
-as thousands of different spring constants would be thousands of materials.)
+membrane, ligaments and whatever else is added to the bone are sums of `Springs`: their energy is ½ Σ k (b·u)² over
+points and directions, with b·u the jump, the displacement of the layer, a strain of the membrane or the elongation
+of a ligament. CalculiX takes exactly that: the degrees of freedom of one auxiliary node per point are tied by
+``*EQUATION`` to √k b·u, and a ``SPRING1`` of stiffness 1 holds each. (The root stands in the equation, as thousands
+of different spring constants would be thousands of materials.)
 
 Two things about CalculiX 2.20: displacements that are prescribed and not zero are lost in the equations of their
 nodes, so there are none here; and RF of a fixed node lacks the forces that equations put on it.
@@ -22,38 +22,19 @@ from typing import TextIO
 import numpy as np
 from scipy.sparse import csr_array
 
+from sacrofem.errors import InputError
 from sacrofem.mechanics.parts.bone import Elasticity
-from sacrofem.mechanics.parts.cortex import Membrane, membrane_strains
-from sacrofem.mechanics.parts.interface import GapStiffness
-from sacrofem.mechanics.parts.supports import Supports
-from sacrofem.mechanics.space.quadrature import triangle_rule
+from sacrofem.mechanics.parts.part import Part, Springs, check_names, total_fixed, total_force
 from sacrofem.mechanics.space.space import Space
-from sacrofem.system.arrays import FloatArray, IntArray
+from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
 
 # CalculiX reads fields of 20 characters, four terms of an equation and 16 entries of a set a line.
 _NUMBER = "{:.12e}"
 _TERMS, _ENTRIES = 4, 16
 # A term of an equation below this share of the largest is rounding: of equal and opposite shape functions at a front.
 _ROUNDING = 1e-13
-
-
-@dataclass(frozen=True, eq=False)
-class Springs:
-    """Energy ½ Σ k (b·u)² of one part of a model.
-
-    Attributes
-    ----------
-    rows : (r·d, 3N) sparse
-        b of each of d directions at each of r points.
-    stiffness : (r, d)
-        k: N/mm where b·u is in mm, N·mm where it is a strain.
-    points : (r, 3)
-        mm.
-    """
-
-    rows: csr_array
-    stiffness: FloatArray
-    points: FloatArray
+# Degrees of freedom of an auxiliary node.
+_AXES = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +46,7 @@ class Deck:
     node : (N,) int
         Number of each node of the space.
     auxiliary : mapping of str to (r,) int
-        Auxiliary nodes of ``gap``, ``layer``, ``cortex`` and ``ligaments``, in the order of their points.
+        Auxiliary nodes of each part, by its name, in the order of its points.
     springs : mapping of str to Springs
         What these stand for: their displacements are √k b·u.
     """
@@ -75,92 +56,13 @@ class Deck:
     springs: Mapping[str, Springs]
 
 
-def gap_springs(space: Space, law: GapStiffness) -> Springs:
-    """Jump along the normal and two tangents at every gap point."""
-    gap, mesh = space.gap, space.mesh
-    plus, minus = mesh.paired
-    shape = space.face_shape(gap.barycentric)
-    nodes = np.concatenate([space.face_nodes[plus], space.face_nodes[minus]], axis=1)
-    rows = _interpolation(space, nodes, np.concatenate([shape, -shape], axis=1), triad(gap.normals))
-    stiffness = gap.areas[..., None] * np.stack([law.normal, law.tangential, law.tangential], axis=-1)
-    return Springs(rows, stiffness.reshape(-1, 3), gap.points.reshape(-1, 3))
-
-
-def layer_springs(space: Space, supports: Supports) -> Springs:
-    """Displacement of the faces on an elastic layer along the normal and two tangents."""
-    mesh, faces = space.mesh, supports.foundation_faces
-    barycentric, weights = triangle_rule()
-    rows = _interpolation(
-        space, space.face_nodes[faces], space.face_shape(barycentric), triad(mesh.face_normals[faces])
-    )
-    k_t = supports.foundation_tangent
-    areas = mesh.face_areas[faces][:, None] * weights
-    stiffness = areas[..., None] * np.stack([supports.foundation_normal, k_t, k_t], axis=1)[:, None]
-    points = np.einsum("qc,fcx->fqx", barycentric, mesh.points[mesh.faces[faces]])
-    return Springs(rows, stiffness.reshape(-1, 3), points.reshape(-1, 3))
-
-
-def membrane_springs(space: Space, membrane: Membrane) -> Springs:
-    """Strains of the cortex in which the plane-stress law is diagonal.
-
-    2w = E/(1-ν) a² + E/(1+ν) b² + E/(2(1+ν)) c² with a, b = (ε₁₁ ± ε₂₂)/√2 and c = γ₁₂.
-    """
-    faces = membrane.faces
-    operator, areas = membrane_strains(space, faces)
-    first, second, shear = np.moveaxis(operator, 2, 0)
-    modes = np.stack([(first + second) / np.sqrt(2), (first - second) / np.sqrt(2), shear], axis=2)
-    nu = membrane.poisson
-    law = np.array([1 / (1 - nu), 1 / (1 + nu), 0.5 / (1 + nu)])
-    weight = areas * (membrane.youngs[faces] * membrane.thickness[faces])[:, None]
-    nodes = np.broadcast_to(space.face_nodes[faces][:, None], (*areas.shape, space.face_nodes.shape[1]))
-    # The place of an auxiliary node has no meaning to the solver; the middle of its face shows where it belongs.
-    points = np.repeat(space.mesh.points[space.mesh.faces[faces]].mean(axis=1), areas.shape[1], axis=0)
-    q, modes = areas.size, modes.reshape(areas.size, 3, -1, 3)
-    return Springs(_sparse(space, nodes.reshape(q, 1, -1, 1), modes), (weight[..., None] * law).reshape(-1, 3), points)
-
-
-def ligament_springs(space: Space, supports: Supports) -> Springs:
-    """Elongation of the springs to fixed points."""
-    nodes = supports.spring_nodes
-    rows = _sparse(space, nodes[:, None, None, None], supports.spring_directions[:, None, None, :])
-    return Springs(rows, supports.spring_stiffness[:, None], space.nodes[nodes])
-
-
-def triad(normals: FloatArray) -> FloatArray:
-    """(f, 3, 3) of unit normals (f, 3): the normal and two tangents, row by row."""
-    smallest = np.eye(3)[np.abs(normals).argmin(axis=1)]
-    first = np.cross(normals, smallest)
-    first /= np.linalg.norm(first, axis=1, keepdims=True)
-    return np.stack([normals, first, np.cross(normals, first)], axis=1)
-
-
-def _interpolation(space: Space, nodes: IntArray, shape: FloatArray, axes: FloatArray) -> csr_array:
-    """Value along each of the axes (f, d, 3) of each face, at each point of the rule."""
-    values = np.einsum("qa,fdx->fqdax", shape, axes)
-    return _sparse(space, nodes[:, None, None, :, None], values)
-
-
-def _sparse(space: Space, nodes: IntArray, values: FloatArray) -> csr_array:
-    """Rows (..., d) over displacements from their terms (..., d, a, 3) at nodes that broadcast to them."""
-    columns = np.broadcast_to(3 * nodes + np.arange(3), values.shape)
-    per_row = values.shape[-2] * 3
-    n_rows = values.size // per_row
-    pointer = np.arange(0, values.size + 1, per_row)
-    rows = csr_array((values.ravel(), columns.ravel(), pointer), shape=(n_rows, 3 * space.n_nodes))
-    rows.sum_duplicates()
-    return rows
-
-
 # ------------------------------------------------------------------ writing
 def write_calculix(
     path: Path,
     space: Space,
     bone: Elasticity,
-    force: FloatArray,
-    supports: Supports,
+    parts: Iterable[Part],
     *,
-    membrane: Membrane | None = None,
-    gap: GapStiffness | None = None,
     tie: bool = False,
     printed: bool = False,
 ) -> Deck:
@@ -173,14 +75,8 @@ def write_calculix(
     space
     bone
         Of each tet; equal ones share a material.
-    force : (N, 3)
-        Nodal forces, N.
-    supports
-        Fixed displacements, elastic layer and ligaments.
-    membrane
-        Cortex.
-    gap
-        What lies in the gap.
+    parts
+        All of them, the gap and the load too.
     tie
         Twin faces are one, as in the intact state.
     printed
@@ -191,19 +87,21 @@ def write_calculix(
     -------
     Deck
         Which number in the deck is which node.
+
+    Raises
+    ------
+    InputError
+        A part is no sum of springs, or two have one name.
     """
-    node = _deck_nodes(space, tie)
-    parts = {
-        "gap": None if gap is None or tie or not gap.normal.size else gap_springs(space, gap),
-        "layer": layer_springs(space, supports) if len(supports.foundation_faces) else None,
-        "cortex": membrane_springs(space, membrane) if membrane is not None and len(membrane.faces) else None,
-        "ligaments": ligament_springs(space, supports) if len(supports.spring_nodes) else None,
-    }
-    springs = {name: part for name, part in parts.items() if part is not None}
+    node, parts = _deck_nodes(space, tie), tuple(parts)
+    check_names(parts)
+    springs = _springs(space, parts)
+    fixed = total_fixed(parts, space)
     auxiliary, following = {}, int(node.max()) + 1
     for name, part in springs.items():
-        auxiliary[name] = np.arange(following, following + len(part.points))
-        following += len(part.points)
+        count = part.points.shape[0] * part.points.shape[1]
+        auxiliary[name] = np.arange(following, following + count)
+        following += count
     with path.open("w", encoding="ascii") as out:
         _heading(out)
         _bone(out, space, node, bone)
@@ -211,18 +109,32 @@ def write_calculix(
         for name, part in springs.items():
             next_element = _auxiliary(out, name.upper(), part, auxiliary[name], node, next_element)
         for axis in range(3 if springs else 0):
-            if any(part.stiffness.shape[1] > axis for part in springs.values()):
+            if any(part.stiffness.shape[2] > axis for part in springs.values()):
                 out.write(f"*SPRING, ELSET=SPRING{axis + 1}\n{axis + 1}\n1.\n")
-        fixed = bool(supports.fixed.any())
-        if fixed:
-            held = np.unique(node[supports.fixed.any(axis=1)])
+        if fixed.any():
+            held = np.unique(node[fixed.any(axis=1)])
             out.write("*NSET, NSET=FIXED\n")
             out.writelines(_wrapped(map(str, held.tolist()), _ENTRIES))
         out.write("*STEP\n*STATIC\n")
-        _held(out, node, supports)
-        _loads(out, node, force)
-        _requests(out, list(springs), fixed=fixed, printed=printed)
+        _held(out, node, fixed)
+        _loads(out, node, total_force(parts, space))
+        _requests(out, list(springs), fixed=bool(fixed.any()), printed=printed)
     return Deck(node, MappingProxyType(auxiliary), MappingProxyType(springs))
+
+
+def _springs(space: Space, parts: Iterable[Part]) -> dict[str, Springs]:
+    springs: dict[str, Springs] = {}
+    for part in parts:
+        for elements in part.elements(space):
+            if not isinstance(elements, Springs) or part.name in springs or elements.stiffness.shape[2] > _AXES:
+                raise InputError(
+                    "a deck of CalculiX has no lines for it",
+                    field="parts",
+                    value=part.name,
+                    mend=f"leave it out, or write it as one set of springs in at most {_AXES} directions",
+                )
+            springs[part.name] = elements
+    return springs
 
 
 def _deck_nodes(space: Space, tie: bool) -> IntArray:
@@ -275,15 +187,15 @@ def _bone(out: TextIO, space: Space, node: IntArray, bone: Elasticity) -> None:
 
 def _auxiliary(out: TextIO, name: str, part: Springs, numbers: IntArray, node: IntArray, next_element: int) -> int:
     """Auxiliary nodes, their equations and springs; the number of the next element."""
-    _nodes(out, name, numbers, part.points)
-    rows = part.rows.multiply(np.sqrt(part.stiffness).reshape(-1, 1)).tocoo()
+    _nodes(out, name, numbers, part.points.reshape(-1, 3))
+    rows = part.rows(len(node)).multiply(np.sqrt(part.stiffness).reshape(-1, 1)).tocoo()
     # Numbered as in the deck, so that the terms of tied twins add up.
-    shape = (part.rows.shape[0], 3 * int(node.max()))
+    shape = (rows.shape[0], 3 * int(node.max()))
     tied = csr_array((rows.data, (rows.row, 3 * (node[rows.col // 3] - 1) + rows.col % 3)), shape=shape)
     tied.sum_duplicates()
     out.write("*EQUATION\n")
     held: list[list[tuple[int, int]]] = [[], [], []]
-    directions = part.stiffness.shape[1]
+    directions = part.stiffness.shape[2]
     for row in range(shape[0]):
         values = tied.data[tied.indptr[row] : tied.indptr[row + 1]]
         columns = tied.indices[tied.indptr[row] : tied.indptr[row + 1]]
@@ -312,8 +224,8 @@ def _auxiliary(out: TextIO, name: str, part: Springs, numbers: IntArray, node: I
     return next_element
 
 
-def _held(out: TextIO, node: IntArray, supports: Supports) -> None:
-    where, axis = np.nonzero(supports.fixed)
+def _held(out: TextIO, node: IntArray, fixed: BoolArray) -> None:
+    where, axis = np.nonzero(fixed)
     # Tied twins are listed once.
     held = np.unique(np.column_stack([node[where], axis + 1]), axis=0)
     if len(held):

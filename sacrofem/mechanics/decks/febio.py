@@ -14,18 +14,21 @@ The file says so in its comments. Node order of tet10, penta15 and tri6 is that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 from xml.sax.saxutils import escape
 
 import numpy as np
 
+from sacrofem.errors import InputError
 from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.cortex import Membrane
 from sacrofem.mechanics.parts.interface import GapStiffness
-from sacrofem.mechanics.parts.supports import Supports
+from sacrofem.mechanics.parts.joint import ElasticLayer
+from sacrofem.mechanics.parts.ligaments import Ligaments
+from sacrofem.mechanics.parts.part import Part, total_fixed, total_force
 from sacrofem.mechanics.space.space import Space
 from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
 
@@ -35,6 +38,9 @@ LAYER_MM = 0.1
 _SPRING_MM = 50.0
 # A layer of less resistance across than along would need a Poisson's ratio of more.
 _MOST_POISSON = 0.49
+# What there are elements of FEBio for.
+_WRITTEN = (Membrane, GapStiffness, ElasticLayer, Ligaments)
+_Kind = TypeVar("_Kind", bound=Part)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,12 +82,14 @@ def layer_moduli(k_n: FloatArray, k_t: FloatArray, thickness_mm: float = LAYER_M
     return constrained * (1.0 + poisson) * (1.0 - 2.0 * poisson) / (1.0 - poisson), poisson
 
 
-def febio_model(space: Space, supports: Supports, gap: GapStiffness | None) -> Febio:
+def febio_model(space: Space, parts: Iterable[Part]) -> Febio:
     """Nodes, wedges and springs of a state; see `write_febio` for the arguments."""
     nodes = space.nodes.copy()
     layers: dict[str, Layer] = {}
     more: list[FloatArray] = []
     count = space.n_nodes
+    held: list[IntArray] = []
+    gap, bed, bands = _only(parts, GapStiffness), _only(parts, ElasticLayer), _only(parts, Ligaments)
     if gap is not None and gap.normal.size:
         plus, minus = space.mesh.paired
         upper, lower = space.face_nodes[plus], space.face_nodes[minus]
@@ -98,8 +106,7 @@ def febio_model(space: Space, supports: Supports, gap: GapStiffness | None) -> F
         more.append(middles)
         count += len(middles)
         layers["gap"] = Layer(wedges, youngs[solid], poisson[solid])
-    held: list[IntArray] = []
-    if len(faces := supports.foundation_faces):
+    if bed is not None and len(faces := bed.faces):
         inner = space.face_nodes[faces]
         away, touched = _mean_normals(inner, space.mesh.face_normals[faces], space.n_nodes)
         number = np.full(space.n_nodes, -1)
@@ -110,14 +117,25 @@ def febio_model(space: Space, supports: Supports, gap: GapStiffness | None) -> F
         wedges, middles = _wedges(inner, number[inner], np.concatenate([nodes, *more]), count)
         more.append(middles)
         count += len(middles)
-        youngs, poisson = layer_moduli(supports.foundation_normal, supports.foundation_tangent)
+        youngs, poisson = layer_moduli(bed.normal, bed.tangential)
         layers["layer"] = Layer(wedges, youngs, poisson)
         held.append(number[touched])
-    ends = nodes[supports.spring_nodes] + _SPRING_MM * supports.spring_directions
-    fixed = count + np.arange(len(ends))
-    held.append(fixed)
-    springs = np.column_stack([supports.spring_nodes, fixed]).astype(np.int64)
-    return Febio(np.concatenate([nodes, *more, ends]), layers, np.concatenate(held).astype(np.int64), springs)
+    springs = np.zeros((0, 2), np.int64)
+    if bands is not None:
+        more.append(nodes[bands.nodes] + _SPRING_MM * bands.directions)
+        ends = count + np.arange(len(bands.nodes))
+        held.append(ends)
+        springs = np.column_stack([bands.nodes, ends]).astype(np.int64)
+    fixed = np.concatenate(held).astype(np.int64) if held else np.zeros(0, np.int64)
+    return Febio(np.concatenate([nodes, *more]), layers, fixed, springs)
+
+
+def _only(parts: Iterable[Part], kind: type[_Kind]) -> _Kind | None:
+    """The part of a kind, of which a file has at most one."""
+    found = [part for part in parts if isinstance(part, kind)]
+    if len(found) > 1:
+        raise InputError("an FEBio file has one of these at most", field="parts", value=found[1].name, mend="join them")
+    return found[0] if found else None
 
 
 def _mean_normals(faces: IntArray, normals: FloatArray, n: int) -> tuple[FloatArray, BoolArray]:
@@ -152,11 +170,7 @@ def write_febio(
     path: Path,
     space: Space,
     bone: Elasticity,
-    force: FloatArray,
-    supports: Supports,
-    *,
-    membrane: Membrane | None = None,
-    gap: GapStiffness | None = None,
+    parts: Iterable[Part],
 ) -> Febio:
     """Write one static state in one step.
 
@@ -164,15 +178,26 @@ def write_febio(
     ----------
     path
         The ``.feb`` file.
-    space, bone, force, supports, membrane, gap
+    space, bone, parts
         As of `sacrofem.mechanics.decks.calculix.write_calculix`.
 
     Returns
     -------
     Febio
         What was added to the nodes of the space.
+
+    Raises
+    ------
+    InputError
+        A part has no elements of FEBio, or there are two of a kind.
     """
-    model = febio_model(space, supports, gap)
+    parts = tuple(parts)
+    for part in parts:
+        if not isinstance(part, _WRITTEN) and any(True for _ in part.elements(space)):
+            raise InputError(
+                "an FEBio file has no elements for it", field="parts", value=part.name, mend="leave it out"
+            )
+    model, force, fixed = febio_model(space, parts), total_force(parts, space), total_fixed(parts, space)
     with path.open("w", encoding="utf-8") as out:
         out.write('<?xml version="1.0" encoding="UTF-8"?>\n<febio_spec version="4.0">\n')
         for line in (__doc__ or "").split("\n\n", 1)[1].splitlines():
@@ -183,15 +208,14 @@ def write_febio(
             '<step_size>1</step_size><solver type="solid"><symmetric_stiffness>symmetric</symmetric_stiffness>'
             "</solver></Control>\n"
         )
-        parts = {"bone": Layer(space.connectivity, bone.youngs, bone.poisson), **model.layers}
-        shells = _shells(space, membrane)
-        _materials(out, parts, shells)
-        held = np.flatnonzero(supports.fixed.any(axis=1))
+        solids = {"bone": Layer(space.connectivity, bone.youngs, bone.poisson), **model.layers}
+        shells = _shells(space, _only(parts, Membrane))
+        _materials(out, solids, shells)
         loaded = np.flatnonzero(force.any(axis=1))
-        _mesh(out, model, parts, shells, supports, loaded)
-        _domains(out, parts, shells)
-        _mesh_data(out, parts, force[loaded])
-        _conditions(out, model, supports, held, loaded)
+        _mesh(out, model, solids, shells, fixed, loaded)
+        _domains(out, solids, shells)
+        _mesh_data(out, solids, force[loaded])
+        _conditions(out, model, fixed, _only(parts, Ligaments), loaded)
         out.write(
             '<LoadData><load_controller id="1" name="LC1" type="loadcurve"><interpolate>LINEAR</interpolate>'
             "<points><pt>0,0</pt><pt>1,1</pt></points></load_controller></LoadData>\n"
@@ -245,7 +269,7 @@ def _mesh(
     model: Febio,
     parts: dict[str, Layer],
     shells: list[tuple[float, float, float, IntArray]],
-    supports: Supports,
+    held: BoolArray,
     loaded: IntArray,
 ) -> None:
     out.write('<Mesh>\n<Nodes name="all">\n')
@@ -264,7 +288,7 @@ def _mesh(
         out.writelines(_lines("elem", "id", nodes + 1, element, "d"))
         out.write("</Elements>\n")
         element += len(nodes)
-    fixed = [(f"fixed_{axis}", np.flatnonzero(supports.fixed[:, i]) + 1) for i, axis in enumerate("xyz")]
+    fixed = [(f"fixed_{axis}", np.flatnonzero(held[:, i]) + 1) for i, axis in enumerate("xyz")]
     for name, numbers in (*fixed, ("held", model.held + 1), ("loaded", loaded + 1)):
         if len(numbers):
             out.write(f'<NodeSet name="{name}">{",".join(map(str, numbers.tolist()))}</NodeSet>\n')
@@ -301,10 +325,10 @@ def _mesh_data(out: TextIO, parts: dict[str, Layer], force: FloatArray) -> None:
     out.write("</MeshData>\n")
 
 
-def _conditions(out: TextIO, model: Febio, supports: Supports, held: IntArray, loaded: IntArray) -> None:
+def _conditions(out: TextIO, model: Febio, held: BoolArray, bands: Ligaments | None, loaded: IntArray) -> None:
     out.write("<Boundary>\n")
     for i, axis in enumerate("xyz"):
-        if supports.fixed[held, i].any():
+        if held[:, i].any():
             dofs = "".join(f"<{a}_dof>{int(a == axis)}</{a}_dof>" for a in "xyz")
             out.write(f'<bc name="fixed_{axis}" node_set="fixed_{axis}" type="zero displacement">{dofs}</bc>\n')
     if len(model.held):
@@ -316,12 +340,11 @@ def _conditions(out: TextIO, model: Febio, supports: Supports, held: IntArray, l
             '<Loads><nodal_load name="force" node_set="loaded" type="nodal_force">'
             '<value lc="1" type="map">force</value></nodal_load></Loads>\n'
         )
-    if len(model.springs):
+    if bands is not None and len(bands.nodes):
         out.write("<Discrete>\n")
-        for number, (stiffness, which) in enumerate(
-            zip(supports.spring_stiffness.tolist(), supports.spring_ligament.tolist(), strict=True), 1
-        ):
-            name = supports.ligaments[which] if which < len(supports.ligaments) else "ligament"
+        owner = np.zeros(len(bands.nodes), int) if bands.owner is None else bands.owner
+        for number, (stiffness, which) in enumerate(zip(bands.stiffness.tolist(), owner.tolist(), strict=True), 1):
+            name = bands.names[which]
             out.write(
                 f"<!-- {escape(name)} -->"
                 f'<discrete_material id="{number}" name="ligament{number}" type="linear spring"><E>{stiffness:.12g}</E>'

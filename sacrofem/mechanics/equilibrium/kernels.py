@@ -21,14 +21,14 @@ def warm_up() -> None:
     bone = Elasticity.given(np.ones(len(mesh.tets)), 0.3)
     membrane = Membrane(np.ones(len(mesh.faces)), np.ones(len(mesh.faces)))
     space, coarse = Space(mesh, 2), Space(mesh, 1)
-    matrix = Assembler(space).matrix(bone, membrane=membrane)
+    matrix = Assembler(space, [membrane]).matrix(bone)
     fixed = np.zeros((space.n_nodes, 3), dtype=bool)
     fixed[space.nodes[:, 2] == 0.0] = True
     system = LinearSystem(
         space,
         matrix,
         fixed,
-        lambda: Assembler(coarse).matrix(bone, membrane=membrane),
+        lambda: Assembler(coarse, [membrane]).matrix(bone),
         SolverSettings(method="multigrid"),
     )
     system.solve(np.where(fixed, 0.0, 1.0))

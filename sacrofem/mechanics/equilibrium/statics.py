@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -18,13 +18,12 @@ from sacrofem.mechanics.linear.solver import LinearSolution, LinearSystem
 from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.contact import Contact, ContactState, contact_force
 from sacrofem.mechanics.parts.cortex import Membrane
-from sacrofem.mechanics.parts.form import FormPart
 from sacrofem.mechanics.parts.interface import GapStiffness
+from sacrofem.mechanics.parts.part import Part, check_names, total_fixed, total_force
+from sacrofem.mechanics.parts.reactions import Reactions, reactions
 from sacrofem.mechanics.parts.stiffness import Assembler
-from sacrofem.mechanics.parts.supports import Reactions, Supports, reactions
-from sacrofem.mechanics.space.blocks import BlockMatrix
 from sacrofem.mechanics.space.space import Space
-from sacrofem.system.arrays import FloatArray, IntArray
+from sacrofem.system.arrays import BoolArray, FloatArray
 
 # Share of the load, of load times height and of the work that equilibrium may miss.
 BALANCE_LIMIT = 1e-7
@@ -55,94 +54,79 @@ class Solved:
 
 
 class _Discrete:
-    """Assemblers of one space, P1 companion included, with the parts that no state changes."""
+    """Assemblers of one space, P1 companion included, with what no state changes.
 
-    def __init__(
-        self,
-        space: Space,
-        membrane: Membrane,
-        supports: Supports,
-        force: FloatArray,
-        assembly: Assembly,
-        extra: Sequence[FormPart],
-    ) -> None:
-        self.space, self.membrane, self.supports, self.force = space, membrane, supports, force
-        self._assembly, self.extra = assembly, extra
-        self.assembler = assembler(space, assembly, extra)
+    ``split`` is the space on the split mesh where twin faces of ``space`` are tied.
+    """
+
+    def __init__(self, space: Space, parts: Sequence[Part], assembly: Assembly, split: Space) -> None:
+        self.space, self._parts, self._assembly, self._split = space, parts, assembly, split
+        self.assembler = assembler(space, parts, assembly, split)
+        self.node = node = self.assembler.number
+        self.force = np.zeros((space.n_nodes, 3))
+        np.add.at(self.force, node, total_force(parts, split))
+        self._held_twins = np.zeros((space.n_nodes, 3), dtype=np.int64)
+        np.add.at(self._held_twins, node, total_fixed(parts, split))
+        self.fixed: BoolArray = self._held_twins > 0
 
     @cached_property
     def coarse(self) -> Assembler:
-        return assembler(Space(self.space.mesh, 1), self._assembly, self.extra)
+        space = Space(self.space.mesh, 1)
+        split = space if self._split is self.space else Space(self._split.mesh, 1)
+        return assembler(space, self._parts, self._assembly, split)
 
-    def extra_forces(self, u: FloatArray) -> list[FloatArray]:
-        """(N, 3) nodal forces that deform each part in forms of the user's own."""
-        return [(matrix @ u.ravel()).reshape(-1, 3) for matrix in self.assembler.added]
-
-    def matrix(self, assembler: Assembler, bone: Elasticity, gap: GapStiffness | None) -> BlockMatrix:
-        return assembler.matrix(bone, membrane=self.membrane, gap=gap, supports=self.supports)
+    def held_forces(self, internal: FloatArray) -> FloatArray:
+        """(N, 3) forces in N of what is held on the split nodes; tied twins share theirs."""
+        reaction = np.where(self.fixed, internal - self.force, 0.0) / np.maximum(self._held_twins, 1)
+        return np.asarray(reaction[self.node])
 
 
 class Statics:
-    """Equilibrium on a split mesh, with the same loads and supports in every state.
+    """Equilibrium on a split mesh, with the same parts but the gap in every state.
 
     Parameters
     ----------
     space : Space
         On the split mesh.
-    membrane : Membrane
-    supports : Supports
-        Its springs act on mesh points.
-    force : (N, 3)
-        Applied nodal forces, N.
+    parts
+        All but the gap: cortex, supports, loads.
     settings
         Of the linear solver.
-    extra
-        Parts in forms of the user's own; their loads are added to ``force``.
+
+    Attributes
+    ----------
+    force : (N, 3)
+        Applied nodal forces, N.
+    fixed : (N, 3) bool
+        Displacements held still.
+
+    Raises
+    ------
+    InputError
+        Two parts have one name.
     """
 
-    def __init__(
-        self,
-        space: Space,
-        membrane: Membrane,
-        supports: Supports,
-        force: FloatArray,
-        settings: SolverSettings = DEFAULT_SETTINGS,
-        extra: Sequence[FormPart] = (),
-    ) -> None:
-        for part in extra:
-            part.check(space)
-            force = force + part.force(space)
-        self.space, self.membrane, self.supports, self.force = space, membrane, supports, force
-        self.settings = settings
-        self._split = _Discrete(space, membrane, supports, force, settings.assembly, extra)
+    def __init__(self, space: Space, parts: Iterable[Part], settings: SolverSettings = DEFAULT_SETTINGS) -> None:
+        self.space, self.parts, self.settings = space, tuple(parts), settings
+        check_names(self.parts)
+        self._split = _Discrete(space, self.parts, settings.assembly, space)
+        self.force, self.fixed = self._split.force, self._split.fixed
+
+    @cached_property
+    def cortex(self) -> Membrane:
+        """The cortex among the parts."""
+        found = (part for part in self.parts if isinstance(part, Membrane))
+        return next(found, Membrane.none(self.space.mesh))
 
     @cached_property
     def _sides(self) -> FractureSides:
-        return FractureSides(self.space, self.membrane, self.supports)
+        return FractureSides(self.space, self.parts)
 
     @cached_property
-    def _tied(self) -> tuple[_Discrete, IntArray]:
-        """The same model with twin faces tied, and the number of each node in it."""
-        space = self.space
-        mesh, vertex = space.mesh.glued()
-        tied = Space(mesh, space.order)
-        node = np.empty(space.n_nodes, np.int64)
-        node[space.connectivity] = tied.connectivity
-        kept = space.mesh.pair == 0
-        number = np.cumsum(kept) - 1
-        force = np.zeros((tied.n_nodes, 3))
-        np.add.at(force, node, self.force)
-        fixed = np.zeros((tied.n_nodes, 3), dtype=bool)
-        np.logical_or.at(fixed, node, self.supports.fixed)
-        supports = replace(
-            self.supports,
-            fixed=fixed,
-            foundation_faces=number[self.supports.foundation_faces],
-            spring_nodes=vertex[self.supports.spring_nodes],
-        )
-        membrane = replace(self.membrane, youngs=self.membrane.youngs[kept], thickness=self.membrane.thickness[kept])
-        extra = [part for part in self._split.extra if part.there(tied)]
-        return _Discrete(tied, membrane, supports, force, self.settings.assembly, extra), node
+    def _tied(self) -> _Discrete:
+        """The same model with twin faces tied."""
+        tied = Space(self.space.mesh.glued()[0], self.space.order)
+        return _Discrete(tied, self.parts, self.settings.assembly, self.space)
 
     def solve(
         self,
@@ -178,23 +162,23 @@ class Statics:
             The solve failed, contact cycles, or force, moment, energy or the two sides of the fracture do not balance.
         """
         tied = gap is None and bool(self.space.mesh.pair_side.any())  # type: ignore[union-attr]
-        discrete, node = self._tied if tied else (self._split, np.arange(self.space.n_nodes))
-        matrix = discrete.matrix(discrete.assembler, bone, gap)
-        coarse = (lambda: discrete.matrix(discrete.coarse, bone, gap)) if self.space.order == 2 else None
+        discrete = self._tied if tied else self._split
+        matrix = discrete.assembler.matrix(bone, gap)
+        coarse = (lambda: discrete.coarse.matrix(bone, gap)) if self.space.order == 2 else None
         touching = None
         if contact is None:
-            system = LinearSystem(discrete.space, matrix, discrete.supports.fixed, coarse, self.settings)
+            system = LinearSystem(discrete.space, matrix, discrete.fixed, coarse, self.settings)
             solution = system.solve(discrete.force)
         else:
             solution, touching = solve_contact(
-                self.space, matrix, discrete.supports.fixed, contact, discrete.force,
+                self.space, matrix, discrete.fixed, contact, discrete.force,
                 start=None if start is None else start.state.displacement, coarse=coarse,
                 settings=self.settings, steps=LOAD_STEPS if contact.friction else 1,
             )  # fmt: skip
             solution = solution if start is None else _after(start.solution, solution)
         internal = matrix.dot(solution.displacement)
         return self._recorded(
-            discrete, node, name, solution, internal, bone, gap,
+            discrete, name, solution, internal, bone, gap,
             fraction=fraction, coverage=coverage, touching=touching,
         )  # fmt: skip
 
@@ -213,15 +197,11 @@ class Statics:
 
         ``internal`` (N, 3) are the nodal forces of all stiffness, N.
         """
-        everything = np.arange(self.space.n_nodes)
-        return self._recorded(
-            self._split, everything, name, solution, internal, bone, gap, fraction=fraction, coverage=coverage
-        )
+        return self._recorded(self._split, name, solution, internal, bone, gap, fraction=fraction, coverage=coverage)
 
     def _recorded(
         self,
         discrete: _Discrete,
-        node: IntArray,
         name: str,
         solution: LinearSolution,
         internal: FloatArray,
@@ -232,18 +212,15 @@ class Statics:
         coverage: FloatArray | None,
         touching: ContactState | None = None,
     ) -> Solved:
-        u = solution.displacement
-        taken = float(np.sum(u * internal))
+        taken = float(np.sum(solution.displacement * internal))
         if touching is not None:
             internal = internal - contact_force(self.space, touching.pressure, touching.friction)
             taken += touching.taken_nmm
-        extra = discrete.extra_forces(u)
-        held = reactions(discrete.space, discrete.supports, u, internal - discrete.force)
-        for part, forces in zip(discrete.extra, extra, strict=True):
-            held = held.with_form(part.name, discrete.space.nodes, -forces)
-        checks = self._balance(discrete, u, taken, held)
+        u = solution.displacement[discrete.node]
+        held = reactions(self.space, self.parts, u, discrete.held_forces(internal))
+        checks = self._balance(u, taken, held)
         checks["residual"] = solution.residual
-        checks["fracture"] = self._fracture(u[node], bone)
+        checks["fracture"] = self._fracture(u, bone)
         for key in ("force", "moment", "energy", "fracture"):
             value = checks[key]
             if value is not None and not value <= BALANCE_LIMIT:
@@ -253,15 +230,15 @@ class Statics:
                 )
         m = len(self.space.mesh.tets)
         state = State(
-            name, u[node], bone, gap,
+            name, u, bone, gap,
             np.zeros(m) if fraction is None else fraction,
             np.zeros(self.space.gap.areas.shape) if coverage is None else coverage,
-            self.membrane, self.force, touching,
+            self.cortex, self.force, touching,
         )  # fmt: skip
         return Solved(state, solution, held, checks)
 
-    def _balance(self, discrete: _Discrete, u: FloatArray, taken: float, held: Reactions) -> dict[str, float | None]:
-        force, nodes = discrete.force, discrete.space.nodes
+    def _balance(self, u: FloatArray, taken: float, held: Reactions) -> dict[str, float | None]:
+        force, nodes = self.force, self.space.nodes
         total, load = force.sum(axis=0), float(np.abs(force).sum(axis=0).max())
         height = float(np.ptp(nodes, axis=0).max())
         turning = np.cross(nodes, force).sum(axis=0)
@@ -275,8 +252,7 @@ class Statics:
     def _fracture(self, u: FloatArray, bone: Elasticity) -> float | None:
         if not self.space.mesh.pair_side.any():  # type: ignore[union-attr]
             return None
-        # What is not of the bone counts as applied to it.
-        sides = self._sides.forces(u, bone, self.force - sum(self._split.extra_forces(u)))
+        sides = self._sides.forces(u, bone, self.force)
         return float(np.linalg.norm(sides[0] + sides[1]) / np.abs(self.force).sum(axis=0).max())
 
 

@@ -18,7 +18,7 @@ from sacrofem.mechanics.measures.zones import POOLED, CortexZone, Layers, Zone, 
 from sacrofem.mechanics.parts.cortex import membrane_stresses
 from sacrofem.mechanics.parts.interface import closed_area_fraction
 from sacrofem.mechanics.parts.loads import Resultant, endplate_faces
-from sacrofem.mechanics.parts.supports import Reactions
+from sacrofem.mechanics.parts.reactions import Reactions
 from sacrofem.mechanics.space.principal import principal_strains, principal_stresses, von_mises
 from sacrofem.mechanics.space.quadrature import triangle_rule
 from sacrofem.mechanics.space.space import Space, tet_shape

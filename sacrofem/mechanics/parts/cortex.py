@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from sacrofem.mechanics.parts.part import Part, Springs
 from sacrofem.mechanics.space.space import Space
+from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.system.arrays import FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
-class Membrane:
+class Membrane(Part):
     """Cortical shell as a plane-stress membrane without bending stiffness.
 
     Attributes
@@ -24,15 +27,41 @@ class Membrane:
     youngs: FloatArray
     thickness: FloatArray
     poisson: float = 0.3
+    name: str = "cortex"
+
+    @classmethod
+    def none(cls, mesh: TetMesh) -> Membrane:
+        """No cortex anywhere."""
+        return cls(np.zeros(len(mesh.faces)), np.zeros(len(mesh.faces)))
 
     @property
     def faces(self) -> IntArray:
         """(f,) boundary faces that carry cortex."""
         return np.flatnonzero((self.youngs > 0) & (self.thickness > 0))
 
+    def elements(self, space: Space) -> Iterator[Springs]:
+        """Springs of the strains in which the plane-stress law is diagonal.
 
-def membrane_strains(space: Space, faces: IntArray) -> tuple[FloatArray, FloatArray]:
-    """(f, q, 3, 3a) strains 11, 22, 12 in the face from nodal displacements, and areas (f, q)."""
+        2w = E/(1-ν) a² + E/(1+ν) b² + E/(2(1+ν)) c² with a, b = (ε₁₁ ± ε₂₂)/√2 and c = γ₁₂.
+        """
+        faces, nu = self.faces, self.poisson
+        if not len(faces):
+            return
+        slopes, axes, areas = _strain_factors(space, faces)
+        first, second, shear = np.moveaxis(axes, 1, 0)
+        modes = np.stack([(first + second) / np.sqrt(2), (first - second) / np.sqrt(2), shear], axis=1)
+        law = np.array([1 / (1 - nu), 1 / (1 + nu), 0.5 / (1 + nu)])
+        weight = areas * (self.youngs[faces] * self.thickness[faces])[:, None]
+        # The place of a strain has no meaning to a solver; the middle of its face shows where it belongs.
+        middle = space.mesh.points[space.mesh.faces[faces]].mean(axis=1)
+        yield Springs(
+            space.face_nodes[faces], slopes, modes, weight[..., None] * law,
+            np.repeat(middle[:, None], areas.shape[1], axis=1),
+        )  # fmt: skip
+
+
+def _strain_factors(space: Space, faces: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Slopes (q, a, 2) and axes (f, 3, 2, 3) whose product are the strains 11, 22, 12 in the face; areas (f, q)."""
     barycentric, weights = space.membrane_rule
     corners = space.mesh.points[space.mesh.faces[faces]]
     edges = corners[:, 1:] - corners[:, :1]
@@ -41,27 +70,10 @@ def membrane_strains(space: Space, faces: IntArray) -> tuple[FloatArray, FloatAr
     twice_area = np.linalg.norm(normal, axis=1)
     e2 = np.cross(normal / twice_area[:, None], e1)
     frame = np.stack([e1, e2], axis=1)
-    to_plane = np.linalg.inv(np.einsum("fix,fkx->fki", frame, edges))  # d(xi_k)/d(s_i), transposed below
-    gradient = np.einsum("qak,fik->fqai", space.face_gradients(barycentric), to_plane)
-    f, q, a = gradient.shape[:3]
-    operator = np.zeros((f, q, 3, a, 3))
-    operator[:, :, 0] = gradient[..., 0, None] * e1[:, None, None]
-    operator[:, :, 1] = gradient[..., 1, None] * e2[:, None, None]
-    operator[:, :, 2] = gradient[..., 0, None] * e2[:, None, None] + gradient[..., 1, None] * e1[:, None, None]
-    return operator.reshape(f, q, 3, 3 * a), twice_area[:, None] * (0.5 * weights)
-
-
-def _plane_stress(poisson: float) -> FloatArray:
-    return np.array([[1, poisson, 0], [poisson, 1, 0], [0, 0, (1 - poisson) / 2]]) / (1 - poisson**2)
-
-
-def membrane_matrices(space: Space, membrane: Membrane) -> FloatArray:
-    """(f, 3a, 3a) stiffness of the membrane on its faces."""
-    faces = membrane.faces
-    operator, areas = membrane_strains(space, faces)
-    weight = areas * (membrane.youngs[faces] * membrane.thickness[faces])[:, None]
-    law = _plane_stress(membrane.poisson)
-    return np.asarray(np.einsum("fqid,fq,ij,fqje->fde", operator, weight, law, operator, optimize=True))
+    to_plane = np.linalg.inv(np.einsum("fix,fkx->fki", frame, edges))  # d(xi_k)/d(s_i) at [f, i, k]
+    outer = np.einsum("fik,fjx->fijkx", to_plane, frame)
+    axes = np.stack([outer[:, 0, 0], outer[:, 1, 1], outer[:, 0, 1] + outer[:, 1, 0]], axis=1)
+    return space.face_gradients(barycentric), axes, twice_area[:, None] * (0.5 * weights)
 
 
 def membrane_stresses(
@@ -71,7 +83,8 @@ def membrane_stresses(
 
     The axes lie in the face, the first along its edge 01.
     """
-    operator, areas = membrane_strains(space, faces)
-    nodal = displacement[space.face_nodes[faces]].reshape(len(faces), -1)
-    strain = np.einsum("fqid,fd->fqi", operator, nodal)
-    return youngs[:, None, None] * strain @ _plane_stress(poisson), areas
+    slopes, axes, areas = _strain_factors(space, faces)
+    local = np.einsum("qak,fax->fqkx", slopes, displacement[space.face_nodes[faces]])
+    strain = np.einsum("fqkx,fikx->fqi", local, axes)
+    law = np.array([[1, poisson, 0], [poisson, 1, 0], [0, 0, (1 - poisson) / 2]]) / (1 - poisson**2)
+    return youngs[:, None, None] * strain @ law, areas

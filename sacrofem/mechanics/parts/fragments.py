@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.sparse as sp
 
 from sacrofem.errors import InputError
-from sacrofem.mechanics.parts.form import FormPart
-from sacrofem.mechanics.parts.interface import GapStiffness
-from sacrofem.mechanics.parts.supports import Supports
-from sacrofem.mechanics.space.quadrature import triangle_rule
+from sacrofem.mechanics.parts.part import Part, all_elements, total_fixed
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.quality import components
-from sacrofem.system.arrays import FloatArray
+from sacrofem.system.arrays import FloatArray, IntArray
 
 # A rigid motion is free when the energy that it costs is below this share of the stiffest one's.
 FREE_MOTION = 1e-10
@@ -31,16 +27,16 @@ def rigid_motions(points: FloatArray, centre: FloatArray, length: float) -> Floa
     return motion
 
 
-def check_held(space: Space, supports: Supports, gap: GapStiffness | None, extra: Sequence[FormPart] = ()) -> None:
+def check_held(space: Space, parts: Sequence[Part]) -> None:
     """Refuse a model in which a piece of bone can move freely.
 
-    Every piece is taken as rigid; gap, supports, springs and forms give the stiffness of its six motions.
+    Every piece is taken as rigid; the parts give the stiffness of its six motions.
 
     Parameters
     ----------
-    space, supports, gap
-    extra
-        Parts in forms of the user's own.
+    space
+    parts
+        All of them, the gap too.
 
     Raises
     ------
@@ -53,68 +49,23 @@ def check_held(space: Space, supports: Supports, gap: GapStiffness | None, extra
     volume = np.bincount(piece, mesh.volumes)
     centre = np.stack([np.bincount(piece, mesh.volumes * mesh.centroids[:, x]) for x in range(3)], 1) / volume[:, None]
     length = float(np.ptp(mesh.points, axis=0).max())
-    of_point = np.zeros(len(mesh.points), np.int64)
-    of_point[mesh.tets] = piece[:, None]
-    stiffness = np.zeros((6 * n, 6 * n))
-
-    def add(first: int, second: int, block: FloatArray) -> None:
-        stiffness[6 * first : 6 * first + 6, 6 * second : 6 * second + 6] += block
-
-    if gap is not None and len(space.gap.areas):
-        plus, minus = mesh.paired
-        a, b = of_point[mesh.faces[plus, 0]], of_point[mesh.faces[minus, 0]]
-        for i, j in np.unique(np.column_stack([a, b]), axis=0):
-            here = (a == i) & (b == j)
-            points, areas = space.gap.points[here], space.gap.areas[here]
-            normal = space.gap.normals[here][:, None, :, None]
-            k_n, k_t = (k[here] * areas for k in (gap.normal, gap.tangential))
-            left, right = (rigid_motions(points, centre[p], length) for p in (i, j))
-            for p, q, one, two, sign in (
-                (i, i, left, left, 1),
-                (j, j, right, right, 1),
-                (i, j, left, right, -1),
-                (j, i, right, left, -1),
-            ):
-                along = np.sum(normal * one, axis=2), np.sum(normal * two, axis=2)
-                block = np.einsum("pqxi,pqxj,pq->ij", one, two, k_t) + np.einsum("pqi,pqj,pq->ij", *along, k_n - k_t)
-                add(p, q, sign * block)
-    barycentric, weights = triangle_rule()
-    for i in range(n):
-        faces = supports.foundation_faces
-        mine = of_point[mesh.faces[faces, 0]] == i if len(faces) else np.zeros(0, bool)
-        if mine.any():
-            faces = faces[mine]
-            points = np.einsum("qc,fcx->fqx", barycentric, mesh.points[mesh.faces[faces]])
-            areas = mesh.face_areas[faces][:, None] * weights
-            motion = rigid_motions(points, centre[i], length)
-            normal = np.einsum("fx,fqxi->fqi", mesh.face_normals[faces], motion)
-            k_n, k_t = supports.foundation_normal[mine][:, None], supports.foundation_tangent[mine][:, None]
-            add(i, i, np.einsum("fqxi,fqxj,fq->ij", motion, motion, areas * k_t))
-            add(i, i, np.einsum("fqi,fqj,fq->ij", normal, normal, areas * (k_n - k_t)))
-        nodes = supports.spring_nodes
-        mine = of_point[nodes] == i if len(nodes) else np.zeros(0, bool)
-        if mine.any():
-            along = np.einsum(
-                "sx,sxi->si",
-                supports.spring_directions[mine],
-                rigid_motions(space.nodes[nodes[mine]], centre[i], length),
-            )
-            add(i, i, np.einsum("si,sj,s->ij", along, along, supports.spring_stiffness[mine]))
-    if extra:
-        # Linear displacements have all rigid motions.
-        vertices, points = Space(mesh, 1), len(mesh.points)
-        motions = rigid_motions(mesh.points, centre[of_point], length)
-        columns = np.broadcast_to(6 * of_point[:, None, None] + np.arange(6), motions.shape)
-        pieces = sp.csr_array((motions.ravel(), columns.ravel(), 6 * np.arange(3 * points + 1)), (3 * points, 6 * n))
-        for part in extra:
-            stiffness += (pieces.T @ part.matrix(vertices) @ pieces).toarray()
-    scale = max(float(np.trace(stiffness)) / len(stiffness), 1.0)
-    fixed = supports.fixed[: len(mesh.points)]
+    of_node = np.zeros(space.n_nodes, np.int64)
+    of_node[space.connectivity] = piece[:, None]
+    motions = rigid_motions(space.nodes, centre[of_node], length)
+    stiffness = np.zeros((n, 6, n, 6))
+    for elements in all_elements(parts, space):
+        joins = of_node[elements.nodes]
+        # Within one piece nothing resists a rigid motion, but what reaches beyond the bone.
+        some = np.ones(len(joins), bool) if elements.names else (joins != joins[:, :1]).any(axis=1)
+        if some.any():
+            _restrain(stiffness, joins[some], motions[elements.nodes[some]], elements.matrices[some])
+    scale = max(float(np.einsum("nini->", stiffness)) / (6 * n), 1.0)
+    fixed = total_fixed(parts, space)[: len(mesh.points)]
     for node, axis in np.argwhere(fixed):
-        row = rigid_motions(mesh.points[node], centre[of_point[node]], length)[axis]
-        add(of_point[node], of_point[node], scale * np.outer(row, row) / max(1, int(fixed.sum())))
+        i, row = of_node[node], motions[node, axis]
+        stiffness[i, :, i] += scale * np.outer(row, row) / int(fixed.sum())
 
-    values, vectors = np.linalg.eigh(stiffness)
+    values, vectors = np.linalg.eigh(stiffness.reshape(6 * n, 6 * n))
     free = values < FREE_MOTION * max(values[-1], 1e-300)
     if not free.any():
         return
@@ -129,3 +80,15 @@ def check_held(space: Space, supports: Supports, gap: GapStiffness | None, extra
         if n == 1
         else "fill the gap (granulation, callus, cement), let cement bridge it, or break less (fracture.extent)",
     )
+
+
+def _restrain(stiffness: FloatArray, pieces: IntArray, motions: FloatArray, matrices: FloatArray) -> None:
+    """Add the energy of rigid motions (e, a, 3, 6) of the pieces (e, a) that the nodes of elements belong to."""
+    of_piece = {
+        int(i): np.where((pieces == i)[..., None, None], motions, 0.0).reshape(len(pieces), -1, 6)
+        for i in np.unique(pieces)
+    }
+    for j, moved in of_piece.items():
+        force = matrices @ moved
+        for i, other in of_piece.items():
+            stiffness[i, :, j] += np.einsum("edx,edy->xy", other, force)

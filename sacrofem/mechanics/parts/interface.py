@@ -14,12 +14,14 @@ bridge between two blocks (tests/verification/test_cement_bridge.py) the error f
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from sacrofem.errors import InputError
 from sacrofem.mechanics.parts.bone import Elasticity
+from sacrofem.mechanics.parts.part import Part, Springs, triad
 from sacrofem.mechanics.space.space import Space, layer_stiffness
 from sacrofem.system.arrays import FloatArray
 
@@ -57,7 +59,7 @@ class Filler:
 
 
 @dataclass(frozen=True, eq=False)
-class GapStiffness:
+class GapStiffness(Part):
     """Stiffness of the gap between twin faces, at its integration points.
 
     Attributes
@@ -68,6 +70,22 @@ class GapStiffness:
 
     normal: FloatArray
     tangential: FloatArray
+    name: str = "gap"
+
+    def elements(self, space: Space) -> Iterator[Springs]:
+        """Springs in the jump along the normal and two tangents."""
+        gap = space.gap
+        if not gap.areas.size:
+            return
+        plus, minus = space.mesh.paired
+        shape = space.face_shape(gap.barycentric)
+        yield Springs(
+            np.concatenate([space.face_nodes[plus], space.face_nodes[minus]], axis=1),
+            np.concatenate([shape, -shape], axis=1)[..., None],
+            triad(gap.normals)[:, :, None],
+            gap.areas[..., None] * np.stack([self.normal, self.tangential, self.tangential], axis=-1),
+            gap.points,
+        )
 
 
 def constriction_compliance(space: Space, bone: Elasticity, coverage: FloatArray) -> FloatArray:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from sacrofem.anatomy.solid import Landmarks
 from sacrofem.errors import InputError
+from sacrofem.mechanics.parts.part import Part
 from sacrofem.mechanics.space.quadrature import triangle_rule
 from sacrofem.mechanics.space.space import Space
 from sacrofem.system.arrays import FloatArray, IntArray
@@ -273,6 +274,18 @@ def load_vector(space: Space, faces: IntArray, resultant: Resultant) -> FloatArr
         traction = coefficients[:3] + np.cross(coefficients[3:], arm)
         np.add.at(nodal, nodes, np.einsum("qa,fq,fqx->fax", shape, areas, traction))
     return nodal
+
+
+@dataclass(frozen=True, eq=False)
+class NodalForces(Part):
+    """Forces (N, 3) in N on nodes, such as those of `load_vector`."""
+
+    forces: FloatArray
+    name: str = "load"
+
+    def force(self, space: Space) -> FloatArray:
+        """See `Part`."""
+        return self.forces
 
 
 def _cross_matrix(v: FloatArray) -> FloatArray:
