@@ -17,8 +17,7 @@ from sacrofem.mechanics.parts.interface import Filler, GapStiffness
 from sacrofem.mechanics.space.space import Space
 
 SIZE, E, NU = (6.0, 5.0, 8.0), 300.0, 0.3
-RNG = np.random.default_rng(3)
-GRADIENT = RNG.uniform(-1e-3, 1e-3, (3, 3))
+GRADIENT = np.random.default_rng(3).uniform(-1e-3, 1e-3, (3, 3))
 SHEARS = [(1, 2), (0, 2), (0, 1)]
 
 
@@ -40,8 +39,9 @@ def state(space, displacement, **more):
 
 
 def inside(mesh, count=200):
-    tets = RNG.integers(len(mesh.tets), size=count)
-    return np.einsum("nc,ncx->nx", RNG.dirichlet(np.ones(4), size=count), mesh.points[mesh.tets[tets]])
+    rng = np.random.default_rng(4)
+    tets = rng.integers(len(mesh.tets), size=count)
+    return np.einsum("nc,ncx->nx", rng.dirichlet(np.ones(4), size=count), mesh.points[mesh.tets[tets]])
 
 
 # ------------------------------------------------------------------ bone
@@ -53,11 +53,11 @@ def test_linear_displacement_has_constant_strain_and_stress(order):
     strain, stress = voigt(GRADIENT), hooke(GRADIENT)
     points = inside(space.mesh)
     for found in (fields.at_integration_points, fields.bone):
-        np.testing.assert_allclose(found.strain, np.broadcast_to(strain, found.strain.shape), atol=1e-15)
+        np.testing.assert_allclose(found.strain, np.broadcast_to(strain, found.strain.shape), atol=1e-13)
         matrices = tensor(found.stress, engineering_shears=False)
-        np.testing.assert_allclose(matrices, np.broadcast_to(stress, matrices.shape), atol=1e-12)
-    np.testing.assert_allclose(fields.at(points, "displacement"), points @ GRADIENT.T + [1.0, 2.0, 3.0], atol=1e-14)
-    np.testing.assert_allclose(fields.at(points, "strain"), np.broadcast_to(strain, (len(points), 6)), atol=1e-15)
+        np.testing.assert_allclose(matrices, np.broadcast_to(stress, matrices.shape), atol=1e-10)
+    np.testing.assert_allclose(fields.at(points, "displacement"), points @ GRADIENT.T + [1.0, 2.0, 3.0], atol=1e-13)
+    np.testing.assert_allclose(fields.at(points, "strain"), np.broadcast_to(strain, (len(points), 6)), atol=1e-13)
     lowest, _, highest = np.linalg.eigvalsh(stress)
     deviator = stress - np.trace(stress) / 3 * np.eye(3)
     for name, value in {
@@ -65,14 +65,15 @@ def test_linear_displacement_has_constant_strain_and_stress(order):
         "max_principal_strain": np.linalg.eigvalsh(0.5 * (GRADIENT + GRADIENT.T))[2],
         "min_principal_strain": np.linalg.eigvalsh(0.5 * (GRADIENT + GRADIENT.T))[0],
     }.items():  # fmt: skip
-        np.testing.assert_allclose(fields[name], value, rtol=1e-11)
-        np.testing.assert_allclose(fields.at(points, name), value, rtol=1e-11)
+        # Displacements of 3 mm leave a strain of 1e-3 twelve digits.
+        np.testing.assert_allclose(fields[name], value, rtol=1e-9)
+        np.testing.assert_allclose(fields.at(points, name), value, rtol=1e-9)
 
 
 def test_quadratic_displacement_is_exact_at_any_point():
     """Its strain is linear in a tet: a mean of the tet would miss it."""
     space = Space(box((3, 2, 3), SIZE, 0.2), 2)
-    second = RNG.uniform(-1e-4, 1e-4, (3, 3, 3))
+    second = np.random.default_rng(5).uniform(-1e-4, 1e-4, (3, 3, 3))
 
     def field(x):
         return np.einsum("ijk,nj,nk->ni", second, x, x)
@@ -93,7 +94,7 @@ def test_quadratic_displacement_is_exact_at_any_point():
 
 
 def test_tensor_is_symmetric_and_halves_engineering_shears():
-    components = RNG.uniform(-1, 1, (4, 6))
+    components = np.random.default_rng(6).uniform(-1, 1, (4, 6))
     strain, stress = tensor(components, engineering_shears=True), tensor(components, engineering_shears=False)
     for matrices, factor in ((strain, 0.5), (stress, 1.0)):
         assert np.array_equal(matrices, np.swapaxes(matrices, -1, -2))
@@ -113,8 +114,9 @@ def test_uniaxial_stress_and_pure_shear():
 
 def test_invariants_are_formed_at_points_and_then_averaged():
     space = Space(box((2, 2, 2), SIZE), 2)
-    u = 1e-3 * RNG.normal(size=(space.n_nodes, 3))
-    youngs, poisson = RNG.uniform(10, 1000, len(space.mesh.tets)), uniform(space, NU)
+    rng = np.random.default_rng(7)
+    u = 1e-3 * rng.normal(size=(space.n_nodes, 3))
+    youngs, poisson = rng.uniform(10, 1000, len(space.mesh.tets)), uniform(space, NU)
     points, means = (f(space, u, youngs, poisson) for f in (integration_point_fields, tet_fields))
     _, volumes = space.integration()
     share = volumes / volumes.sum(axis=1, keepdims=True)
