@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from sacrofem.mesh.tetmesh import TetMesh
     from sacrofem.specimen.body import Body, BodySolution
     from sacrofem.specimen.compare import compare, compare_plans
-    from sacrofem.specimen.comparison import Comparison
+    from sacrofem.specimen.comparison import Compared, Comparison
+    from sacrofem.specimen.fields import HasFields
     from sacrofem.specimen.plan import Plan
     from sacrofem.specimen.solution import Solution
     from sacrofem.specimen.specimen import Specimen
@@ -40,6 +41,8 @@ _HOMES = {
     "BodySolution": "specimen.body",
     "FormPart": "mechanics.parts.form",
     "Comparison": "specimen.comparison",
+    "Compared": "specimen.comparison",
+    "HasFields": "specimen.fields",
     "Plan": "specimen.plan",
     "Solution": "specimen.solution",
     "Specimen": "specimen.specimen",
@@ -67,6 +70,8 @@ __all__ = [  # noqa: RUF022 - what a reader needs first comes first
     "Plan",
     "Solution",
     "Comparison",
+    "Compared",
+    "HasFields",
     "compare",
     "compare_plans",
     "Body",

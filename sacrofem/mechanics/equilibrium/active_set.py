@@ -171,7 +171,8 @@ class _Loading:
 
     def _renew(self, augmentations: int) -> None:
         """Penalty of this augmentation, and the limit of friction that follows from pressure."""
-        share = min(SOFT * HARDENING**augmentations, 1.0)
+        # Long before that many it is as hard as it gets; a power of hundreds overflows.
+        share = min(SOFT * HARDENING ** min(augmentations, 50), 1.0)
         rigid = self.matrices.contact.rigid
         self.raised = share != self.hardness
         self.hardness = share
