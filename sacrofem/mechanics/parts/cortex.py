@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from sacrofem.bone.provenance import CortexProvenance
 from sacrofem.mechanics.space.space import Space
 from sacrofem.system.arrays import FloatArray, IntArray
 
@@ -19,11 +20,21 @@ class Membrane:
     youngs, thickness : (k,)
         MPa and mm on every boundary face of the mesh; 0 where there is no cortex.
     poisson : float
+    provenance : CortexProvenance
+        That of `stating`; without it, and of a changed copy, it was given in Python.
     """
 
     youngs: FloatArray
     thickness: FloatArray
     poisson: float = 0.3
+    # No argument, so that `dataclasses.replace` cannot hand it on to another cortex.
+    provenance: CortexProvenance = field(init=False, default=CortexProvenance("python"))
+
+    def stating(self, provenance: CortexProvenance) -> Membrane:
+        """The same cortex, and where it comes from."""
+        stated = replace(self)
+        object.__setattr__(stated, "provenance", provenance)
+        return stated
 
     @property
     def faces(self) -> IntArray:
