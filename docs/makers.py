@@ -144,15 +144,16 @@ def loads():
 
 def density_laws():
     """Every law from density to modulus with its range and its source."""
-    from sacrofem.bone.laws import LAWS
+    from sacrofem.bone.laws import CONVERSION_SOURCE, CONVERSIONS, LAWS
 
     rows = []
     for law in LAWS.values():
-        offset = f"{law.offset_mpa:g} + " if law.offset_mpa else ""
-        formula = f"{offset}{law.coefficient:g} ρ^{law.exponent:g}"
         span = "{:g} to {:g}".format(*law.range_g_cm3)
-        rows.append((f"`{law.name}`", formula, law.density, span, law.range_source, f"{law.source} {law.mark}"))
-    return _table(("law", "E, MPa", "density ρ that is meant", "range, g/cm³", "of the range", "source"), rows)
+        rows.append((f"`{law.name}`", law.formula, law.density, span, law.range_source, law.cited))
+    laws = _table(("law", "ρ in g/cm³", "density ρ that is meant", "range, g/cm³", "of the range", "source"), rows)
+    conversions = [(f"`{kind}`", formula, CONVERSION_SOURCE) for kind, formula in CONVERSIONS.items()]
+    head = ("density", "of calibrated QCT density `qct`, g/cm³", "source")
+    return f"{laws}\n\n{_table(head, conversions)}"
 
 
 def bones():

@@ -134,24 +134,24 @@ def calibration(
         return GENERIC
     if kind not in ("phantom", "two-tissue"):
         mend = "use generic, phantom or two-tissue"
-        raise InputError("no such calibration", field="materials.calibration.kind", value=kind, mend=mend)
+        raise InputError("no such calibration", field="materials.calibration", value=kind, mend=mend)
     x, y = np.asarray(hu, dtype=float), np.asarray(density_g_cm3, dtype=float)
     wanted = len(x) == 2 if kind == "two-tissue" else len(x) >= 2
     if not wanted or len(x) != len(y) or not (np.isfinite(x).all() and np.isfinite(y).all()):
         count = "two" if kind == "two-tissue" else "two or more"
         raise InputError(
             f"needs {count} finite CT numbers and as many densities",
-            field="materials.calibration.hu",
+            field="materials.calibration_hu",
             value=list(hu),
-            mend="give hu = [..] and density_g_cm3 = [..] of equal length",
+            mend="give calibration_hu = [..] and calibration_density_g_cm3 = [..] of equal length",
         )
     if np.ptp(x) < 1.0:
         mend = "measure tissues or rods that differ"
-        raise InputError("its CT numbers are equal", field="materials.calibration.hu", value=list(hu), mend=mend)
+        raise InputError("its CT numbers are equal", field="materials.calibration_hu", value=list(hu), mend=mend)
     slope, intercept = (float(value) for value in np.polyfit(x, y, 1))
     if not slope > 0.0:
         mend = "check the order of the two lists; density is in g/cm³"
-        raise InputError("density falls with HU", field="materials.calibration.density_g_cm3", mend=mend)
+        raise InputError("density falls with HU", field="materials.calibration_density_g_cm3", mend=mend)
     notes = []
     spread = float(np.sum((y - y.mean()) ** 2))
     if (share := 1.0 - float(np.sum((y - slope * x - intercept) ** 2)) / spread) < 0.99:

@@ -1,11 +1,12 @@
-"""Density to modulus: named laws, with the density that each of them means."""
+"""Density to modulus: laws that name the density which they mean, and the one conversion between densities."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -14,43 +15,144 @@ from sacrofem.system.arrays import BoolArray, FloatArray
 
 DensityKind = Literal["qct", "ash", "apparent"]
 
-#: Floor of the cancellous modulus, MPa; literature.md, suggested defaults: 5-10 MPa for the alar void.
+#: Floor of the cancellous modulus, MPa: 5-10 MPa in the alar void [D].
 FLOOR_MPA = 10.0
-#: Density of bone tissue for BV/TV = apparent density / tissue density, g/cm³ (DESIGN 4).
+#: Density of bone tissue for BV/TV = apparent density / tissue density, g/cm³ [K].
 TISSUE_DENSITY = 1.9
-#: The default. The generic map and calibrated CT give mineral-equivalent QCT densities, and of the laws only L3 and
-#: L4 take these without a conversion whose offset (L8) would lend osteoporotic bone some 0.13 g/cm³. L3 is a power
-#: law, the form that fits vertebral cores best (10.1186/s12891-021-04571-4 [A]), and stays positive down to zero.
+#: The default. The generic map and calibrated CT give mineral-equivalent QCT densities, and of the laws only those of
+#: Kopperdahl and Crawford take these without a conversion whose offset would lend osteoporotic bone some 0.13 g/cm³.
+#: Kopperdahl's is a power law, the form that fits vertebral cores best (10.1186/s12891-021-04571-4 [A]), and stays
+#: positive down to zero.
 DEFAULT_LAW = "kopperdahl2002"
+
+# ------------------------------------------------------------------ densities
+ASH_SLOPE, ASH_OFFSET_G_CM3, ASH_PER_APPARENT = 0.877, 0.079, 0.60
+CONVERSION_SOURCE = "Schileo 2008 [K]"
+"""Of ρ_ash = 0.877 ρ_QCT + 0.079 g/cm³ and ρ_ash = 0.60 ρ_app."""
+_ASH_TEXT = f"{ASH_SLOPE:g} ρ_QCT + {ASH_OFFSET_G_CM3:g}"
+CONVERSIONS: Mapping[DensityKind, str] = MappingProxyType(
+    {"ash": f"ρ_ash = {_ASH_TEXT}", "apparent": f"ρ_app = ({_ASH_TEXT}) / {ASH_PER_APPARENT:g}"}
+)
+"""The conversion of each density that is not QCT density itself, in g/cm³, as text."""
+DENSITY_WORDS: Mapping[DensityKind, str] = MappingProxyType(
+    {"qct": "calibrated QCT density", "ash": "ash density", "apparent": "apparent density"}
+)
+
+
+def convert_density(density_qct: FloatArray, kind: DensityKind) -> FloatArray:
+    """Calibrated QCT density as the density that a law means, g/cm³; nowhere else is one density made of another.
+
+    ρ_ash = 0.877 ρ_QCT + 0.079, ρ_ash = 0.60 ρ_app (Schileo 2008 [K]).
+    """
+    density = np.asarray(density_qct, dtype=float)
+    if kind == "qct":
+        return density
+    ash = ASH_SLOPE * density + ASH_OFFSET_G_CM3
+    return ash if kind == "ash" else ash / ASH_PER_APPARENT
+
+
+def bone_volume_fraction(density_qct: FloatArray) -> FloatArray:
+    """BV/TV = ρ_apparent / 1.9 ([K]), clipped to [0.01, 0.6]; what is left is pore space."""
+    return np.clip(convert_density(density_qct, "apparent") / TISSUE_DENSITY, 0.01, 0.6)
+
+
+# ------------------------------------------------------------------ laws
+# QCT density of dense cancellous bone, g/cm³, and what no law of bone goes beyond there, MPa: the published laws give
+# 200 to 2000, in GPa or with another unit of density they would give less than 2, and bone tissue has 20 000 [D].
+_PROBE_G_CM3, _LEAST_MPA, _MOST_MPA = 0.2, 5.0, 20000.0
 
 
 @dataclass(frozen=True)
 class DensityLaw:
-    """E = ``offset_mpa`` + ``coefficient`` ρ^``exponent``, E in MPa, ρ in g/cm³.
+    """E = ``offset_mpa`` + ``coefficient`` ρ^``exponent``, E in MPa, ρ in g/cm³ of the density that the law means.
 
-    ``density`` says which density ρ is. ``range_g_cm3`` is where the law has support, in that density;
-    ``range_source`` says where the range comes from. ``mark`` is that of ``literature.md``, section 4.1.
+    A law is called with *its own* density: ``law(rho)`` is E in MPa. `from_qct` converts calibrated QCT density, which
+    is what the generic map and a CT give, and calls it.
+
+    Parameters
+    ----------
+    name
+        What results call it.
+    coefficient
+        MPa at ρ = 1 g/cm³, without the offset.
+    exponent
+        Of ρ, without a unit.
+    density
+        Which density ρ is: ``qct`` (calibrated, mineral-equivalent), ``ash`` or ``apparent``.
+    source
+        Where the law comes from; stands in every result.
+    mark
+        How well its numbers are known: [T] read in the article, [A] in an abstract, [C] in public code, [K] recalled,
+        [D] derived.
+    offset_mpa
+        Negative where the modulus vanishes above ρ = 0.
+    range_g_cm3, range_source
+        Where the law has support, in its own density, and where that comes from.
+
+    Raises
+    ------
+    InputError
+        A number that is not finite or not positive, an unknown density, no name or source, or moduli that no bone has
+        at 0.2 g/cm³ of QCT density: most likely GPa for MPa, or mg/cm³ or kg/m³ for g/cm³.
     """
 
     name: str
-    key: str
     coefficient: float
     exponent: float
     density: DensityKind
-    range_g_cm3: tuple[float, float]
-    range_source: str
     source: str
-    mark: str
+    mark: str = ""
     offset_mpa: float = 0.0
+    range_g_cm3: tuple[float, float] | None = None
+    range_source: str = ""
 
-    def __call__(self, density_qct: FloatArray) -> FloatArray:
-        """Modulus in MPa from calibrated QCT density in g/cm³, without a floor except zero."""
-        density = np.maximum(convert_density(density_qct, self.density), 0.0)
-        return np.maximum(self.offset_mpa + self.coefficient * density**self.exponent, 0.0)
+    def __post_init__(self) -> None:
+        if self.density not in get_args(DensityKind):
+            mend = f"use one of {', '.join(get_args(DensityKind))}"
+            raise InputError("no such density", field="materials.law.density", value=self.density, mend=mend)
+        for key, mend in (("name", "name the law"), ("source", "say where the law comes from")):
+            if not getattr(self, key).strip():
+                raise InputError("is empty", field=f"materials.law.{key}", value=getattr(self, key), mend=mend)
+        for key in ("coefficient", "exponent"):
+            if not (math.isfinite(value := getattr(self, key)) and value > 0.0):
+                mend = "the modulus rises with density"
+                raise InputError("must be positive", field=f"materials.law.{key}", value=value, mend=mend)
+        if not math.isfinite(self.offset_mpa):
+            raise InputError("must be finite", field="materials.law.offset_mpa", value=self.offset_mpa, mend="give MPa")
+        if self.range_g_cm3 is not None and not 0.0 <= self.range_g_cm3[0] < self.range_g_cm3[1] < math.inf:
+            mend = "give lowest and highest density in g/cm³"
+            raise InputError("is no range", field="materials.law.range_g_cm3", value=self.range_g_cm3, mend=mend)
+        probe = float(self.from_qct(np.array([_PROBE_G_CM3]))[0])
+        if not _LEAST_MPA <= probe <= _MOST_MPA:
+            raise InputError(
+                f"gives {probe:.3g} MPa at {_PROBE_G_CM3:g} g/cm³ of QCT density, where bone has some 200 to 2000",
+                field="materials.law.coefficient", value=self.coefficient,
+                mend="give MPa for a density in g/cm³",
+            )  # fmt: skip
+
+    def __call__(self, density: FloatArray) -> FloatArray:
+        """Modulus in MPa from the density that the law means, g/cm³; below zero both count as zero."""
+        density = np.maximum(np.asarray(density, dtype=float), 0.0)
+        return np.asarray(np.maximum(self.offset_mpa + self.coefficient * density**self.exponent, 0.0))
+
+    def from_qct(self, density_qct: FloatArray) -> FloatArray:
+        """Modulus in MPa from calibrated QCT density, g/cm³, converted first where the law means another."""
+        return self(convert_density(density_qct, self.density))
+
+    @property
+    def formula(self) -> str:
+        """The law as people write it."""
+        offset = f"{self.offset_mpa:g} + " if self.offset_mpa else ""
+        return f"E = {offset}{self.coefficient:g} ρ^{self.exponent:g} MPa"
+
+    @property
+    def cited(self) -> str:
+        """Source and mark."""
+        return f"{self.source} {self.mark}".rstrip()
 
 
 _VERTEBRA = (0.09, 0.35)
-_SPREAD = "apparent densities in the vertebral review L9 [A]"
+_SPREAD = "apparent densities in a review of vertebral bone (Öhman-Mägi 2022 [A])"
 _CORES = (0.0145, 0.30)
 _CORES_SOURCE = "lower end: QCT of elderly vertebral failure sites [A]; upper end: last tabulated density [D]"
 
@@ -61,29 +163,32 @@ def _registry(*laws: DensityLaw) -> Mapping[str, DensityLaw]:
 
 LAWS: Mapping[str, DensityLaw] = _registry(
     DensityLaw(
-        "morgan2003-vertebra", "L1", 4730.0, 1.56, "apparent", _VERTEBRA, _SPREAD,
+        "morgan2003-vertebra", 4730.0, 1.56, "apparent",
         "Morgan 2003, 10.1016/s0021-9290(03)00071-x, human vertebra", "[C]",
+        range_g_cm3=_VERTEBRA, range_source=_SPREAD,
     ),
     DensityLaw(
-        "morgan2003-femoral-neck", "L2", 6850.0, 1.49, "apparent", (0.26, 0.75), "recalled [K]",
+        "morgan2003-femoral-neck", 6850.0, 1.49, "apparent",
         "Morgan 2003, 10.1016/s0021-9290(03)00071-x, femoral neck", "[K]",
+        range_g_cm3=(0.26, 0.75), range_source="recalled [K]",
     ),
     DensityLaw(
-        "kopperdahl2002", "L3", 2980.0, 1.05, "qct", _CORES, _CORES_SOURCE,
-        "Kopperdahl 2002, vertebra", "[C]",
+        "kopperdahl2002", 2980.0, 1.05, "qct", "Kopperdahl 2002, vertebra", "[C]",
+        range_g_cm3=_CORES, range_source=_CORES_SOURCE,
     ),
     DensityLaw(
-        "crawford2003", "L4", 3230.0, 1.0, "qct", _CORES, _CORES_SOURCE,
-        "Crawford 2003, whole-vertebra voxel models", "[C]", offset_mpa=-34.7,
+        "crawford2003", 3230.0, 1.0, "qct", "Crawford 2003, whole-vertebra voxel models", "[C]", offset_mpa=-34.7,
+        range_g_cm3=_CORES, range_source=_CORES_SOURCE,
     ),
     DensityLaw(
-        "dalstra1993", "L5", 2017.3, 2.46, "apparent", (0.15, 0.38),
-        "lower end: not below without a floor [D]; upper end: 20 % volume fraction (L10 [A]) x 1.9",
-        "Dalstra 1993 [K], coefficients as in Leung 2009, pelvis", "[A]",
+        "dalstra1993", 2017.3, 2.46, "apparent", "Dalstra 1993 [K], coefficients as in Leung 2009, pelvis", "[A]",
+        range_g_cm3=(0.15, 0.38),
+        range_source="lower end: not below without a floor [D]; upper end: 20 % volume fraction (Dalstra 1993 [A]) "
+        "x 1.9",
     ),
     DensityLaw(
-        "keller1994", "L6", 10500.0, 2.29, "ash", (0.05, 1.2), "recalled [K]",
-        "Keller 1994, femur and spine pooled", "[C]/[K]",
+        "keller1994", 10500.0, 2.29, "ash", "Keller 1994, femur and spine pooled", "[C]/[K]",
+        range_g_cm3=(0.05, 1.2), range_source="recalled [K]",
     ),
 )  # fmt: skip
 
@@ -104,29 +209,17 @@ def density_law(name: str) -> DensityLaw:
         ) from None
 
 
-def convert_density(density_qct: FloatArray, kind: DensityKind) -> FloatArray:
-    """Calibrated QCT density to ash or apparent density, g/cm³.
-
-    L8 (Schileo 2008 [K]): ρ_ash = 0.877 ρ_QCT + 0.079, ρ_ash = 0.60 ρ_app.
-    """
-    density = np.asarray(density_qct, dtype=float)
-    if kind == "qct":
-        return density
-    ash = 0.877 * density + 0.079
-    return ash if kind == "ash" else ash / 0.60
-
-
 def modulus_from_density(
-    density_qct: FloatArray, law: str = DEFAULT_LAW, floor_mpa: float = FLOOR_MPA
+    density_qct: FloatArray, law: str | DensityLaw = DEFAULT_LAW, floor_mpa: float = FLOOR_MPA
 ) -> tuple[FloatArray, BoolArray]:
-    """Young's modulus from density by a named law, and where it lies on the floor.
+    """Young's modulus from density by a law, and where it lies on the floor.
 
     Parameters
     ----------
     density_qct : (n,)
-        Calibrated QCT density, g/cm³.
+        Calibrated QCT density, g/cm³; the law gets the density that it means.
     law
-        A name in ``LAWS``.
+        A law, or a name in ``LAWS``.
     floor_mpa
         Lowest modulus, MPa. It decides the answer where a fracture runs through the alar void, so the
         second result belongs into every report.
@@ -153,16 +246,6 @@ def modulus_from_density(
             f"{np.count_nonzero(~np.isfinite(density))} densities are not finite",
             field="materials.bone", mend="give every element a density in g/cm³",
         )  # fmt: skip
-    youngs = density_law(law)(density)
+    youngs = (density_law(law) if isinstance(law, str) else law).from_qct(density)
     on_floor = youngs < floor_mpa
     return np.where(on_floor, floor_mpa, youngs), on_floor
-
-
-def modulus(density_qct: FloatArray, law: str = DEFAULT_LAW, floor_mpa: float = FLOOR_MPA) -> FloatArray:
-    """Young's modulus in MPa alone; see `modulus_from_density`."""
-    return modulus_from_density(density_qct, law, floor_mpa)[0]
-
-
-def bone_volume_fraction(density_qct: FloatArray) -> FloatArray:
-    """BV/TV = ρ_apparent / 1.9 (L8 [K]), clipped to [0.01, 0.6]; what is left is pore space."""
-    return np.clip(convert_density(density_qct, "apparent") / TISSUE_DENSITY, 0.01, 0.6)

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from sacrofem.bone.provenance import ModulusProvenance
 from sacrofem.errors import EnvironmentFailure, InputError
 from sacrofem.system.arrays import FloatArray
 from sacrofem.system.files import replace_file
 
 HEADER = "element,youngs_mpa"
+
+
+@dataclass(frozen=True, eq=False)
+class ModuliTable:
+    """Moduli (m,) in MPa as a file has them, and which file that was."""
+
+    youngs: FloatArray
+    provenance: ModulusProvenance
 
 
 def write_moduli(path: str | os.PathLike[str], youngs: FloatArray) -> None:
@@ -26,8 +37,8 @@ def write_moduli(path: str | os.PathLike[str], youngs: FloatArray) -> None:
     replace_file(Path(path), f"{HEADER}\n{rows}")
 
 
-def read_moduli(path: str | os.PathLike[str], elements: int) -> FloatArray:
-    """Moduli (m,) in MPa of every element, whatever the order of the rows.
+def read_moduli(path: str | os.PathLike[str], elements: int) -> ModuliTable:
+    """The modulus of every element, whatever the order of the rows.
 
     Raises
     ------
@@ -41,7 +52,8 @@ def read_moduli(path: str | os.PathLike[str], elements: int) -> FloatArray:
         problem = "is a folder" if path.is_dir() else "no such file"
         raise InputError(problem, file=path, field="materials.moduli", mend="give a table of moduli")
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        content = path.read_bytes()
+        lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise InputError("is no text", file=path, field="materials.moduli", mend=f"write {HEADER}") from error
     except OSError as error:
@@ -69,4 +81,4 @@ def read_moduli(path: str | os.PathLike[str], elements: int) -> FloatArray:
             file=path,
             mend="give every element of the fractured mesh one",
         )
-    return youngs
+    return ModuliTable(youngs, ModulusProvenance.from_table(str(path), hashlib.sha256(content).hexdigest()))

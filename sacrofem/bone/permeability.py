@@ -70,6 +70,9 @@ def permeability_law(name: str) -> PermeabilityLaw:
     """
     if name not in LAWS:
         raise InputError(
-            "no such permeability law", field="cement.permeability", value=name, mend=f"use one of {', '.join(LAWS)}"
+            "no such permeability law",
+            field="cement.flow.permeability",
+            value=name,
+            mend=f"use one of {', '.join(LAWS)}",
         )
     return LAWS[name]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 FILLER_MODULUS_MPA = {"granulation": 1.0, "callus": 500.0}
 """Granulation: Geris model, range 0.2-10; callus: newly formed bone, Shefelbine & Carter (PMC5082538 [T])."""
+NamedLaw = Literal[
+    "kopperdahl2002", "crawford2003", "morgan2003-vertebra", "morgan2003-femoral-neck", "dalstra1993", "keller1994"
+]
+"""Laws from density to modulus that are built in (`sacrofem.bone.laws`)."""
 BONE_FRICTION = 0.4
 """Cortical and cancellous bone in a fracture model (10.1186/1471-2474-14-217 [T]); 0.3 and 0.46 are used too [K]."""
 FRESH_APERTURE_MM = 0.1
@@ -296,21 +301,64 @@ class Lesion(Section):
         return data
 
 
+class OwnLaw(Section):
+    """[materials.law]: a law of one's own from density to modulus, E = offset_mpa + coefficient ρ^exponent."""
+
+    name: str = Field(default="own law", min_length=1, max_length=100, description="what results call it")
+    density: Literal["qct", "ash", "apparent"] = Field(
+        description="which density ρ in g/cm³ is: that of calibrated QCT, of ash, or apparent; it is converted to that"
+    )
+    coefficient: float = Field(ge=20, le=1e6, description="MPa (not GPa) at ρ = 1 g/cm³, without the offset")
+    exponent: float = Field(gt=0, le=10, description="of ρ, without a unit")
+    offset_mpa: float = Field(default=0.0, ge=-5000, le=5000, description="added; below 0 the modulus is 0")
+    range_g_cm3: tuple[float, float] | None = Field(
+        default=None, description="lowest and highest ρ that the law has support for; stated, not enforced"
+    )
+    source: str = Field(min_length=1, max_length=500, description="where the law comes from; stands in every result")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> OwnLaw:
+        if self.name in get_args(NamedLaw):
+            mend = f'use materials.density_law = "{self.name}", or another name'
+            raise refused("is the name of a law that is built in", mend, "name", self.name)
+        for key in ("name", "source"):
+            if not (text := getattr(self, key)).strip() or not text.isprintable():
+                raise refused("must be text in one line", "write it in one line", key, text)
+        if self.range_g_cm3 is not None and not 0 <= self.range_g_cm3[0] < self.range_g_cm3[1]:
+            raise refused("is no range", "give lowest and highest", "range_g_cm3", list(self.range_g_cm3))
+        return self
+
+
+def _law_of_python(data: Any) -> Any:
+    """A law given as the dataclass that it becomes: its fields by the names of the section."""
+    if not dataclasses.is_dataclass(data) or isinstance(data, type):
+        return data
+    given = {name: getattr(data, name, None) for name in OwnLaw.model_fields}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 class Materials(Section):
     """[materials]: bone, from density to modulus."""
 
     bone: Literal["osteoporotic", "osteopenic", "normal"] = Field(
         default="osteoporotic", description="generic density map and cortex (Wagner 2016, 2018 [A])"
     )
-    density_law: Literal[
-        "kopperdahl2002", "crawford2003", "morgan2003-vertebra", "morgan2003-femoral-neck", "dalstra1993", "keller1994"
-    ] = Field(default="kopperdahl2002", description="density to modulus; sources are printed by `sacrofem info`")
+    density_law: NamedLaw | None = Field(
+        default="kopperdahl2002",
+        description="density to modulus, where neither `law` nor `moduli` is given; sources: `sacrofem info`",
+    )
+    law: Annotated[OwnLaw | None, BeforeValidator(_law_of_python)] = Field(
+        default=None, description="a law of one's own instead"
+    )
     density_factor: float = Field(default=1.0, gt=0, le=10, description="multiplies the density everywhere")
     alar_void: bool = Field(
         default=True, description="the generic map has its void lateral of the foramina S1-S3 (Wagner 2016 [A])"
     )
-    floor_mpa: float = Field(
-        default=10.0, ge=0.1, le=5000, description="least modulus of bone; 5-10 in the alar void [D]"
+    floor_mpa: float | None = Field(
+        default=10.0,
+        ge=0.1,
+        le=5000,
+        description="least modulus of bone by a law; 5-10 in the alar void [D]; none with `moduli`",
     )
     calibration: Literal["generic", "phantom", "two-tissue"] = Field(
         default="generic",
@@ -322,7 +370,9 @@ class Materials(Section):
         default="membrane", description="with a CT: membrane, and no voxels of the rim; or the CT, and no membrane"
     )
     moduli: str | None = Field(
-        default=None, description="CSV `element,youngs_mpa` for the fractured mesh, instead of density and law"
+        default=None,
+        description="CSV `element,youngs_mpa` for the fractured mesh, instead of a law and its floor; pores are still "
+        "those of the density",
     )
     poisson: float = Field(default=0.3, ge=0, le=0.45, description="of bone; 0.2 is common too [T]")
     cortex_thickness_mm: float | None = Field(
@@ -331,6 +381,37 @@ class Materials(Section):
     cortex_modulus_mpa: float | None = Field(
         default=None, ge=1, le=50000, description="not given: of the named bone; 17 GPa, osteoporotic x 0.67 [T]"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_source(cls, data: Any) -> Any:
+        """Without a named law and a floor where something else gives the modulus: a case holds only what counts.
+
+        A key at its default is no wish of anybody: complete cases have every key.
+        """
+        if not isinstance(data, Mapping):
+            return data
+        data = dict(data)
+        idle = {"density_law"} if data.get("law") is not None else set()
+        idle |= {"density_law", "floor_mpa"} if data.get("moduli") is not None else set()
+        for key in ("density_law", "floor_mpa"):
+            default = cls.model_fields[key].default
+            if key not in idle and data.get(key) is None:
+                data.pop(key, None)
+            elif key in idle and data.get(key, default) == default:
+                data[key] = None
+        return data
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Materials:
+        if self.law is not None and self.moduli is not None:
+            mend = "leave one of them out: a law makes moduli of density, and materials.moduli has them"
+            raise refused("materials.law and materials.moduli are both given", mend, "moduli", self.moduli)
+        other = "law" if self.law is not None else "moduli" if self.moduli is not None else None
+        for key in ("density_law", "floor_mpa"):
+            if other is not None and (value := getattr(self, key)) is not None and (other, key) != ("law", "floor_mpa"):
+                raise refused(f"does not count beside materials.{other}", "leave one of them out", key, value)
+        return self
 
 
 class Injection(Section):

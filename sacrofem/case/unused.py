@@ -47,16 +47,27 @@ def _shown(value: Any) -> str:
 
 def _of_anatomy(case: Case) -> tuple[_Rule, ...]:
     own = case.anatomy.kind == "mesh"
+    materials, ct = case.materials, case.anatomy.ct is not None
+    no_shell = ct and materials.rim == "ct"
+    own_shell = materials.cortex_thickness_mm is not None and materials.cortex_modulus_mpa is not None
     without_units = case.anatomy.kind in ("parametric", "labels")
     return (
         (without_units, "only an own mesh or surface has units", ("anatomy.units",)),
         (case.anatomy.kind in ("surface", "labels"), "a scan is meshed to a size", ("mesh.reference",)),
         (own, "an own mesh stands in its place", ("mesh.reference", "mesh.size_mm", "mesh.replicate")),
         (case.mesh.size_mm is not None, "mesh.size_mm is given", ("mesh.reference",)),
+        (ct, "density is that of the CT", ("materials.alar_void",)),
+        # A membrane beside the CT is that of the named bone.
+        (ct and (no_shell or own_shell), "density is that of the CT, and no cortex follows it", ("materials.bone",)),
         (
-            case.anatomy.ct is not None,
-            "density is that of the CT",
-            ("materials.bone", "materials.alar_void"),
+            no_shell,
+            "materials.rim is ct: its voxels stand for the cortex",
+            ("materials.cortex_thickness_mm", "materials.cortex_modulus_mpa"),
+        ),
+        (
+            materials.calibration == "generic",
+            "materials.calibration is generic",
+            ("materials.calibration_hu", "materials.calibration_density_g_cm3"),
         ),
         (
             case.lesion.kind == "none",
@@ -64,7 +75,7 @@ def _of_anatomy(case: Case) -> tuple[_Rule, ...]:
             ("lesion.centre_mm", "lesion.radii_mm", "lesion.density_factor"),
         ),
         (
-            case.materials.cortex_thickness_mm == 0,
+            materials.cortex_thickness_mm == 0 and not no_shell,
             "materials.cortex_thickness_mm is 0",
             ("materials.cortex_modulus_mpa",),
         ),

@@ -92,6 +92,7 @@ def compare(
         f"{resolved.name}: {placed(content)}",
         *near(content),
         terminal_table(lines, intact=result.intact is not None),
+        f"modulus of bone: {content['bone']['modulus']['text']}",
         *(f"note: {text}" for text in result.warnings),
         *([f"not converged under refinement, and left out: {'; '.join(unsettled)}"] if unsettled else []),
         *sentences(content.get("bands") or {}, hints=True),

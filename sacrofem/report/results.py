@@ -44,7 +44,7 @@ def write_comparison(folder: Path, comparison: Comparison, *, seconds: float, in
     with result_folder(folder, **facts) as stage:
         content = comparison.to_json()
         (stage / "comparison.json").write_text(json_text(content), encoding="utf-8")
-        (stage / "case.toml").write_text(comparison.case.to_toml(), encoding="utf-8")
+        (stage / "case.toml").write_text(html.case_text(content), encoding="utf-8")
         for name, solution in comparison.solutions.items():
             write_solution(stage / f"{name}.vtu", solution.fields)
         for name, figure in figures.comparison_figures(comparison).items():

@@ -16,7 +16,7 @@ from sacrofem.errors import InputError, SolverError
 from sacrofem.mechanics.linear.settings import DEFAULT_SETTINGS, SolverSettings
 from sacrofem.mechanics.linear.solver import LinearSolution, LinearSystem
 from sacrofem.mechanics.measures.statefields import StateFields
-from sacrofem.mechanics.parts.bone import Elasticity
+from sacrofem.mechanics.parts.bone import Elasticity, checked_elasticity
 from sacrofem.mechanics.parts.loads import Resultant, face_centroid, load_vector
 from sacrofem.mechanics.parts.stiffness import Assembler
 from sacrofem.mechanics.space.space import Order, Space
@@ -83,8 +83,7 @@ class Body:
         space = Space(mesh, order)
         check_unknowns(3 * space.n_nodes, settings.memory_gib)
         m = len(mesh.tets)
-        modulus = _numbers("youngs", youngs, m, 1e-6, 1e7, "give MPa: bone has 1 to 20,000")
-        ratio = _numbers("poisson", poisson, m, 0.0, 0.49, "give 0 to 0.49: bone has 0.3")
+        material = checked_elasticity(youngs, poisson, m)
         fixed, prescribed = np.zeros((space.n_nodes, 3), bool), np.zeros((space.n_nodes, 3))
         for name, vector in [*((name, (0.0, 0.0, 0.0)) for name in held), *(moved or {}).items()]:
             nodes = _nodes(space, name)
@@ -108,7 +107,7 @@ class Body:
             force += load_vector(space, faces, Resultant(_vector(name, vector), middle, np.zeros(3)))
         parts = {
             "mesh": mesh, "space": space, "fixed": fixed, "prescribed": prescribed, "force": force,
-            "material": Elasticity(modulus, ratio, np.zeros(m, bool)), "settings": settings,
+            "material": material, "settings": settings,
         }  # fmt: skip
         for name, part in parts.items():
             object.__setattr__(self, name, part)
@@ -193,12 +192,3 @@ def _vector(name: str, vector: Vector) -> FloatArray:
     if values.shape != (3,) or np.isinf(values).any():
         raise InputError("needs three numbers", field=f"moved.{name}", value=vector, mend="give x, y, z")
     return values
-
-
-def _numbers(field: str, values: ArrayLike, count: int, low: float, high: float, mend: str) -> FloatArray:
-    array = np.asarray(values, dtype=float)
-    if array.shape not in ((), (count,)):
-        raise InputError(f"has shape {array.shape}, the mesh {count} tets", field=field, mend="give one number a tet")
-    if not ((array >= low) & (array <= high)).all():
-        raise InputError(f"must lie in {low:g} to {high:g}", field=field, mend=mend)
-    return np.broadcast_to(array, (count,)).copy()

@@ -10,7 +10,8 @@ import numpy as np
 from sacrofem.anatomy.frame import Frame
 from sacrofem.anatomy.solid import Landmarks, Side, Solid
 from sacrofem.bone.laws import bone_volume_fraction
-from sacrofem.bone.lesion import Lesion, lesion_bone_volume_fraction, lesion_density, lesion_share
+from sacrofem.bone.lesion import Lesion, lesion_bone_volume_fraction, lesion_share
+from sacrofem.bone.provenance import DensityProvenance
 from sacrofem.case.case import Case
 from sacrofem.errors import InputError, SacrofemWarning
 from sacrofem.mechanics.parts.bone import Elasticity
@@ -28,12 +29,12 @@ from sacrofem.mechanics.parts.loads import (
     load_resultant,
     load_vector,
 )
-from sacrofem.mechanics.parts.materials import bone_elasticity, cortex, cortical_membrane
 from sacrofem.mechanics.parts.supports import Supports, elastic_supports, fixed_supports
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.tetmesh import TetMesh
-from sacrofem.specimen.bone import bone_field, own_moduli
+from sacrofem.specimen.bone import bone_field, case_elasticity, case_membrane
 from sacrofem.specimen.mesh import case_mesh
+from sacrofem.specimen.provenance import BoneProvenance
 from sacrofem.system.arrays import FloatArray
 from sacrofem.system.memory import check_unknowns
 
@@ -56,6 +57,8 @@ class Bone:
     lesion : Lesion or None
     lesion_fraction : (m,)
         Share of each tet inside the lesion.
+    density_provenance : DensityProvenance
+        Where density and pores come from.
     """
 
     elasticity: Elasticity
@@ -64,6 +67,12 @@ class Bone:
     cortex: Membrane
     lesion: Lesion | None
     lesion_fraction: FloatArray
+    density_provenance: DensityProvenance
+
+    @property
+    def provenance(self) -> BoneProvenance:
+        """Where moduli, density and cortex come from."""
+        return BoneProvenance.of(self.elasticity, self.density_provenance, self.cortex)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,28 +129,22 @@ def build_space(case: Case, mesh: TetMesh) -> tuple[Space, Notes]:
 
 def build_bone(case: Case, mesh: TetMesh, landmarks: Landmarks, frame: Frame | None) -> tuple[Bone, Notes]:
     """Density, modulus, pores, lesion and cortex; ``frame`` leads from the axes of a scan to the mesh."""
-    materials = case.materials
     found = bone_field(case, mesh, landmarks, frame)
-    density = found.density
     lesion, lesion_fraction = None, np.zeros(len(mesh.tets))
-    bone_fraction = bone_volume_fraction(density)
+    bone_fraction = bone_volume_fraction(found.density)
     if case.lesion.kind != "none":
         lesion = Lesion(case.lesion.kind, case.lesion.centre_mm, case.lesion.radii_mm, case.lesion.density_factor)
         lesion_fraction = lesion_share(mesh, lesion)
-        density = lesion_density(mesh, density, lesion)
+        found = found.with_lesion(mesh, lesion)
         # A blastic lesion has lost nothing: its pores follow from its density.
         lytic = lesion.density_factor < 1.0
         bone_fraction = (
-            lesion_bone_volume_fraction(mesh, bone_fraction, lesion) if lytic else bone_volume_fraction(density)
+            lesion_bone_volume_fraction(mesh, bone_fraction, lesion) if lytic else bone_volume_fraction(found.density)
         )
-    elasticity = bone_elasticity(
-        density, law=materials.density_law, floor_mpa=materials.floor_mpa, poisson=materials.poisson
-    )
-    shell = cortex(materials.bone, thickness_mm=materials.cortex_thickness_mm, modulus_mpa=materials.cortex_modulus_mpa)
-    membrane = cortical_membrane(mesh, shell)
-    if not found.membrane:
-        membrane = Membrane.none(mesh)
-    bone = Bone(own_moduli(case, elasticity), density, 1.0 - bone_fraction, membrane, lesion, lesion_fraction)
+    bone = Bone(
+        case_elasticity(case, found.density), found.density, 1.0 - bone_fraction, case_membrane(case, mesh, found),
+        lesion, lesion_fraction, found.provenance,
+    )  # fmt: skip
     return bone, found.notes
 
 

@@ -32,6 +32,7 @@ def summary(specimen: Setup, plan: Plan) -> dict[str, dict[str, Any]]:
         "bone": {
             "median_modulus_mpa": float(np.median(bone.youngs)),
             "on_floor_share": floor_share(specimen.mesh, bone),
+            **specimen.bone.provenance.texts(),
         },
         "cement": {**plan.volumes_ml, "needles": len(plan.needles), **_near(plan)},
         "safety": plan.safety.to_json(),

@@ -25,7 +25,7 @@ from sacrofem.mechanics.measures.catalogue import (
 )
 from sacrofem.mechanics.measures.measures import Measures
 from sacrofem.mechanics.measures.zones import NEAR_MM, Zones
-from sacrofem.mechanics.parts.materials import floor_share
+from sacrofem.mechanics.parts.materials import floor_note
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.specimen.closure import Closure, closure
@@ -321,7 +321,9 @@ class Comparison:
         """The content of ``comparison.json``."""
         return {
             "schema": 1,
-            "case": self.case.to_dict(),
+            "case": self.specimen.given.case_as_solved(self.case),
+            "given_in_python": list(self.specimen.given.what),
+            "bone": self.specimen.bone.provenance.to_json(),
             "before": dict(self.before),
             "after": dict(self.after),
             "change": dict(self.change),
@@ -333,7 +335,7 @@ class Comparison:
             "input_range": self.input_range,
             "bands": dict(self.bands),
             "cement": dict(self.cement),
-            "mesh": dict(self.mesh_info),
+            "mesh": {**self.mesh_info, "origin": self.specimen.mesh_origin},
             "solver": dict(self.solver),
             "checks": dict(self.checks),
             "contact": None if self.closure is None else self.closure.to_json(),
@@ -376,7 +378,7 @@ def comparison_of(
         raise InputError("has no cement", field="after", mend="solve the specimen with a plan")
     if before.plan is not None:
         raise InputError("has cement in it", field="before", mend="solve the specimen without a plan")
-    if any(s is not None and s.mesh is not after.mesh and not _same(s.specimen, specimen) for s in (before, intact)):
+    if any(s is not None and not _same(s.specimen, specimen) for s in (before, intact)):
         raise InputError("is of another specimen", field="before", mend="compare solutions of one specimen")
     zones = specimen.zones(plan) if zones is None else zones
     solutions = {} if intact is None else {"intact": intact}
@@ -422,8 +424,10 @@ def in_common_zones(comparison: Comparison, zones: Zones, plans: int) -> Compari
 
 
 def _same(one: Setup, other: Setup) -> bool:
-    """Whether two specimens are one, perhaps after a copy."""
-    return one.case == other.case and np.array_equal(one.mesh.points, other.mesh.points)
+    """Whether two specimens are one, perhaps after a copy: moduli may have been replaced in between."""
+    mesh = one.mesh is other.mesh or (one.case == other.case and np.array_equal(one.mesh.points, other.mesh.points))
+    a, b = one.bone.elasticity, other.bone.elasticity
+    return mesh and (a is b or (np.array_equal(a.youngs, b.youngs) and np.array_equal(a.poisson, b.poisson)))
 
 
 def _reasons(measured: Mapping[str, Measures], change: Changes) -> dict[str, str]:
@@ -434,8 +438,8 @@ def _reasons(measured: Mapping[str, Measures], change: Changes) -> dict[str, str
 
 
 def _notes(specimen: Setup, plan: Plan, measured: Mapping[str, Measures]) -> Sequence[str]:
-    case, law, bone = specimen.case, specimen.gap_law, specimen.bone.elasticity
-    notes = []
+    law, bone = specimen.gap_law, specimen.bone.elasticity
+    notes = list(specimen.given.notes())
     closed = {name: values.closed_share for name, values in measured.items() if name != "intact"}
     if not law.closes and any(share is not None for share in closed.values()):
         worst = max(share or 0.0 for share in closed.values())
@@ -456,12 +460,8 @@ def _notes(specimen: Setup, plan: Plan, measured: Mapping[str, Measures]) -> Seq
             f"less than {100 * SMALL_GAP_STRAIN:.0f} %"
         )
     near = specimen.space.gap_distance <= NEAR_MM if len(specimen.space.gap.areas) else None
-    share = floor_share(specimen.mesh, bone)
-    if share:
-        text = f"bone on the modulus floor of {case.materials.floor_mpa:g} MPa: {100 * share:.0f} % of the volume"
-        if near is not None:
-            text += f", {100 * (floor_share(specimen.mesh, bone, near) or 0.0):.0f} % within 5 mm of the fracture"
-        notes.append(text)
+    if (floor := floor_note(specimen.mesh, bone, near)) is not None:
+        notes.append(floor)
     filler = law.filler.modulus_mpa
     if near is not None and near.any():
         beside = float(np.median(bone.youngs[near]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 from collections.abc import Callable, Sequence
+from pathlib import PurePath
 
 import numpy as np
 
@@ -141,10 +142,9 @@ def case_mesh(case: Case, solid: Solid, landmarks: Landmarks) -> tuple[TetMesh, 
     elif uses_reference(case):
         mesh = _reference(case, landmarks)
     else:
-        size = case.mesh.size_mm or DEFAULT_SIZE_MM
+        size, finer = _sizes(case)
         if case.mesh.size_mm is None:
             notes.append(f"no shipped mesh has this anatomy: meshed at {size:g} mm, whatever mesh.reference says")
-        finer = case.mesh.fracture_size_mm or FRACTURE_SIZE_SHARE * size
 
         def make(surfaces: Sequence[FractureSurface]) -> TetMesh:
             return sacrum_mesh(solid, surfaces, size_mm=size, fracture_size_mm=finer, replicate=case.mesh.replicate)
@@ -177,6 +177,22 @@ def uses_reference(case: Case) -> bool:
         and anatomy.sex == "female"
         and not anatomy.parameters
     )
+
+
+def mesh_origin(case: Case) -> str:
+    """Where the mesh of a case comes from, in words."""
+    if case.anatomy.kind == "mesh":
+        return f"{PurePath(case.anatomy.path or '').name}, as it is"
+    if uses_reference(case):
+        return f"shipped mesh “{case.mesh.reference}”"
+    size, finer = _sizes(case)
+    return f"made at {size:g} mm, {finer:g} mm at the fracture"
+
+
+def _sizes(case: Case) -> tuple[float, float]:
+    """Edge length in mm away from the fracture and at it."""
+    size = case.mesh.size_mm or DEFAULT_SIZE_MM
+    return size, case.mesh.fracture_size_mm or FRACTURE_SIZE_SHARE * size
 
 
 def _reference(case: Case, landmarks: Landmarks) -> TetMesh:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Self
 
@@ -14,6 +14,7 @@ from sacrofem.errors import InputError
 from sacrofem.mechanics.equilibrium.statics import Statics
 from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.measures.zones import ZoneFinder, Zones
+from sacrofem.mechanics.parts.bone import checked_elasticity
 from sacrofem.mechanics.parts.gaplaw import GapLaw
 from sacrofem.mechanics.parts.loads import NodalForces
 from sacrofem.mechanics.parts.part import Part
@@ -24,8 +25,11 @@ from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.specimen.anatomy import case_anatomy
 from sacrofem.specimen.build import Bone, Loading
 from sacrofem.specimen.cement import Distance, Site
+from sacrofem.specimen.mesh import mesh_origin
 from sacrofem.specimen.plan import Plan
+from sacrofem.specimen.provenance import Given
 from sacrofem.specimen.recipe import Recipe, after_recipe, before_recipe, intact_recipe
+from sacrofem.system.arrays import FloatArray
 
 # Found again when they are asked for: lattices of cement flow and tables of matrices are many times the mesh.
 _CACHES = ("site", "statics", "zone_finder", "plan_of_case", "_inside")
@@ -136,6 +140,31 @@ class Setup:
             lean.__dict__.pop(name, None)
         return lean
 
+    def with_moduli(self, youngs: FloatArray, poisson: FloatArray | float | None = None, *, word: str = "") -> Self:
+        """The same specimen with moduli of one's own; density, pores, cortex and all else stay.
+
+        Parameters
+        ----------
+        youngs : (m,)
+            MPa, one value a tet, without cement.
+        poisson
+            One ratio or (m,); by default those that it has.
+        word
+            What they are, such as a law and its source; stands in every result.
+
+        Raises
+        ------
+        InputError
+            Moduli that are none, or not as many as there are tets.
+        """
+        own = self.bone.elasticity
+        bone = checked_elasticity(youngs, own.poisson if poisson is None else poisson, len(own.youngs), word)
+        other = copy.copy(self)
+        # Of what was found already only the equilibrium asks for moduli.
+        other.__dict__.pop("statics", None)
+        object.__setattr__(other, "bone", replace(self.bone, elasticity=bone))
+        return other
+
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in _CACHES}
 
@@ -152,6 +181,17 @@ class Setup:
         return after_recipe(self.space, bone, self.gap_law, plan)
 
     # ------------------------------------------------------------------ words and numbers
+    @property
+    def given(self) -> Given:
+        """What was given in Python beside the case."""
+        forms = tuple(part.name for part in self.extra)
+        return Given.of(self.bone.provenance, mesh=self.own_mesh, forms=forms)
+
+    @property
+    def mesh_origin(self) -> str:
+        """Where the mesh comes from."""
+        return "given in Python" if self.own_mesh else mesh_origin(self.case)
+
     @property
     def mesh_info(self) -> dict[str, float]:
         """Nodes, tets, unknowns, volume and worst quality of the mesh."""

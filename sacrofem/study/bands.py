@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from sacrofem.case.case import Case
-from sacrofem.errors import SacrofemError
+from sacrofem.errors import InputError, SacrofemError
 from sacrofem.mechanics.measures.catalogue import MEASURES, SMALLEST_SHARE_OF_SCALE
 from sacrofem.mesh.files.files import reference_folder
 from sacrofem.specimen.comparison import Comparison
@@ -34,12 +34,16 @@ def with_bands(comparison: Comparison, *, mesh: bool = False, inputs: bool = Fal
     Raises
     ------
     InputError
-        A mesh band of a mesh that cannot be made at other sizes.
+        A mesh band of a mesh that cannot be made at other sizes, or a band of what was given in Python beside the case.
     SolverError
         A solve failed or did not balance.
     """
     before, after, change = comparison.before, comparison.after, comparison.change
     stored, stored_range = shipped_for(comparison.case, before, after)
+    wanted = (mesh and stored is None) or (inputs and stored_range is None)
+    if wanted and (why := comparison.specimen.given.notes()):
+        # Other runs would be of what the case has instead.
+        raise InputError(why[0], field="bands", mend="put it into the case, or ask for no band")
     convergence = stored or (converge(comparison.case, own=comparison) if mesh else None)
     inputs_range = stored_range or (input_range(comparison.case) if inputs else None)
     bands = {}

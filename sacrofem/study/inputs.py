@@ -111,7 +111,7 @@ def _wanted(case: Case) -> Iterator[tuple[str, dict[str, Any]]]:
     if broken and fracture.state == "subacute":
         for aperture in APERTURE_MM:
             yield f"aperture {aperture:g} mm", {"fracture.aperture_mm": aperture}
-    for floor in FLOOR_MPA:
+    for floor in FLOOR_MPA if case.materials.moduli is None else ():
         yield f"modulus floor {floor:g} MPa", {"materials.floor_mpa": floor}
     if broken and case.cement.spot is None:
         in_gap, changes = _other_cement(case)
@@ -147,7 +147,8 @@ def input_range(case: Case) -> InputRange:
         A solve failed or did not balance.
     """
     name, base = "its own", case
-    if case.anatomy.kind != "mesh":
+    # A table of moduli is of one mesh.
+    if case.anatomy.kind != "mesh" and case.materials.moduli is None:
         rung = ladder(case).below
         name, base = rung.name, rung.case
     runs = []

@@ -45,8 +45,15 @@ def ladder(case: Case) -> Ladder:
     Raises
     ------
     InputError
-        An own mesh, which cannot be made again at another size.
+        An own mesh, which cannot be made again at another size, or moduli of one's own, which are those of one mesh.
     """
+    if case.materials.moduli is not None:
+        raise InputError(
+            "are those of one mesh, and a ladder has three",
+            field="materials.moduli",
+            value=case.materials.moduli,
+            mend="give a law of density, or compare three meshes with a table each",
+        )
     if case.anatomy.kind == "mesh":
         raise InputError(
             "a mesh of one's own cannot be made again at other sizes",

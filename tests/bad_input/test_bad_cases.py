@@ -15,6 +15,23 @@ CASES = {
     "negative-modulus": ("[cement]\nmodulus_mpa = -2000", ["cement.modulus_mpa = -2000", "at least 0.1"]),
     "modulus-in-gpa": ("[materials]\ncortex_modulus_mpa = 0.017", ["cortex_modulus_mpa = 0.017", "from 1 to 50000"]),
     "modulus-in-pa": ("[cement]\nmodulus_mpa = 2e9", ["cement.modulus_mpa = 2000000000.0", "at most 50000"]),
+    "law-in-gpa": (
+        '[materials.law]\ndensity = "apparent"\ncoefficient = 4.73\nexponent = 1.56\nsource = "Morgan 2003"',
+        ["materials.law.coefficient = 4.73", "at least 20"],
+    ),
+    "law-without-density": (
+        '[materials.law]\ncoefficient = 4730.0\nexponent = 1.56\nsource = "Morgan 2003"',
+        ["materials.law.density", "is missing"],
+    ),
+    "moduli-and-law": (
+        '[materials]\nmoduli = "e.csv"\n[materials.law]\ndensity = "qct"\ncoefficient = 3000.0\nexponent = 1.0\n'
+        'source = "own"',
+        ["materials.moduli = 'e.csv'", "materials.law and materials.moduli are both given"],
+    ),
+    "moduli-and-floor": (
+        '[materials]\nmoduli = "e.csv"\nfloor_mpa = 5',
+        ["materials.floor_mpa = 5", "does not count beside materials.moduli"],
+    ),
     "zero-floor": ("[materials]\nfloor_mpa = 0", ["materials.floor_mpa = 0", "from 0.1 to 5000"]),
     "nu-half": ("[materials]\npoisson = 0.5", ["materials.poisson = 0.5", "at most 0.45"]),
     "nu-of-filler": ("[fracture]\nfiller_poisson = 0.49", ["fracture.filler_poisson = 0.49", "at most 0.45"]),

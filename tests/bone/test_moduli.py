@@ -1,5 +1,7 @@
 """Moduli go to a file and come back to the last bit; a table that does not fit the mesh is refused."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -10,10 +12,15 @@ from sacrofem.errors import InputError
 def test_moduli_come_back_to_the_last_bit_in_any_order(tmp_path):
     youngs = np.exp(np.random.default_rng(0).normal(5.0, 2.0, 50))
     write_moduli(tmp_path / "e.csv", youngs)
-    np.testing.assert_array_equal(read_moduli(tmp_path / "e.csv", 50), youngs)
+    table = read_moduli(tmp_path / "e.csv", 50)
+    np.testing.assert_array_equal(table.youngs, youngs)
+    digest = hashlib.sha256((tmp_path / "e.csv").read_bytes()).hexdigest()
+    assert table.provenance.text == f"moduli of e.csv, sha256 {digest}; no law and no floor"
     head, *rows = (tmp_path / "e.csv").read_text().splitlines()
     (tmp_path / "r.csv").write_text("\n".join([head, *reversed(rows), ""]))
-    np.testing.assert_array_equal(read_moduli(tmp_path / "r.csv", 50), youngs)
+    again = read_moduli(tmp_path / "r.csv", 50)
+    np.testing.assert_array_equal(again.youngs, youngs)
+    assert again.provenance.sha256 != digest
 
 
 @pytest.mark.parametrize(

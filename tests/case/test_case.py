@@ -1,22 +1,26 @@
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from sacrofem.bone.laws import LAWS
+from sacrofem.bone.laws import LAWS, DensityKind, DensityLaw
 from sacrofem.case.case import Case
 from sacrofem.case.presets import DEFAULT_PRESET, PRESETS
 from sacrofem.case.problems import CaseError, nearest
-from sacrofem.case.sections import Cement, Load, Materials, Section
+from sacrofem.case.sections import Cement, Load, Materials, OwnLaw, Section
 from sacrofem.cement.mixture import CEMENTS, MIXTURES
 from sacrofem.errors import InputError
 from sacrofem.mechanics.parts.loads import LOADS
 
+LAW = {"coefficient": 4730.0, "exponent": 1.56, "density": "apparent", "source": "Morgan 2003"}
 INJECTION = {"entry_mm": [30.0, 40.0, -10.0], "target_mm": [30.0, 5.0, -10.0], "volume_ml": 2.0}
 
 
 def choices(section, key):
-    return set(section.model_fields[key].annotation.__args__)
+    found = get_args(section.model_fields[key].annotation)
+    # A key that may be without a value holds its choices one level deeper.
+    return set(found if all(isinstance(name, str) for name in found) else get_args(found[0]))
 
 
 def test_default_is_the_typical_patient():
@@ -30,6 +34,7 @@ def test_default_is_the_typical_patient():
 
 def test_names_offered_are_those_that_exist():
     assert choices(Materials, "density_law") == set(LAWS)
+    assert choices(OwnLaw, "density") == set(get_args(DensityKind))
     assert choices(Cement, "mixture") == set(MIXTURES)
     assert choices(Cement, "material") == set(CEMENTS)
     assert choices(Load, "kind") == set(LOADS)
@@ -54,6 +59,59 @@ def test_toml_of_own_tables_reads_back_equal():
     assert again.cement.volume_ml == 4.0
 
 
+def test_a_law_of_ones_own_reads_back_equal_and_stands_in_place_of_a_named_one():
+    case = Case().with_(materials__law={**LAW, "name": "mine", "range_g_cm3": [0.1, 0.4]})
+    assert Case.from_dict(tomllib.loads(case.to_toml(comments=True))) == case
+    assert (case.materials.law.coefficient, case.materials.law.range_g_cm3) == (4730.0, (0.1, 0.4))
+    assert (case.materials.density_law, case.materials.floor_mpa) == (None, 10.0)
+    assert "density_law" not in case.to_dict()["materials"]
+    assert case.with_(materials__law__exponent=1.5).materials.law.exponent == 1.5
+    assert case.with_(materials__law=None) == Case()
+
+
+def test_a_law_of_python_is_that_of_a_file():
+    law = DensityLaw("mine", 4730.0, 1.56, "apparent", "Morgan 2003")
+    assert Case().with_(materials__law=law) == Case().with_(materials__law={**LAW, "name": "mine"})
+
+
+def test_a_case_with_moduli_states_no_law_and_no_floor():
+    case = Case().with_(materials__moduli="own.csv")
+    assert not {"density_law", "law", "floor_mpa"} & set(case.to_dict()["materials"])
+    # Complete cases, which hold every key at its default, stay what they are.
+    assert (
+        Case.from_dict({**Case().to_dict(), "materials": {**Case().to_dict()["materials"], "moduli": "own.csv"}})
+        == case
+    )
+    assert case.with_(materials__moduli=None) == Case()
+
+
+@pytest.mark.parametrize(
+    ("materials", "text"),
+    [
+        (
+            {"law": LAW, "moduli": "e.csv"},
+            "materials.moduli = 'e.csv': materials.law and materials.moduli are both given",
+        ),
+        ({"density_law": "crawford2003", "moduli": "e.csv"}, "density_law = 'crawford2003'.*beside materials.moduli"),
+        ({"density_law": "crawford2003", "law": LAW}, "density_law = 'crawford2003'.*beside materials.law"),
+        ({"floor_mpa": 5.0, "moduli": "e.csv"}, "floor_mpa = 5.0: does not count beside materials.moduli"),
+        ({"law": {**LAW, "name": "crawford2003"}}, "law.name = 'crawford2003'.*built in.*density_law"),
+        ({"law": {**LAW, "coefficient": 4.73}}, "law.coefficient = 4.73: must be at least 20; give a value from 20"),
+        ({"law": {**LAW, "exponent": 0.0}}, "law.exponent = 0.0: must be above 0"),
+        ({"law": {**LAW, "density": "wet"}}, "law.density = 'wet': not one of qct, ash, apparent"),
+        ({"law": {key: LAW[key] for key in LAW if key != "density"}}, "law.density: is missing"),
+        ({"law": {key: LAW[key] for key in LAW if key != "source"}}, "law.source: is missing"),
+        ({"law": {**LAW, "source": "a\nb"}}, "law.source.*one line"),
+        ({"law": {**LAW, "range_g_cm3": [0.4, 0.1]}}, "law.range_g_cm3 = .0.4, 0.1.: is no range"),
+        ({"law": {**LAW, "coeficient": 1.0}}, "law.coeficient.*unknown key; did you mean coefficient"),
+        ({"law": "kopperdahl2002"}, "materials.law = 'kopperdahl2002': must be a table"),
+    ],
+)
+def test_one_thing_makes_the_moduli(materials, text):
+    with pytest.raises(CaseError, match=text):
+        Case().with_(**{f"materials.{key}": value for key, value in materials.items()})
+
+
 def test_commented_toml_explains_every_key():
     text = Case().to_toml(comments=True)
     fields = {name: info.annotation.model_fields for name, info in Case.model_fields.items() if _is_section(info)}
@@ -73,11 +131,16 @@ def _is_section(info):
 
 
 def test_nothing_optional_has_a_default():
-    # What is None is left out of a complete file, so reading it must give None again.
+    # What is None is left out of a complete file, so reading it must give None again. The law and the floor are None
+    # where the file has a law or moduli of its own, and only there.
+    ruled_out = {"density_law", "floor_mpa"}
     for section in Case.model_fields.values():
-        for info in getattr(section.annotation, "model_fields", {}).values():
+        for name, info in getattr(section.annotation, "model_fields", {}).items():
             optional = type(None) in getattr(info.annotation, "__args__", ())
-            assert not optional or info.default is None
+            assert not optional or info.default is None or name in ruled_out
+    for own in ({"law": LAW}, {"moduli": "own.csv"}):
+        case = Case().with_(materials=own)
+        assert Case.from_dict(tomllib.loads(case.to_toml())) == case
 
 
 def test_file_overrides_its_preset_and_option_replaces_it(tmp_path):

@@ -8,6 +8,7 @@ from sacrofem.specimen.specimen import Specimen
 INJECTION = {"entry_mm": (30.0, 40.0, -10.0), "target_mm": (30.0, 5.0, -10.0), "volume_ml": 2.0}
 SPOT = {"cement.volume_ml": 0.0, "cement.spot": {"radius_mm": 5.0}}
 SOUND = {"fracture.zone": "none"}
+SCAN = {"anatomy.kind": "labels", "anatomy.path": "l.nii", "anatomy.ct": "c.nii"}
 
 
 @pytest.mark.parametrize(
@@ -40,9 +41,24 @@ SOUND = {"fracture.zone": "none"}
         ({"lesion.radii_mm": (9.0, 9.0, 9.0)}, "lesion.radii_mm = [9.0, 9.0, 9.0]", "there is no lesion"),
         ({"mesh.size_mm": 5.0, "mesh.reference": "tiny"}, "mesh.reference = 'tiny'", "mesh.size_mm is given"),
         (
-            {"anatomy.kind": "labels", "anatomy.path": "l.nii", "anatomy.ct": "c.nii", "materials.alar_void": False},
+            {**SCAN, "materials.alar_void": False},
             "materials.alar_void = False",
             "density is that of the CT",
+        ),
+        (
+            {**SCAN, "materials.rim": "ct", "materials.bone": "normal"},
+            "materials.bone = 'normal'",
+            "density is that of the CT, and no cortex follows it",
+        ),
+        (
+            {**SCAN, "materials.rim": "ct", "materials.cortex_thickness_mm": 0.0},
+            "materials.cortex_thickness_mm = 0",
+            "its voxels stand for the cortex",
+        ),
+        (
+            {**SCAN, "materials.calibration_hu": (0.0, 100.0)},
+            "materials.calibration_hu = [0.0, 100.0]",
+            "materials.calibration is generic",
         ),
         ({"anatomy.units": "cm"}, "anatomy.units = 'cm'", "only an own mesh or surface has units"),
         (
@@ -62,6 +78,10 @@ def test_what_counts_for_nothing_is_named(changes, key, reason):
 def test_presets_and_complete_files_have_nothing_idle(name):
     assert unused_keys(Case.preset(name)) == ()
     assert unused_keys(Case.from_dict(Case.preset(name).to_dict())) == ()
+
+
+def test_the_cortex_beside_a_ct_is_that_of_the_named_bone():
+    assert unused_keys(Case().with_(**SCAN, **{"materials.bone": "normal"})) == ()
 
 
 def test_what_counts_is_not_named():

@@ -41,6 +41,7 @@ class FakeComparison:
             "intact": self.intact,
             "cement": {"placed_ml": 4.1, "in_bone_ml": 4.0, "in_gap_ml": 0.1, "in_lesion_ml": 0.0},
             "mesh": {"tets": 7, "dofs": 99},
+            "bone": {"modulus": {"text": "by the law of the fake"}},
             "mesh_band": self.mesh_band,
             "input_range": self.input_range,
             "bands": self.bands,
@@ -289,6 +290,10 @@ def test_info_names_everything_that_can_be_chosen(capsys):
     text = capsys.readouterr().out
     for name in (*PRESETS, *content["loads"], *content["density_laws"]):
         assert name in text
+    # What a law means, how densities are made of each other, and that a law may be one's own.
+    assert "morgan2003-vertebra: E = 4730 ρ^1.56 MPa, apparent density" in text
+    assert "from calibrated QCT density: ρ_app = (0.877 ρ_QCT + 0.079) / 0.6" in text
+    assert "[materials.law]" in text
 
 
 def test_check_and_mesh_use_what_is_prepared(monkeypatch, tmp_path, capsys):

@@ -1,19 +1,27 @@
+import copy
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from blocks_of_tets import box, split_box
 from named_box import half_box, named, whole_box
 
-from sacrofem.bone.laws import modulus
+from sacrofem.bone.laws import LAWS
+from sacrofem.bone.provenance import ModulusProvenance
 from sacrofem.cement.mixture import cement_material
 from sacrofem.errors import InputError
 from sacrofem.mechanics.parts.materials import (
     CORTICES,
     Cortex,
+    Elasticity,
     bone_elasticity,
     cemented_elasticity,
     cortex,
     cortical_membrane,
+    floor_note,
     floor_share,
+    no_membrane,
 )
 
 
@@ -88,7 +96,7 @@ def test_bone_follows_the_law_down_to_the_floor():
     density = np.array([0.0, 0.002, 0.1, 0.3])
     bone = bone_elasticity(density, floor_mpa=10.0)
     assert bone.on_floor.tolist() == [True, True, False, False]
-    np.testing.assert_array_equal(bone.youngs[2:], modulus(density)[2:])
+    np.testing.assert_array_equal(bone.youngs[2:], LAWS["kopperdahl2002"](density)[2:])
     assert (bone.youngs[:2] == 10.0).all()
     assert (bone.poisson == 0.3).all()
 
@@ -108,3 +116,52 @@ def test_floor_share_is_by_volume():
     assert floor_share(mesh, bone) == pytest.approx(0.5)
     assert floor_share(mesh, bone, left) == 1.0
     assert floor_share(mesh, bone, np.zeros(len(mesh.tets), dtype=bool)) is None
+
+
+def test_bone_says_which_law_and_which_floor_made_it():
+    bone = bone_elasticity(np.array([0.0, 0.1]), law="morgan2003-vertebra", floor_mpa=7.0)
+    assert bone.provenance == ModulusProvenance.from_law(LAWS["morgan2003-vertebra"], 7.0, applied=False)
+    assert bone_elasticity(np.array([0.0, 0.1])).provenance.floor_applied
+    for again in (copy.deepcopy(bone), pickle.loads(pickle.dumps(bone))):
+        assert again.provenance == bone.provenance
+    cemented = cemented_elasticity(bone, np.array([0.0, 1.0]), cement_material("pmma"))
+    assert cemented.provenance == bone.provenance
+
+
+def test_other_moduli_have_no_share_in_the_provenance_of_a_law():
+    bone = bone_elasticity(np.array([0.05, 0.1]))
+    own = (Elasticity(bone.youngs, bone.poisson, bone.on_floor), replace(bone, youngs=2.0 * bone.youngs))
+    for elasticity in own:
+        assert elasticity.provenance == ModulusProvenance.given()
+    named = Elasticity.given(2.0 * bone.youngs, 0.25, "twice as stiff")
+    assert named.provenance.text == "given in Python: twice as stiff; no law and no floor of ours"
+    assert named.poisson.tolist() == [0.25, 0.25]
+    assert not named.on_floor.any()
+
+
+def test_no_floor_no_share_and_no_note():
+    mesh = box((2, 1, 1), (3.0, 1.0, 1.0))
+    left = mesh.centroids[:, 0] < 1.5
+    bone = bone_elasticity(np.where(left, 0.0, 0.2), floor_mpa=12.0)
+    text = "bone on the modulus floor of 12 MPa: 50 % of the volume"
+    assert floor_note(mesh, bone, None) == text
+    assert floor_note(mesh, bone, left) == f"{text}, 100 % within 5 mm of the fracture"
+    assert floor_note(mesh, bone_elasticity(np.full(len(mesh.tets), 0.2)), left) is None
+    given = Elasticity(bone.youngs, bone.poisson, bone.on_floor)
+    assert (floor_share(mesh, given), floor_note(mesh, given, left)) == (None, None)
+
+
+def test_cortex_says_what_it_is_made_of():
+    mesh = box((2, 2, 2), (10.0, 10.0, 10.0))
+    text = cortical_membrane(mesh, cortex("normal")).provenance.text
+    assert text.startswith("plane-stress membrane: shell 1 mm of 17000 MPa, endplate 1 mm of 1000 MPa")
+    assert "(normal bone: 17 GPa, nu 0.3" in text
+    # The source of a number that was not used is not named.
+    own = cortical_membrane(mesh, cortex("normal", thickness_mm=0.5, modulus_mpa=9000.0)).provenance
+    assert (own.source, own.faces[0]) == ("thickness and modulus of the shell as given", ("shell", 0.5, 9000.0))
+    half = cortical_membrane(mesh, cortex("normal", thickness_mm=0.5)).provenance
+    assert half.source.startswith("thickness of the shell as given, else normal bone: 17 GPa")
+    assert cortical_membrane(mesh, cortex(thickness_mm=0.0)).provenance.text == "none: its thickness is 0"
+    membrane = no_membrane(mesh, "the voxels of the CT stand for it")
+    assert (len(membrane.faces), membrane.provenance.text) == (0, "none: the voxels of the CT stand for it")
+    assert replace(membrane, thickness=membrane.thickness + 1.0).provenance.kind == "python"

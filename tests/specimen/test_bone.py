@@ -1,15 +1,22 @@
 """A case with its own CT, its own moduli and its own names of faces, down to the specimen."""
 
+import hashlib
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
 import pytest
 
+import sacrofem as sf
 from sacrofem import Case, InputError, Specimen
 from sacrofem.bone.ct import GENERIC
+from sacrofem.bone.laws import LAWS
 from sacrofem.bone.moduli import write_moduli
 from sacrofem.mesh.files.files import reference_mesh, write_mesh
 from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.specimen.check import summary
+from sacrofem.specimen.mesh import mesh_origin
+from sacrofem.specimen.provenance import Given
 
 
 def hu(x):
@@ -67,6 +74,11 @@ def test_an_own_mesh_with_its_ct_and_its_names_is_cut_and_has_its_density(folder
     np.testing.assert_allclose(specimen.bone.density, GENERIC(hu(specimen.mesh.centroids)), rtol=1e-5)
     assert len(specimen.bone.cortex.faces) == 0
     assert any("generic line: 0.810 HU" in note for note in specimen.notes)
+    found = specimen.bone.provenance
+    assert found.density.text == f"CT ct.nrrd, its rim included ({GENERIC.source})"
+    assert found.density.line == (GENERIC.slope, GENERIC.intercept)
+    assert found.cortex.text == "none: the voxels of the CT stand for it"
+    assert specimen.mesh_origin == "bone.vtu, as it is"
     # Written complete and read again, it is the same case.
     case = specimen.case
     (folder / "again.toml").write_text(case.to_toml())
@@ -76,6 +88,9 @@ def test_an_own_mesh_with_its_ct_and_its_names_is_cut_and_has_its_density(folder
 def test_with_the_membrane_the_rim_of_the_ct_is_left_out_and_the_membrane_is_there(folder):
     specimen = Specimen(case_of(folder, CT))
     assert len(specimen.bone.cortex.faces) > 100
+    found = specimen.bone.provenance
+    assert found.cortex.text.startswith("plane-stress membrane: shell 0.65 mm of 11390 MPa")
+    assert found.density.rim == "membrane"
     inner = np.abs(specimen.bone.density - GENERIC(hu(specimen.mesh.centroids))) < 0.03
     assert inner.mean() > 0.9
 
@@ -96,9 +111,93 @@ def test_moduli_of_a_file_are_those_of_the_specimen(folder):
     second = Specimen(case_of(folder, materials='moduli = "e.csv"'))
     np.testing.assert_array_equal(second.bone.elasticity.youngs, youngs)
     assert not second.bone.elasticity.on_floor.any()
+    found = second.bone.provenance.modulus
+    digest = hashlib.sha256((folder / "e.csv").read_bytes()).hexdigest()
+    assert (found.kind, found.law, found.floor_mpa, found.sha256) == ("table", None, None, digest)
+    assert summary(second, second.plan())["bone"]["on_floor_share"] is None
+    assert summary(first, first.plan())["bone"]["on_floor_share"] > 0
     write_moduli(folder / "short.csv", youngs[:-1])
     with pytest.raises(InputError, match="elements have no modulus"):
         Specimen(case_of(folder, materials='moduli = "short.csv"'))
+
+
+TINY = Case().with_(**{"mesh.reference": "tiny", "mesh.order": 1})
+MORGAN = {"coefficient": 4730.0, "exponent": 1.56, "density": "apparent", "source": "Morgan 2003"}
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return Specimen(TINY.with_(materials__poisson=0.2))
+
+
+def test_a_law_of_ones_own_gets_the_density_that_it_means():
+    own = Specimen(TINY.with_(materials__law=MORGAN)).bone
+    named = Specimen(TINY.with_(materials__density_law="morgan2003-vertebra")).bone
+    np.testing.assert_array_equal(own.elasticity.youngs, named.elasticity.youngs)
+    np.testing.assert_array_equal(own.elasticity.on_floor, named.elasticity.on_floor)
+    law = own.provenance.modulus.law
+    assert (law.name, law.density, law.source) == ("own law", "apparent", "Morgan 2003")
+    assert named.provenance.modulus.law is LAWS["morgan2003-vertebra"]
+    with pytest.raises(InputError, match=r"law.coefficient = 30.0: gives .* MPa at 0.2 g/cm³"):
+        Specimen(TINY.with_(materials__law={**MORGAN, "coefficient": 30.0, "exponent": 4.0}))
+
+
+def test_a_lesion_and_a_factor_are_said_of_the_density():
+    case = Case.preset("lytic-focal").with_(
+        **{"mesh.reference": "tiny", "mesh.order": 1, "materials.density_factor": 0.8}
+    )
+    text = Specimen(case).bone.provenance.density.text
+    assert text.endswith("all of it times 0.8; times 0.1 in the middle of the focal lesion")
+
+
+def test_what_was_given_in_python_leaves_no_word_of_the_case(tiny):
+    assert (tiny.given.notes(), tiny.given.case_as_solved(tiny.case)) == ((), tiny.case.to_dict())
+    own = tiny.with_moduli(3.0 * tiny.bone.elasticity.youngs, 0.25, word="three times as stiff")
+    assert own.bone.provenance.poisson == (0.25, 0.25)
+    assert own.given.notes() == (
+        "given in Python (three times as stiff): moduli; the case alone does not give these numbers again",
+    )
+    gone = set(tiny.case.to_dict()["materials"]) - set(own.given.case_as_solved(own.case)["materials"])
+    assert gone == {"density_law", "floor_mpa", "poisson"}
+    # Density, pores and cortex are still those of the case, and the specimen that was asked is what it was.
+    assert own.bone.provenance.density == tiny.bone.provenance.density
+    assert tiny.bone.provenance.modulus.kind == "law"
+    # What cement makes of it is still this bone.
+    assert own.recipe(own.plan()).bone.provenance == own.bone.elasticity.provenance
+    thick = replace(own.bone.cortex, thickness=2.0 * own.bone.cortex.thickness)
+    given = Given.of(replace(own.bone, cortex=thick).provenance, mesh=True, forms=("spring",))
+    assert given.what == ("moduli", "cortex", "mesh", "form spring")
+    assert set(given.case_as_solved(own.case)["mesh"]) == {"order"}
+
+
+def test_moduli_given_in_python_are_solved_and_refused_where_they_are_none(tiny):
+    bone = tiny.bone.elasticity
+    same = tiny.with_moduli(bone.youngs)
+    assert "statics" not in vars(same)
+    u = tiny.solve().state.displacement
+    np.testing.assert_array_equal(same.solve().state.displacement, u)
+    doubled = tiny.with_moduli(2.0 * bone.youngs)
+    assert np.abs(doubled.solve().state.displacement).max() < np.abs(u).max()
+    with pytest.raises(InputError, match="is of another specimen"):
+        sf.compare(tiny.solve(), doubled.solve(doubled.plan()))
+    for youngs, text in ((bone.youngs[:-1], "youngs: has shape"), (-bone.youngs, "youngs: must lie in")):
+        with pytest.raises(InputError, match=text):
+            tiny.with_moduli(youngs)
+    with pytest.raises(ValueError, match="read-only"):
+        bone.youngs *= 2.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "shipped mesh “medium”"),
+        ({"anatomy.sex": "male"}, "made at 4 mm, 2.4 mm at the fracture"),
+        ({"mesh.size_mm": 6.0, "mesh.fracture_size_mm": 3.0}, "made at 6 mm, 3 mm at the fracture"),
+        ({"anatomy.kind": "mesh", "anatomy.path": "/x/own.vtu"}, "own.vtu, as it is"),
+    ],
+)
+def test_a_mesh_says_where_it_comes_from(changes, text):
+    assert mesh_origin(Case().with_(**changes)) == text
 
 
 @pytest.mark.parametrize(

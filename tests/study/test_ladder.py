@@ -35,6 +35,11 @@ def test_a_case_of_its_own_size_is_one_of_three_in_steps_of_a_half(size, fractur
     assert len({rung.name for rung in found.rungs}) == 3
 
 
+def test_moduli_of_one_mesh_have_no_ladder():
+    with pytest.raises(InputError, match=r"materials.moduli = 'own.csv': are those of one mesh"):
+        ladder(Case().with_(materials__moduli="own.csv"))
+
+
 def test_an_anatomy_that_no_mesh_is_shipped_of_starts_from_the_default_size():
     found = ladder(Case().with_(anatomy__sex="male"))
     assert [rung.case.mesh.size_mm for rung in found.rungs] == pytest.approx([9.0, 6.0, 4.0])

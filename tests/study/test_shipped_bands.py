@@ -2,14 +2,17 @@
 
 import importlib.util
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from sacrofem.case.case import Case
+from sacrofem.errors import InputError
 from sacrofem.mechanics.measures.catalogue import MEASURES
 from sacrofem.specimen.compare import compare
+from sacrofem.specimen.provenance import Given
 from sacrofem.study import bands
 from sacrofem.study.bands import (
     is_shipped_case,
@@ -36,6 +39,7 @@ class Result:
     mesh_band: dict | None = None
     input_range: dict | None = None
     bands: dict = field(default_factory=dict)
+    specimen: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(given=Given(())))
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +154,17 @@ def test_what_is_not_shipped_is_computed_on_request(data, monkeypatch):
     }
     assert with_bands(result, mesh=True).input_range is None
     assert with_bands(result, inputs=True).mesh_band is None
+
+
+def test_what_was_given_in_python_is_on_no_other_mesh(data):
+    """Other runs would take the bone of the case; shipped bands stand, where the numbers are theirs."""
+    own = {"specimen": SimpleNamespace(given=Given(("moduli",), "stiffer"))}
+    result = replace(shipped_result(data, **{"cement.volume_ml": 4.2}), **own)
+    assert with_bands(result) == result
+    for wanted in ({"mesh": True}, {"inputs": True}):
+        with pytest.raises(InputError, match=r"given in Python \(stiffer\): moduli; .*ask for no band"):
+            with_bands(result, **wanted)
+    assert with_bands(replace(shipped_result(data), **own), mesh=True).bands["mesh_band"]["source"] == "shipped"
 
 
 def test_shipping_writes_what_is_read(data, monkeypatch, tmp_path):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from sacrofem.bone.provenance import CortexProvenance
 from sacrofem.mechanics.parts.part import Part, Springs
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.tetmesh import TetMesh
@@ -22,17 +23,27 @@ class Membrane(Part):
     youngs, thickness : (k,)
         MPa and mm on every boundary face of the mesh; 0 where there is no cortex.
     poisson : float
+    provenance : CortexProvenance
+        That of `stating`; without it, and of a changed copy, it was given in Python.
     """
 
     youngs: FloatArray
     thickness: FloatArray
     poisson: float = 0.3
     name: str = "cortex"
+    # No argument, so that `dataclasses.replace` cannot hand it on to another cortex.
+    provenance: CortexProvenance = field(init=False, default=CortexProvenance("python"))
 
     @classmethod
     def none(cls, mesh: TetMesh) -> Membrane:
         """No cortex anywhere."""
         return cls(np.zeros(len(mesh.faces)), np.zeros(len(mesh.faces)))
+
+    def stating(self, provenance: CortexProvenance) -> Membrane:
+        """The same cortex, and where it comes from."""
+        stated = replace(self)
+        object.__setattr__(stated, "provenance", provenance)
+        return stated
 
     @property
     def faces(self) -> IntArray:

@@ -8,7 +8,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from sacrofem.bone.laws import DEFAULT_LAW, FLOOR_MPA, modulus_from_density
+from sacrofem.bone.laws import DEFAULT_LAW, FLOOR_MPA, DensityLaw, density_law, modulus_from_density
+from sacrofem.bone.provenance import CortexProvenance, ModulusProvenance
 from sacrofem.cement.mixture import DEFAULT_MIXTURE, CementMaterial, mixture
 from sacrofem.errors import InputError
 from sacrofem.mechanics.parts.bone import Elasticity
@@ -105,6 +106,11 @@ def cortex(
     if bone not in CORTICES:
         raise InputError("unknown bone", field="materials.bone", value=bone, mend=f"give one of {', '.join(CORTICES)}")
     result = CORTICES[bone]
+    source = f"{bone} bone: {result.source}"
+    given = {"thickness": thickness_mm, "modulus": modulus_mpa}
+    if own := " and ".join(name for name, value in given.items() if value is not None):
+        source = f"{own} of the shell as given" + ("" if None not in given.values() else f", else {source}")
+    result = replace(result, source=source)
     if thickness_mm is not None:
         scale = thickness_mm / result.thickness_mm
         result = replace(
@@ -147,13 +153,35 @@ def cortical_membrane(mesh: TetMesh, shell: Cortex) -> Membrane:
             here = covered & mesh.face_sets[name]
             thickness[here], youngs[here] = mm, mpa
     youngs[thickness == 0.0] = 0.0
-    return Membrane(youngs, thickness, shell.poisson)
+    return Membrane(youngs, thickness, shell.poisson).stating(_cortex_provenance(shell))
+
+
+def _cortex_provenance(shell: Cortex) -> CortexProvenance:
+    faces = (
+        ("shell", shell.thickness_mm, shell.modulus_mpa),
+        ("endplate", shell.endplate_thickness_mm, shell.endplate_modulus_mpa),
+        ("auricular", shell.auricular_thickness_mm, shell.auricular_modulus_mpa),
+    )
+    there = tuple(face for face in faces if face[1] > 0.0)
+    if not there:
+        return CortexProvenance.none("its thickness is 0")
+    return CortexProvenance("membrane", there, shell.poisson, shell.source)
+
+
+def no_membrane(mesh: TetMesh, reason: str) -> Membrane:
+    """No cortex on any face, and why."""
+    nothing = np.zeros(len(mesh.faces))
+    return Membrane(nothing, nothing).stating(CortexProvenance.none(reason))
 
 
 def bone_elasticity(
-    density: FloatArray, *, law: str = DEFAULT_LAW, floor_mpa: float = FLOOR_MPA, poisson: float = BONE_POISSON
+    density: FloatArray,
+    *,
+    law: str | DensityLaw = DEFAULT_LAW,
+    floor_mpa: float = FLOOR_MPA,
+    poisson: float = BONE_POISSON,
 ) -> Elasticity:
-    """Cancellous bone from QCT density (m,) in g/cm³.
+    """Cancellous bone from QCT density (m,) in g/cm³, which the law gets as the density that it means.
 
     Raises
     ------
@@ -162,21 +190,42 @@ def bone_elasticity(
     """
     if not 0.0 <= poisson <= 0.45:
         raise InputError("must lie in [0, 0.45]", field="materials.poisson", value=poisson, mend="bone has 0.2 to 0.3")
+    law = density_law(law) if isinstance(law, str) else law
     youngs, on_floor = modulus_from_density(density, law, floor_mpa)
-    return Elasticity(youngs, np.full(len(youngs), poisson), on_floor)
+    provenance = ModulusProvenance.from_law(law, floor_mpa, applied=bool(on_floor.any()))
+    return Elasticity(youngs, np.full(len(youngs), poisson), on_floor).stating(provenance)
 
 
 def cemented_elasticity(
     bone: Elasticity, fraction: FloatArray, cement: CementMaterial, *, law: str = DEFAULT_MIXTURE
 ) -> Elasticity:
-    """Bone with a share ``fraction`` (m,) of its pores full of cement; untouched tets keep their constants exactly."""
+    """Bone with a share ``fraction`` (m,) of its pores full of cement; untouched tets keep their constants exactly.
+
+    Its provenance is that of the bone.
+    """
     youngs, poisson = mixture(bone.youngs, bone.poisson, fraction, cement.modulus_mpa, cement.poisson, law)
-    return Elasticity(youngs, poisson, bone.on_floor)
+    return Elasticity(youngs, poisson, bone.on_floor).stating(bone.provenance)
 
 
 def floor_share(mesh: TetMesh, bone: Elasticity, within: BoolArray | None = None) -> float | None:
-    """Share of the bone volume that lies on the floor, of all tets or of those in ``within`` (m,); None if none is."""
+    """Share of the bone volume that lies on the floor, of all tets or of those in ``within`` (m,).
+
+    None without a floor, and if no tet is in ``within``.
+    """
+    if bone.provenance.floor_mpa is None:
+        return None
     volumes = mesh.volumes if within is None else mesh.volumes[within]
     on_floor = bone.on_floor if within is None else bone.on_floor[within]
     total = float(volumes.sum())
     return float(volumes[on_floor].sum()) / total if total > 0.0 else None
+
+
+def floor_note(mesh: TetMesh, bone: Elasticity, near: BoolArray | None) -> str | None:
+    """How much of the bone lies on the floor, overall and ``near`` (m,) the fracture; None where nothing does."""
+    share = floor_share(mesh, bone)
+    if not share:
+        return None
+    text = f"bone on the modulus floor of {bone.provenance.floor_mpa:g} MPa: {100 * share:.0f} % of the volume"
+    if near is not None:
+        text += f", {100 * (floor_share(mesh, bone, near) or 0.0):.0f} % within 5 mm of the fracture"
+    return text

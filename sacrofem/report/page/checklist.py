@@ -11,7 +11,6 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from sacrofem.bone.laws import LAWS
 from sacrofem.case.case import Case
 from sacrofem.cement.mixture import cement_material
 from sacrofem.mechanics.parts.loads import LOADS
@@ -61,32 +60,22 @@ def _given(number: Numbers, path: str, unit: str, default: str) -> Markup:
 
 def _geometry(case: Case, content: Mapping[str, Any], number: Numbers) -> Iterator[Item]:
     half = "" if case.anatomy.half == "none" else f", {case.anatomy.half} half"
+    python = "mesh" in (content.get("given_in_python") or ())
     source = {"parametric": f"built-in parametric sacrum, {case.anatomy.sex}{half}"}
-    yield "bone", escape(source.get(case.anatomy.kind, f"{case.anatomy.kind} of one's own: {case.anatomy.path}{half}"))
+    own = f"{case.anatomy.kind} of one's own: {case.anatomy.path}{half}"
+    yield "bone", escape("a mesh given in Python" if python else source.get(case.anatomy.kind, own))
     yield "volume", Markup("{} ml").format(number("comparison/mesh/volume_ml"))
     yield (
         "frame",
         escape("x to the patient's left, y posterior, z superior; origin in the centre of the S1 endplate; mm"),
     )
-    if case.fracture.zone != "none":
-        side = f", {case.fracture.side}" if case.fracture.zone in ("zone1", "zone2") else ""
-        text = Markup("{}{}; {} of its full extent; gap of {} mm, {}")
-        yield (
-            "fracture",
-            text.format(
-                case.fracture.zone,
-                side,
-                number("comparison/case/fracture/extent"),
-                number("comparison/case/fracture/aperture_mm"),
-                case.fracture.state,
-            ),
-        )
-    if case.fracture.surfaces:
-        yield "own fracture planes", escape(", ".join(surface.name for surface in case.fracture.surfaces))
+    yield from _fractures(case, content, number)
     if case.lesion.kind != "none":
         yield (
             "lesion",
-            Markup("{}, density factor {}").format(case.lesion.kind, number("comparison/case/lesion/density_factor")),
+            Markup("{}, density factor {}").format(
+                case.lesion.kind, number("comparison/bone/density/lesion/density_factor")
+            ),
         )
     cement = content.get("cement") or {}
     parts = [
@@ -104,45 +93,70 @@ def _geometry(case: Case, content: Mapping[str, Any], number: Numbers) -> Iterat
         )
         or escape("none"),
     )
-    yield (
-        "approach",
-        escape(f"{case.cement.approach} needles, {case.cement.spread}; cement in the gap {case.cement.in_gap}"),
-    )
+    yield "approach", escape("; ".join(_approach(case)))
+
+
+def _fractures(case: Case, content: Mapping[str, Any], number: Numbers) -> Iterator[Item]:
+    fracture = case.fracture
+    gap = Markup("gap of {} mm, {}").format(number("comparison/case/fracture/aperture_mm"), fracture.state)
+    if case.anatomy.kind == "mesh" or "mesh" in (content.get("given_in_python") or ()):
+        # A mesh may bring fractures of its own in place of those of the case.
+        if names := ", ".join(name.replace("_", " ") for name in content.get("fractures") or ()):
+            yield "fractures of the mesh", Markup("{}; {}").format(names, gap)
+        return
+    if fracture.zone != "none":
+        side = f", {fracture.side}" if fracture.zone in ("zone1", "zone2") else ""
+        extent = number("comparison/case/fracture/extent")
+        yield "fracture", Markup("{}{}; {} of its full extent; {}").format(fracture.zone, side, extent, gap)
+    if fracture.surfaces:
+        yield "own fracture planes", escape(", ".join(surface.name for surface in fracture.surfaces))
+
+
+def _approach(case: Case) -> Iterator[str]:
+    """How cement came where it is: only what counted."""
+    cement = case.cement
+    if cement.volume_ml > 0:
+        needles = (
+            f"{len(cement.injections)} needles of one's own" if cement.injections else f"{cement.approach} needles"
+        )
+        law = f", permeability {cement.flow.permeability}" if cement.spread == "flow" else ""
+        yield f"{needles}, {cement.spread}{law}"
+    if cement.spot is not None:
+        yield f"a cemented disc of {cement.spot.radius_mm:g} mm radius"
+    if case.fracture.zone != "none" or case.fracture.surfaces:
+        yield f"cement in the gap {cement.in_gap}"
 
 
 def _materials(case: Case, number: Numbers) -> Iterator[Item]:
-    law = LAWS[case.materials.density_law]
-    offset = f"{law.offset_mpa:g} + " if law.offset_mpa else ""
-    formula = f"E = {offset}{law.coefficient:g} ρ^{law.exponent:g} MPa ({law.density} density, g/cm³)"
-    yield "bone", escape(f"{case.materials.bone}; {law.name}: {formula}; {law.source} {law.mark}")
-    yield "least modulus of bone", _given(number, "materials/floor_mpa", "MPa", "–")
-    yield "Poisson's ratio of bone", _given(number, "materials/poisson", "", "–")
-    yield (
-        "cortex",
-        Markup("plane-stress membrane: thickness {}, modulus {}").format(
-            _given(number, "materials/cortex_thickness_mm", "mm", f"of {case.materials.bone} bone"),
-            _given(number, "materials/cortex_modulus_mpa", "MPa", f"of {case.materials.bone} bone"),
-        ),
-    )
+    """Of bone and cortex what their supplier says of them, whatever the case asks for."""
+    yield "modulus of bone", number("comparison/bone/modulus/text")
+    if number.raw("comparison/bone/modulus/floor_mpa") is not None:
+        yield "least modulus of bone", Markup("{} MPa").format(number("comparison/bone/modulus/floor_mpa"))
+    least, most = (f"comparison/bone/poisson/{k}" for k in (0, 1))
+    same = number.raw(least) == number.raw(most)
+    yield "Poisson's ratio of bone", number(least) if same else Markup("{} to {}").format(number(least), number(most))
+    yield "density of bone", number("comparison/bone/density/text")
+    yield "cortex", number("comparison/bone/cortex/text")
+    yield from _cement_material(case, number)
+    fracture = case.fracture
+    if fracture.zone != "none" or fracture.surfaces:
+        modulus = _given(number, "fracture/filler_modulus_mpa", "MPa", "of that filler")
+        text = escape(fracture.filler)
+        if fracture.filler != "open":
+            text += Markup(", modulus {}").format(modulus)
+        if fracture.filler not in ("open", "cement"):
+            text += Markup(", Poisson's ratio {}").format(number("comparison/case/fracture/filler_poisson"))
+        yield "gap", text + Markup("; law: {}").format(fracture.closure)
+
+
+def _cement_material(case: Case, number: Numbers) -> Iterator[Item]:
     cement = cement_material(case.cement.material)
     default = f"{cement.modulus_mpa:g} MPa ({cement.range_mpa[0]:g}–{cement.range_mpa[1]:g})"
-    yield (
-        "cement",
-        Markup("{}: {}; {}").format(
-            case.cement.material, _given(number, "cement/modulus_mpa", "MPa", default), f"{cement.source} {cement.mark}"
-        ),
-    )
-    yield "bone with cement", escape(f"{case.cement.mixture} mixture")
-    if case.fracture.zone != "none" or case.fracture.surfaces:
-        yield (
-            "gap",
-            Markup("{}, modulus {}, Poisson's ratio {}; law: {}").format(
-                case.fracture.filler,
-                _given(number, "fracture/filler_modulus_mpa", "MPa", "of that filler"),
-                _given(number, "fracture/filler_poisson", "", "–"),
-                case.fracture.closure,
-            ),
-        )
+    source = f"{cement.source} {cement.mark}" if case.cement.modulus_mpa is None else "as the case gives it"
+    modulus = _given(number, "cement/modulus_mpa", "MPa", default)
+    yield "cement", Markup("{}: {}; {}").format(case.cement.material, modulus, source)
+    if case.cement.volume_ml > 0:
+        yield "bone with cement", escape(f"{case.cement.mixture} mixture")
 
 
 def _mesh(case: Case, number: Numbers) -> Iterator[Item]:
@@ -152,11 +166,7 @@ def _mesh(case: Case, number: Numbers) -> Iterator[Item]:
     yield "elements", Markup("{} straight-sided tetrahedra, {}").format(number("comparison/mesh/tets"), order)
     yield "unknowns", number("comparison/mesh/dofs")
     yield "nodes of the tetrahedra's corners", number("comparison/mesh/nodes")
-    if case.mesh.size_mm is None:
-        origin = f"shipped mesh “{case.mesh.reference}”" if case.anatomy.kind == "parametric" else "as given"
-        yield "origin", escape(origin)
-    else:
-        yield "edge length", _given(number, "mesh/size_mm", "mm", "–")
+    yield "origin", number("comparison/mesh/origin")
     yield (
         "worst element",
         Markup("{} (72√3 V / (Σ l²)^(3/2); 1 for the regular tetrahedron)").format(
@@ -174,8 +184,12 @@ def _loads(case: Case, number: Numbers) -> Iterator[Item]:
         ),
     )
     if load.source:
-        yield "source of the load", escape(load.source)
-    yield "sacral slope", _given(number, "load/slope_deg", "°", "–")
+        own = "" if case.load.force_n in (None, load.force_n) else "force as the case gives it; its direction: "
+        yield "source of the load", escape(f"{own}{load.source}")
+    if load.angle_deg is None:
+        yield "sacral slope", _given(number, "load/slope_deg", "°", "–")
+    else:
+        yield "direction of the load", escape(f"{load.angle_deg:g}° to the endplate normal")
     ligaments = "with ligaments" if case.supports.ligaments else "without ligaments"
     layer = f"elastic layer on the auricular faces, {ligaments}; calibrated against published motion of the joints"
     yield "supports", escape("auricular faces fixed" if case.supports.kind == "fixed" else layer)
@@ -223,7 +237,8 @@ def _limits(case: Case, content: Mapping[str, Any], number: Numbers) -> Iterator
         "model",
         escape("linear elasticity, small displacements; no failure, no fatigue, no healing, no muscle but as load"),
     )
-    yield "cortex", escape("a membrane: it resists stretch, not bending")
+    if (content.get("bone") or {}).get("cortex", {}).get("kind") != "none":
+        yield "cortex", escape("a membrane: it resists stretch, not bending")
     if case.fracture.closure == "bonded" and (case.fracture.zone != "none" or case.fracture.surfaces):
         yield "gap", escape("a linear law: its faces neither part from the filler nor rub")
     for name, share in (content.get("left_out") or {}).items():

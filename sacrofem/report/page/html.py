@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from markupsafe import Markup
 
 from sacrofem.case.case import Case
+from sacrofem.case.tomlfile import emit_toml
 from sacrofem.mechanics.measures.catalogue import MEASURES
 from sacrofem.report.page.checklist import checklist
 from sacrofem.report.page.page import CLAIM, Numbers, Picture, embedded, environment, script
@@ -135,23 +136,24 @@ def render(
             fractures=_fractures(content, numbers),
             headings=checklist(case, content, numbers),
             provenance=_provenance(run or {}, numbers),
-            case=case.to_toml(),
+            case=case_text(content),
         )
     )
 
 
+def case_text(content: Mapping[str, Any]) -> str:
+    """The case file of a result: what it says of bone that was not used is left out, and said so."""
+    given = content.get("given_in_python") or ()
+    head = (
+        f"# Given in Python: {', '.join(given)}. This file alone does not give these numbers again.\n" if given else ""
+    )
+    return head + emit_toml(content["case"])
+
+
 def sentence(case: Case, content: Mapping[str, Any], numbers: Numbers | None = None) -> str:
     """What was done, in one sentence."""
-    half = "" if case.anatomy.half == "none" else f", {case.anatomy.half} half"
-    bone = f"{case.materials.bone} {case.anatomy.sex} sacrum{half}"
-    side = {"both": "bilateral ", "left": "left ", "right": "right "}[case.fracture.side]
-    broken = []
-    if case.fracture.zone != "none":
-        partial = "" if case.fracture.extent == 1 else "partial "
-        paired = case.fracture.zone in ("zone1", "zone2")
-        broken.append(f"{partial}{side if paired else ''}{case.fracture.zone} fracture")
-    if case.fracture.surfaces:
-        broken.append(f"{len(case.fracture.surfaces)} own fracture planes")
+    bone = _bone(case, content)
+    broken = _broken(case, content)
     if case.lesion.kind != "none":
         broken.append(f"{case.lesion.kind} lytic lesion")
     placed = number(content["cement"]["placed_ml"])
@@ -164,6 +166,45 @@ def sentence(case: Case, content: Mapping[str, Any], numbers: Numbers | None = N
     text = Markup("{} with {}, {}{}, before and after {}.")
     whole = text.format(f"{bone[0].upper()}{bone[1:]}", what, case.load.kind, force, treated)
     return whole if numbers is not None else whole.unescape()
+
+
+def _broken(case: Case, content: Mapping[str, Any]) -> list[str]:
+    """Its fractures."""
+    if case.anatomy.kind == "mesh" or "mesh" in (content.get("given_in_python") or ()):
+        # A mesh may bring fractures of its own in place of those of the case.
+        return [f"fracture {name.replace('_', ' ')}" for name in content.get("fractures") or ()]
+    fracture, broken = case.fracture, []
+    if fracture.zone != "none":
+        side = {"both": "bilateral ", "left": "left ", "right": "right "}[fracture.side]
+        partial = "" if fracture.extent == 1 else "partial "
+        broken.append(f"{partial}{side if fracture.zone in ('zone1', 'zone2') else ''}{fracture.zone} fracture")
+    if fracture.surfaces:
+        broken.append(f"{len(fracture.surfaces)} own fracture planes")
+    return broken
+
+
+def _bone(case: Case, content: Mapping[str, Any]) -> str:
+    """Which bone, by what supplied it."""
+    found: Mapping[str, Any] = content.get("bone") or {}
+    density: Mapping[str, Any] = found.get("density") or {}
+    modulus: Mapping[str, Any] = found.get("modulus") or {}
+    anatomy = case.anatomy
+    own, python = anatomy.kind != "parametric", "mesh" in (content.get("given_in_python") or ())
+    half = "" if anatomy.half == "none" else f", {anatomy.half} half"
+    bone = f"sacrum of {PurePath(anatomy.path or '').name}" if own else f"{anatomy.sex} sacrum"
+    bone = "sacrum of a mesh given in Python" if python else bone
+    extra = []
+    if modulus.get("kind") == "law" and density.get("kind") == "map":
+        bone = f"{density['bone']} {bone}"
+    elif density.get("kind") == "ct":
+        extra.append("density of its CT")
+    if density.get("factor") not in (None, 1.0):
+        extra.append(f"density times {density['factor']:g}")
+    if modulus.get("kind") == "table":
+        extra.append(f"moduli of {PurePath(modulus['file']).name}")
+    if modulus.get("kind") == "python":
+        extra.append("moduli given in Python")
+    return bone + half + (f" ({', '.join(extra)})" if extra else "")
 
 
 def _marked(row: Row, *, numbers: Numbers) -> dict[str, Any]:

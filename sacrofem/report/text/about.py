@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sacrofem.bone.laws import LAWS, DensityLaw
+from sacrofem.bone.laws import CONVERSION_SOURCE, CONVERSIONS, LAWS
 from sacrofem.case.presets import PRESETS
 from sacrofem.mechanics.parts.loads import LOADS
 from sacrofem.system.folders import versions
@@ -24,16 +24,14 @@ def about() -> dict[str, Any]:
         }
         for name, load in LOADS.items()
     }
-    laws = {
-        name: {"law": _formula(law), "density": law.density, "source": f"{law.source} {law.mark}"}
-        for name, law in LAWS.items()
-    }
+    laws = {name: {"law": law.formula, "density": law.density, "source": law.cited} for name, law in LAWS.items()}
     return {
         "versions": versions(),
         "threads": available_cores(),
         "presets": {name: {"title": preset.title, "source": preset.source} for name, preset in PRESETS.items()},
         "loads": loads,
         "density_laws": laws,
+        "density_conversions": {"formulas": dict(CONVERSIONS), "source": CONVERSION_SOURCE},
     }
 
 
@@ -49,15 +47,16 @@ def lines(content: Mapping[str, Any]) -> list[str]:
     text.append("\nloads")
     for name, entry in content["loads"].items():
         text += [f"  {name}: {_load(name, entry)}", f"    {entry['source']}"]
-    text.append("\ndensity laws (rho in g/cm³)")
+    text.append("\ndensity laws (ρ in g/cm³)")
     for name, entry in content["density_laws"].items():
         text += [f"  {name}: {entry['law']}, {entry['density']} density", f"    {entry['source']}"]
+    conversions = content["density_conversions"]
+    text += [f"  from calibrated QCT density: {formula}" for formula in conversions["formulas"].values()]
+    text += [
+        f"    {conversions['source']}",
+        "  a law of your own: [materials.law] in the case file; moduli of your own: materials.moduli",
+    ]
     return text
-
-
-def _formula(law: DensityLaw) -> str:
-    offset = f"{law.offset_mpa:g} + " if law.offset_mpa else ""
-    return f"E = {offset}{law.coefficient:g} rho^{law.exponent:g} MPa"
 
 
 def _load(name: str, entry: Mapping[str, Any]) -> str:
