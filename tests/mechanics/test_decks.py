@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from blocks_of_tets import box, opened, split_box
 from elasticity import at, bone_of, faces_at, gap_of, held
+from inpfile import cards_of, equations
 
 from sacrofem.mechanics.decks.calculix import write_calculix
 from sacrofem.mechanics.parts.cortex import Membrane
@@ -25,25 +26,12 @@ def model(order=2, mesh=None):
     return space, [layer, bands, Membrane(8e3 * sides, 0.5 * sides, 0.25)]
 
 
-def lines(path):
-    """Cards of a deck with the data lines under them."""
-    cards: list[tuple[str, list[str]]] = []
-    for line in path.read_text().splitlines():
-        if line.startswith("**"):
-            continue
-        if line.startswith("*"):
-            cards.append((line, []))
-        else:
-            cards[-1][1].append(line)
-    return cards
-
-
 def written(tmp_path, space, parts, **options):
     youngs = np.where(space.mesh.centroids[:, 0] < 3.0, 100.0, 1.0 / 3.0)
     force = np.full((space.n_nodes, 3), 0.1)
     path = tmp_path / "job.inp"
     deck = write_calculix(path, space, bone_of(space, youngs), [*parts, NodalForces(force)], **options)
-    return deck, lines(path)
+    return deck, cards_of(path)
 
 
 def test_numbers_fit_the_fields_and_equal_moduli_share_a_material(tmp_path):
@@ -56,19 +44,6 @@ def test_numbers_fit_the_fields_and_equal_moduli_share_a_material(tmp_path):
     assert set(deck.auxiliary) == {"gap", "layer", "cortex", "ligaments"}
     (elements,) = (data for card, data in cards if card.startswith("*ELEMENT, TYPE=C3D10"))
     assert np.array_equal([[int(n) for n in line.split(",")[1:]] for line in elements], space.connectivity + 1)
-
-
-def equations(cards):
-    """Every equation as its terms: node, axis, factor."""
-    for card, data in cards:
-        rest = list(data) if card == "*EQUATION" else []
-        while rest:
-            count, terms = int(rest.pop(0)), []
-            while len(terms) < count:
-                entries = rest.pop(0).split(",")
-                terms += [(int(n), int(i), float(v)) for n, i, v in zip(*[iter(entries)] * 3, strict=True)]
-            assert len(terms) == count
-            yield terms
 
 
 def test_every_equation_ties_one_auxiliary_freedom_and_the_others_are_held(tmp_path):

@@ -153,8 +153,8 @@ class Springs:
         """(e q d, 3 n_nodes) sparse: b of every point and direction."""
         e, a = self.nodes.shape
         values = np.einsum("qac,edcx->eqdax", self.shape, self.axes).reshape(-1, 3 * a)
-        columns = (3 * self.nodes[:, :, None] + np.arange(3)).reshape(e, 1, 3 * a)
-        columns = np.broadcast_to(columns, (e, len(values) // max(e, 1), 3 * a))
+        columns = (3 * self.nodes[:, :, None] + np.arange(3)).reshape(e, 3 * a)
+        columns = np.repeat(columns, len(values) // max(e, 1), axis=0)
         pointer = np.arange(0, values.size + 1, 3 * a)
         rows = csr_array((values.ravel(), columns.ravel(), pointer), shape=(len(values), 3 * n_nodes))
         rows.sum_duplicates()
