@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from blocks_of_tets import split_box
 from elasticity import at, faces_at, gap_of, held, system, traction_force
+from sacrofem.specimen.model import prepare
 
 from sacrofem.mechanics.measures.catalogue import changes
 from sacrofem.mechanics.parts.bone import Elasticity
@@ -21,7 +22,6 @@ from sacrofem.mechanics.parts.supports import Supports, reactions
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.files.files import reference_mesh
 from sacrofem.specimen.comparison import solve_model, zones_of
-from sacrofem.specimen.model import prepare
 from sacrofem.study.regression import CASES, baselines_folder
 
 DAT, FRD = 1e-6, 1e-5
