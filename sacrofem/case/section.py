@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from sacrofem.case.fields import within
 from sacrofem.case.problems import CaseError, refused
 from sacrofem.case.tomlfile import Whole
+from sacrofem.errors import InputError
 from sacrofem.system.htmltable import table
 
 Side = Literal["left", "right"]
@@ -98,6 +99,11 @@ class Section(BaseModel, metaclass=_Refusing):
             name: value.complete() if isinstance(value, Section) else value for name, value in self.__dict__.items()
         }
         return self.model_construct(_fields_set=set(values), **values)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        path = "__".join([*self._place().split("."), name]) if self._place() else name
+        mend = f"make another: case.with_({path}=...)"
+        raise InputError("a case is frozen", field=path.replace("__", "."), value=value, mend=mend)
 
     def __repr_args__(self) -> Any:
         for name, info in type(self).model_fields.items():

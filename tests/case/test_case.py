@@ -83,7 +83,7 @@ def test_with_changes_a_copy():
     other = case.with_(cement__volume_ml=6.0, **{"load.force_n": 1000.0})
     assert (other.cement.volume_ml, other.load.force_n) == (6.0, 1000.0)
     assert case.cement.volume_ml == 4.1
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(InputError, match=r"^cement\.volume_ml = 1\.0: a case is frozen; make another: case\.with_"):
         case.cement.volume_ml = 1.0
 
 
