@@ -106,3 +106,16 @@ def test_what_is_refused_says_so_in_one_line(make, said):
 def test_the_name_of_a_preset_is_only_the_first_name():
     assert sf.Case.preset("sif-unilateral", name="mine").name == "mine"
     assert {sf.Case.preset(name).name for name in PRESETS} == set(PRESETS)
+
+
+def test_tables_are_laid_over_and_replaced_with_their_section():
+    wide = sf.Case(anatomy=sf.Anatomy(parameters={"alar_breadth_mm": 105.0}))
+    both = wide.with_(anatomy=sf.Anatomy(parameters={"hiatus_mm": 12.0}))
+    assert both.anatomy.parameters == {"alar_breadth_mm": 105.0, "hiatus_mm": 12.0}
+    other = sf.Case(anatomy=sf.Anatomy(parameters={"hiatus_mm": 12.0}))
+    assert wide.with_(anatomy=other.anatomy).anatomy == other.anatomy
+    assert wide.with_anatomy({"parameters": {"hiatus_mm": 12.0}}).anatomy == other.anatomy
+    assert wide.with_(anatomy=other.anatomy, anatomy__sex="male").anatomy.parameters == {"hiatus_mm": 12.0}
+    fresh = sf.Case(fracture__state="fresh", fracture__friction=0.3)
+    assert sf.Case(cement__in_gap="contact").with_(fracture=fresh.fracture).fracture == fresh.fracture
+    assert fresh.with_(fracture=sf.Case().fracture).fracture == sf.Case().fracture
