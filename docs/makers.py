@@ -4,6 +4,7 @@ import dataclasses
 import re
 import types
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,15 +40,10 @@ def _number(value):
 
 # ---------------------------------------------------------------------- sections of a file
 def _range(info):
-    """Bounds of a field in words: `from 0.5 to 20`."""
-    words = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
-    found = {}
-    for limit in info.metadata:
-        for name, word in words.items():
-            value = getattr(limit, name, None)
-            if isinstance(value, int | float):
-                found[name] = f"{word} {value:g}"
-    return " ".join(found[name] for name in words if name in found)
+    """Bounds of a field in words and where they come from: `from 0.5 to 20 (a voxel)`."""
+    from sacrofem.case.fields import numbers
+
+    return next((str(bounds) for bounds in numbers(info)), "")
 
 
 def _kind(annotation):
@@ -64,6 +60,10 @@ def _kind(annotation):
         if len(arguments) == 2 and arguments[1] is Ellipsis:
             return "list" if typing.get_origin(arguments[0]) is dict else f"list: {_kind(arguments[0])}"
         return f"{len(arguments)} numbers"
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        words = typing.get_args(arguments[0])
+        known = ", ".join(f"`{word}`" for word in words[1].words) if len(words) > 1 else ""
+        return f"table with {known}" if known else "table"
     names = {str: "text", int: "whole number", float: "number", bool: "`true`, `false`", typing.Any: "anything"}
     return names.get(annotation, "table")
 

@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING
 from sacrofem.system.version import VERSION
 
 if TYPE_CHECKING:
+    from sacrofem.case.anatomy import Anatomy
     from sacrofem.case.case import Case
+    from sacrofem.case.cement import Cement, FlowSection, InjectionSection, Spot
+    from sacrofem.case.fracture import Fracture, FracturePlane
+    from sacrofem.case.problems import CaseError
+    from sacrofem.case.sections import (
+        LesionSection,
+        LoadCase,
+        Materials,
+        Mesh,
+        SafetySection,
+        SolverSection,
+        SupportsSection,
+    )
     from sacrofem.errors import (
         BaselineError,
         EnvironmentFailure,
@@ -37,6 +50,21 @@ __version__ = VERSION
 
 _HOMES = {
     "Case": "case.case",
+    "Anatomy": "case.anatomy",
+    "Mesh": "case.sections",
+    "Fracture": "case.fracture",
+    "FracturePlane": "case.fracture",
+    "LesionSection": "case.sections",
+    "Materials": "case.sections",
+    "Cement": "case.cement",
+    "FlowSection": "case.cement",
+    "InjectionSection": "case.cement",
+    "Spot": "case.cement",
+    "SupportsSection": "case.sections",
+    "LoadCase": "case.sections",
+    "SolverSection": "case.sections",
+    "SafetySection": "case.sections",
+    "CaseError": "case.problems",
     "Body": "specimen.body",
     "BodySolution": "specimen.body",
     "FormPart": "mechanics.parts.form",
@@ -66,6 +94,20 @@ _HOMES = {
 
 __all__ = [  # noqa: RUF022 - what a reader needs first comes first
     "Case",
+    "Anatomy",
+    "Mesh",
+    "Fracture",
+    "FracturePlane",
+    "LesionSection",
+    "Materials",
+    "Cement",
+    "FlowSection",
+    "InjectionSection",
+    "Spot",
+    "SupportsSection",
+    "LoadCase",
+    "SolverSection",
+    "SafetySection",
     "Specimen",
     "Plan",
     "Solution",
@@ -86,6 +128,7 @@ __all__ = [  # noqa: RUF022 - what a reader needs first comes first
     "write_mesh",
     "SacrofemError",
     "InputError",
+    "CaseError",
     "SolverError",
     "SafetyError",
     "BaselineError",

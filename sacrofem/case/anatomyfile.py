@@ -58,5 +58,7 @@ def anatomy_keys(
     if units is not None:
         given["units"] = units
     if labels:
-        given["labels"] = tuple(int(label) if label.isdigit() else label for label in labels)
+        given["labels"] = tuple(
+            int(label) if label.isascii() and label.isdigit() and len(label) < 10 else label for label in labels
+        )
     return given

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from sacrofem.case.anatomy import Anatomy
+from sacrofem.case.cement import Cement
+from sacrofem.case.differences import Differences, differences
+from sacrofem.case.fracture import GAP_STATES, Fracture
+from sacrofem.case.frozen import deeper_than
 from sacrofem.case.presets import DEFAULT_PRESET, PRESETS
-from sacrofem.case.problems import CaseError, case_problems, nearest
+from sacrofem.case.problems import CaseError, nearest, refused
+from sacrofem.case.section import Section, Side, not_true, written
 from sacrofem.case.sections import (
-    GAP_STATES,
-    Anatomy,
-    Cement,
-    Fracture,
-    Lesion,
-    Load,
+    LesionSection,
+    LoadCase,
     Materials,
     Mesh,
-    Safety,
-    Section,
-    Side,
-    Solver,
-    Supports,
-    refused,
+    SafetySection,
+    SolverSection,
+    SupportsSection,
 )
-from sacrofem.case.tomlfile import emit_toml, merged, nested, parse_toml
+from sacrofem.case.tomlfile import MOST_LEVELS, Whole, emit_toml, merged, nested, read_toml
 from sacrofem.errors import InputError
-from sacrofem.system.htmltable import table
 
 SCHEMA: Literal[1] = 1
 OWN_FILES = (("anatomy", "path"), ("anatomy", "ct"), ("anatomy", "landmarks_file"), ("materials", "moduli"))
@@ -36,27 +34,73 @@ OWN_FILES = (("anatomy", "path"), ("anatomy", "ct"), ("anatomy", "landmarks_file
 
 
 class Case(Section):
-    """All that one run needs; immutable.
+    """All that one run needs; immutable, hashable, and safe to share.
 
-    Build one with `preset`, `from_toml` or `with_`. Every section and key has a
-    documented default: together they are the typical patient (bilateral zone-1 insufficiency
-    fractures of an osteoporotic woman, 4.1 ml PMMA by two needles, standing).
+    Every section and key has a documented default: together they are the typical patient (bilateral zone-1
+    insufficiency fractures of an osteoporotic woman, 4.1 ml PMMA by two needles, standing). ``Case(...)`` starts
+    from it, `preset` from any named case, `from_toml` from a file, and `with_` from the case at hand; each takes
+
+    - sections, ``mesh=sf.Mesh(reference="coarse")``: of a section that you write, the keys that you give are laid
+      over what was there, and all others stay; a section taken from another case has every key given, so it
+      replaces what was there as a whole;
+    - tables, ``mesh={"reference": "coarse"}``, which are laid over in the same way;
+    - single keys, with two underscores for the dot: ``cement__volume_ml=4``. They count over sections and tables.
+
+    Lists, such as ``cement.injections``, are replaced whole; None takes back what a key was given. A section that is
+    written by itself is checked by itself first: what is sound only beside other keys of the case is given as a table
+    or by single keys.
+
+    Raises
+    ------
+    CaseError
+        With all problems found, each with its dotted field, value and mend.
     """
 
-    model_config = ConfigDict(populate_by_name=True)
+    # Defaults are checked too, so that all sections of a case are complete.
+    model_config = ConfigDict(populate_by_name=True, validate_default=True)
 
-    schema_version: Literal[1] = Field(default=SCHEMA, alias="schema", description="version of these names")
+    schema_version: Annotated[Literal[1], not_true] = Field(
+        default=SCHEMA, alias="schema", description="version of these names, no unit"
+    )
     name: str = Field(default=DEFAULT_PRESET, min_length=1, max_length=200, description="what results are called")
     anatomy: Anatomy = Field(default_factory=Anatomy)
     mesh: Mesh = Field(default_factory=Mesh)
     fracture: Fracture = Field(default_factory=Fracture)
-    lesion: Lesion = Field(default_factory=Lesion)
+    lesion: LesionSection = Field(default_factory=LesionSection)
     materials: Materials = Field(default_factory=Materials)
     cement: Cement = Field(default_factory=Cement)
-    supports: Supports = Field(default_factory=Supports)
-    load: Load = Field(default_factory=Load)
-    solver: Solver = Field(default_factory=Solver)
-    safety: Safety = Field(default_factory=Safety)
+    supports: SupportsSection = Field(default_factory=SupportsSection)
+    load: LoadCase = Field(default_factory=LoadCase)
+    solver: SolverSection = Field(default_factory=SolverSection)
+    safety: SafetySection = Field(default_factory=SafetySection)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            name: str = ...,
+            anatomy: Anatomy | Mapping[str, Any] = ...,
+            mesh: Mesh | Mapping[str, Any] = ...,
+            fracture: Fracture | Mapping[str, Any] = ...,
+            lesion: LesionSection | Mapping[str, Any] = ...,
+            materials: Materials | Mapping[str, Any] = ...,
+            cement: Cement | Mapping[str, Any] = ...,
+            supports: SupportsSection | Mapping[str, Any] = ...,
+            load: LoadCase | Mapping[str, Any] = ...,
+            solver: SolverSection | Mapping[str, Any] = ...,
+            safety: SafetySection | Mapping[str, Any] = ...,
+            **keys: Any,
+        ) -> None: ...
+
+    @classmethod
+    def _arguments(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return _changes(given)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _complete(cls, value: Any) -> Any:
+        return value.complete() if isinstance(value, Section) else value
 
     @model_validator(mode="after")
     def _consistent(self) -> Case:
@@ -84,23 +128,42 @@ class Case(Section):
     def from_dict(cls, data: Mapping[str, Any], *, file: object = None) -> Case:
         """A checked case from nested mappings; ``preset`` names what everything not given comes from.
 
+        Parameters
+        ----------
+        data
+            Under the names of a case file.
+        file
+            Named in refusals.
+
         Raises
         ------
         CaseError
             With all problems found, each with its dotted field, value and mend.
         """
+        if not isinstance(data, Mapping):
+            mend = 'give tables such as {"cement": {"volume_ml": 4.0}}'
+            raise InputError("a case is a table of sections", file=file, value=data, mend=mend)
         data = dict(data)
         version = data.get("schema", SCHEMA)
         if isinstance(version, int) and version > SCHEMA:
             raise CaseError.single("schema", version, "of a newer sacrofem", f"upgrade, or use {SCHEMA}", file)
         name = data.pop("preset", DEFAULT_PRESET)
-        if name not in PRESETS:
-            guess = nearest(str(name), PRESETS)
+        if not isinstance(name, str) or name not in PRESETS:
+            guess = nearest(name if isinstance(name, str) else "", PRESETS)
             raise CaseError.single("preset", name, "no such preset", f"nearest is {guess!r}", file)
+        return cls._laid({"name": name, **PRESETS[name].data}, data, file)
+
+    @classmethod
+    def _laid(cls, base: Mapping[str, Any], changes: Mapping[str, Any], file: object = None) -> Case:
+        """A checked case from plain data with changes laid over it."""
+        for key, value in changes.items():
+            if deeper_than(value, MOST_LEVELS):
+                mend = "a case has tables in tables in tables, and no more"
+                raise CaseError.single(str(key), None, f"nested deeper than {MOST_LEVELS} levels", mend, file)
         try:
-            return cls.model_validate(merged({"name": name, **PRESETS[name].data}, data))
+            return cls.model_validate(merged(base, written(changes)))
         except ValidationError as error:
-            raise CaseError(case_problems(error, cls), file=file) from None
+            raise CaseError.of(error, cls, file=file) from None
 
     @classmethod
     def from_toml(cls, path: str | Path, *, preset: str | None = None) -> Case:
@@ -119,7 +182,7 @@ class Case(Section):
             The file cannot be read, is not TOML, or (as `CaseError`) holds something refused.
         """
         path = Path(path)
-        data = parse_toml(path)
+        data = read_toml(path)
         if preset is not None:
             data["preset"] = preset
         case = cls.from_dict(data, file=path)
@@ -127,48 +190,59 @@ class Case(Section):
             given = getattr(getattr(case, section), key)
             if given is not None and not Path(given).is_absolute():
                 # Absolute, so that the complete case that a result leaves in its own folder finds it too.
-                case = case.with_(**{f"{section}__{key}": str((path.parent / given).resolve())})
+                case = case.with_(
+                    **{f"{section}__{key}": str(_resolved(path.parent / given, f"{section}.{key}", path))}
+                )
         return case
 
     @classmethod
-    def preset(cls, name: str = DEFAULT_PRESET) -> Case:
-        """One of the named cases of `sacrofem.case.presets.PRESETS`."""
-        return cls.from_dict({"preset": name})
+    def preset(cls, preset: str = DEFAULT_PRESET, /, **changes: Any) -> Case:
+        """One of the named cases, with some of it changed.
+
+        Parameters
+        ----------
+        preset
+            Name of a case of `sacrofem.case.presets.PRESETS`; ``sacrofem info`` lists them.
+        **changes
+            Sections, tables and single keys, as for the class itself.
+
+        Raises
+        ------
+        CaseError
+            No such preset, or a change is refused.
+
+        Examples
+        --------
+        >>> Case.preset("sif-bilateral", mesh=Mesh(reference="coarse"), cement__volume_ml=4)
+        Case.preset('sif-bilateral', mesh__reference='coarse', cement__volume_ml=4.0)
+        """
+        return cls.from_dict({**_changes(changes), "preset": preset})
 
     # ------------------------------------------------------------------ copies
-    def with_(self, **changes: Any) -> Case:
+    def with_(self, /, **changes: Any) -> Case:
         """A checked copy with some values changed.
 
         Parameters
         ----------
         **changes
-            Dotted names, the dot written as two underscores (``cement__volume_ml=6``) or as itself
-            through ``**{"cement.volume_ml": 6}``.
+            Sections, tables and single keys, as for the class itself: ``cement__volume_ml=6``, or with a dot through
+            ``**{"cement.volume_ml": 6}``.
+
+        Raises
+        ------
+        CaseError
+            With all problems found, each with its dotted field, value and mend.
         """
-        update = nested({name.replace("__", "."): value for name, value in changes.items()})
+        update = _changes(changes)
         fracture = update.get("fracture")
-        if isinstance(fracture, Mapping) and isinstance(fracture.get("state"), str):
+        if isinstance(fracture, dict) and not isinstance(fracture, Whole) and isinstance(fracture.get("state"), str):
             # A complete case names what its old state says of the gap: that of the new one takes its place.
             update["fracture"] = {**GAP_STATES.get(fracture["state"], {}), **fracture}
-        try:
-            return type(self).model_validate(merged(self.to_dict(), update))
-        except ValidationError as error:
-            raise CaseError(case_problems(error, type(self))) from None
+        return self._laid(self.to_dict(), update)
 
-    def with_anatomy(self, anatomy: Mapping[str, Any]) -> Case:
+    def with_anatomy(self, anatomy: Anatomy | Mapping[str, Any]) -> Case:
         """A checked copy with another sacrum: a whole ``[anatomy]`` in place of its own."""
-        return self.with_sections(anatomy=anatomy)
-
-    def with_sections(self, **sections: Section | Mapping[str, Any]) -> Case:
-        """A checked copy with whole sections in place of its own: what they do not say is at its default."""
-        data = self.to_dict()
-        for name, section in sections.items():
-            given = section.model_dump(by_alias=True, exclude_none=True) if isinstance(section, Section) else section
-            data[name] = dict(given)
-        try:
-            return type(self).model_validate(data)
-        except ValidationError as error:
-            raise CaseError(case_problems(error, type(self))) from None
+        return self._laid(self.to_dict(), {"anatomy": Whole(written(anatomy))})
 
     def on_side(self, side: Side) -> Case:
         """A copy of a unilateral case, fractured and treated on the other or the same side."""
@@ -217,8 +291,24 @@ class Case(Section):
             side = "left" if self.lesion.centre_mm[0] >= 0 else "right"
         return ("left",) if side == "left" else ("right",) if side == "right" else ("left", "right")
 
+    # ------------------------------------------------------------------ shown
+    @property
+    def differences(self) -> Differences:
+        """What differs from the preset whose name it bears, else from the nearest one.
+
+        A case holds values and no history: equal cases show the same, whichever way they were made.
+        """
+        presets = {name: type(self).preset(name).to_dict() for name in PRESETS}
+        return differences(self.to_dict(), presets)
+
+    def __repr__(self) -> str:
+        return self.differences.call
+
+    def __str__(self) -> str:
+        return "\n".join(self.differences.lines)
+
     def _repr_html_(self) -> str:
-        return case_html(self)
+        return self.differences.html
 
     # ------------------------------------------------------------------ writing
     def to_dict(self) -> dict[str, Any]:
@@ -236,15 +326,13 @@ class Case(Section):
         return emit_toml(self.to_dict(), type(self) if comments else None)
 
 
-def case_html(case: Case) -> str:
-    """What a case sets, section by section, where it differs from the default."""
-    default = type(case)().to_dict()
-    rows = [
-        (f"{section}.{key}", value)
-        for section, content in case.to_dict().items()
-        if isinstance(content, dict)
-        for key, value in content.items()
-        if default.get(section, {}).get(key) != value
-    ]
-    caption = f"Case {case.name}: what differs from the typical patient"
-    return table(("key", "value"), rows or [("–", "nothing: the typical patient")], caption)
+def _changes(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested plain data from sections, tables and single keys."""
+    return nested({name.replace("__", "."): written(value) for name, value in given.items()})
+
+
+def _resolved(path: Path, field: str, file: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InputError(f"is no path ({error})", file=file, field=field, value=str(path), mend="name a file") from None

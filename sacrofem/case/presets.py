@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sacrofem.case.frozen import FrozenMapping
+
 DEFAULT_PRESET = "sif-bilateral"
 
 
@@ -16,6 +18,9 @@ class Preset:
     title: str
     source: str
     data: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", FrozenMapping(self.data))
 
 
 PRESETS: Mapping[str, Preset] = {
@@ -54,3 +59,4 @@ PRESETS: Mapping[str, Preset] = {
         },
     ),
 }
+PRESETS = FrozenMapping(PRESETS)

@@ -122,7 +122,7 @@ def _of_needles(case: Case) -> tuple[_Rule, ...]:
 
 def _of_cement(case: Case) -> tuple[_Rule, ...]:
     cement = case.cement
-    plan = ("cement.approach", "cement.side", "cement.needles", "cement.gauge")
+    planned = ("cement.approach", "cement.side", "cement.needles", "cement.gauge")
     shape = ("cement.spread", "cement.column_length_mm", "cement.ellipsoid_aspect")
     bolus = cement.volume_ml > 0
     return (
@@ -130,6 +130,6 @@ def _of_cement(case: Case) -> tuple[_Rule, ...]:
         (bolus and cement.spread != "flow", f"cement.spread is {cement.spread}", ("cement.flow",)),
         (bolus and cement.spread == "ellipsoid", "cement.spread is ellipsoid", ("cement.column_length_mm",)),
         (cement.in_gap != "bonded", f"cement.in_gap is {cement.in_gap}", ("cement.interface_n_per_mm3",)),
-        (bool(cement.injections), "[[cement.injections]] stand in its place", plan),
-        (not bolus, "there is no bolus", (*plan, *shape, "cement.mixture")),
+        (bool(cement.injections), "[[cement.injections]] stand in its place", planned),
+        (not bolus, "there is no bolus", (*planned, *shape, "cement.mixture")),
     )

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.optimize import brentq
 
 from sacrofem.bone.overlap import ElementLattice, Field, below_zero, element_reach
+from sacrofem.cement.arrival import Arrival, ShapeArrival
 from sacrofem.cement.flow import LARGEST_REACH_MM, REACH_MM, Flow, Media
-from sacrofem.cement.front import Front, ShapeFront
 from sacrofem.cement.injection import Injection
 from sacrofem.cement.needle import Needle
 from sacrofem.errors import InputError
@@ -71,42 +71,42 @@ class Bed:
 
     def inject(
         self, injection: Injection, field: str, keep_clear: Mapping[str, FloatArray], stop: bool
-    ) -> tuple[Front, float, Encroachment | None]:
-        """Fill up with one injection; its front, its radius, and what it meets on the way."""
+    ) -> tuple[Arrival, float, Encroachment | None]:
+        """Fill up with one injection; its arrival, its radius, and what it meets on the way."""
         check_tip(self.mesh, self.centroids, self.reach, injection.needle, field)
         return self.fill(
-            lambda reach_mm: self._front(injection, reach_mm), injection.volume_ml, field, keep_clear, stop
+            lambda reach_mm: self._arrival(injection, reach_mm), injection.volume_ml, field, keep_clear, stop
         )
 
     def fill(
         self,
-        front_of: Callable[[float], Front],
+        arrival_of: Callable[[float], Arrival],
         volume_ml: float,
         field: str,
         keep_clear: Mapping[str, FloatArray],
         stop: bool,
-    ) -> tuple[Front, float, Encroachment | None]:
-        """Fill up with a front, made for a reach of its lattice in mm; the front, its radius, and what it meets."""
+    ) -> tuple[Arrival, float, Encroachment | None]:
+        """Fill up with an arrival, made for a reach of its lattice in mm; it, its radius, and what it meets."""
         wanted = volume_ml * MM3_PER_ML
         reach = REACH_MM
         while True:
-            front = front_of(reach)
-            growth = _Growth(self, front)
-            grown = growth.to_volume(wanted, front.largest)
+            arrival = arrival_of(reach)
+            growth = _Growth(self, arrival)
+            grown = growth.to_volume(wanted, arrival.largest)
             if not isinstance(grown, float):
                 break
-            if isinstance(front, ShapeFront) or reach >= LARGEST_REACH_MM:
+            if isinstance(arrival, ShapeArrival) or reach >= LARGEST_REACH_MM:
                 room = grown / MM3_PER_ML
                 raise InputError(
                     f"volume larger than the zone: {volume_ml:g} ml wanted, but within "
-                    f"{front.largest:g} mm of the needle there is room for {room:.2f} ml",
+                    f"{arrival.largest:g} mm of the needle there is room for {room:.2f} ml",
                     field=f"{field}.volume_ml", value=volume_ml, mend="inject less, or through more needles",
                 )  # fmt: skip
             reach = min(1.5 * reach, LARGEST_REACH_MM)
         radius, fraction, coverage = grown
         met = None
         least, structure = min(
-            ((float(front.size(points).min()), name) for name, points in keep_clear.items() if len(points)),
+            ((float(arrival.size(points).min()), name) for name, points in keep_clear.items() if len(points)),
             default=(np.inf, ""),
         )
         if least < radius:
@@ -115,28 +115,28 @@ class Bed:
             if stop:
                 radius, fraction, coverage = max(least, 0.0), clear_fraction, clear_coverage
         self.fraction, self.coverage = fraction, coverage
-        self._regions.append((front.size, radius))
-        return front, radius, met
+        self._regions.append((arrival.size, radius))
+        return arrival, radius, met
 
-    def _front(self, injection: Injection, reach_mm: float) -> Front:
+    def _arrival(self, injection: Injection, reach_mm: float) -> Arrival:
         spread = injection.spread
         if isinstance(spread, Flow):
             placed = self._level if self._regions else None
             return self.media(spread.law).arrival(injection.needle, spread.line_mm, placed, reach_mm)
-        return ShapeFront(spread, injection.needle)
+        return ShapeArrival(spread, injection.needle)
 
 
 class _Growth:
     """The volume that one region adds to a bed, as a function of its radius."""
 
-    def __init__(self, bed: Bed, front: Front) -> None:
-        self.bed, self.front, self.size = bed, front, front.size
-        self.centre = front.size(bed.centroids)
-        self.least, self.most = front.bounds(bed.centroids, bed.reach)
+    def __init__(self, bed: Bed, arrival: Arrival) -> None:
+        self.bed, self.arrival, self.size = bed, arrival, arrival.size
+        self.centre = arrival.size(bed.centroids)
+        self.least, self.most = arrival.bounds(bed.centroids, bed.reach)
         points = bed.gap_points.reshape(-1, 3)
-        self.spread = bed.reach * front.slope(bed.centroids)
-        self.gap_size = front.size(points).reshape(bed.coverage.shape)
-        self.gap_slope = front.slope(points).reshape(bed.coverage.shape)
+        self.spread = bed.reach * arrival.slope(bed.centroids)
+        self.gap_size = arrival.size(points).reshape(bed.coverage.shape)
+        self.gap_slope = arrival.slope(points).reshape(bed.coverage.shape)
 
     def coverage(self, radius: float) -> FloatArray:
         return np.maximum(self.bed.coverage, gap_step((radius - self.gap_size) / self.gap_slope))
@@ -149,7 +149,7 @@ class _Growth:
     def _rough(self, radius: float) -> float:
         """Volume as if each element filled up evenly over its own size; good to a few per cent."""
         bed = self.bed
-        if (in_pores := self.front.in_pores(radius)) is not None:
+        if (in_pores := self.arrival.in_pores(radius)) is not None:
             return in_pores + self.beside_bone(radius)
         filled = np.maximum(np.clip(0.5 + (radius - self.centre) / self.spread, 0.0, 1.0), bed.fraction)
         return float((filled - bed.fraction) @ bed.capacity) + self.beside_bone(radius)
@@ -158,7 +158,7 @@ class _Growth:
         """Volume in mm³ added in the gap and outside the bone."""
         bed = self.bed
         gap = float(np.sum((self.coverage(radius) - bed.coverage) * bed.gap_capacity))
-        return gap + float(self.front.outside_volumes(radius).sum())
+        return gap + float(self.arrival.outside_volumes(radius).sum())
 
     def to_volume(self, wanted: float, largest: float) -> tuple[float, FloatArray, FloatArray] | float:
         """Radius, fractions and coverage where ``wanted`` mm³ are added; all the room if that is less."""

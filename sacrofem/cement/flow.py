@@ -1,8 +1,8 @@
-"""Spread along the paths of least resistance: arrival times of a front that starts at the needle.
+"""Spread along the paths of least resistance: arrival times of cement that starts at the needle.
 
 |∇T| = 1/F with F the permeability over that of a reference bone, so T is a length: mm of reference bone. The region
 of a volume is where T stays below the one value that encloses the volume. This is a geometric model, not a Darcy
-simulation: it knows no pressure, no viscosity and no time, only which places the front reaches first.
+simulation: it knows no pressure, no viscosity and no time, only which places cement reaches first.
 
 T is found by fast marching (eikonalfm) on a lattice anchored at the needle's tip, so it depends on the anatomy and
 not on the mesh: along the anatomical axes from a tip, along the needle from a withdrawal line. From a tip the
@@ -83,7 +83,7 @@ class FlowLaw:
 
 @dataclass(frozen=True, eq=False)
 class Medium:
-    """What the front runs through: a mesh with pores, its fracture and a law.
+    """What cement runs through: a mesh with pores, its fracture and a law.
 
     Fields of arrival times are kept here, so that many volumes through one needle share one.
 
@@ -103,7 +103,7 @@ class Medium:
     gap_points: FloatArray
     law: FlowLaw = field(default_factory=FlowLaw)
     step_mm: float = STEP_MM
-    _fields: dict[tuple[object, ...], Arrival] = field(default_factory=dict, repr=False)
+    _fields: dict[tuple[object, ...], FlowArrival] = field(default_factory=dict, repr=False)
 
     @cached_property
     def locate(self) -> Locator:
@@ -114,7 +114,7 @@ class Medium:
     def _relative(self) -> FloatArray:
         return np.maximum(permeability_law(self.law.permeability)(self.pore_fraction), self.law.cortex)
 
-    def arrival(self, needle: Needle, line_mm: float, placed: Level | None, reach_mm: float = REACH_MM) -> Arrival:
+    def arrival(self, needle: Needle, line_mm: float, placed: Level | None, reach_mm: float = REACH_MM) -> FlowArrival:
         """Arrival times from a tip, or from the line of that length that the needle leaves behind.
 
         Parameters
@@ -139,7 +139,7 @@ class Medium:
             self._fields[key] = self._march(lattice, barrier)
         return self._fields[key]
 
-    def _march(self, lattice: _Lattice, barrier: BoolArray | None) -> Arrival:
+    def _march(self, lattice: _Lattice, barrier: BoolArray | None) -> FlowArrival:
         law, shape = self.law, lattice.shape
         owner = self.locate(lattice.nodes).reshape(shape)
         inside = owner >= 0
@@ -147,14 +147,14 @@ class Medium:
         if len(self.gap_points):
             near = KDTree(self.gap_points).query(lattice.nodes, distance_upper_bound=0.75 * lattice.step)[0]
             speed[inside & np.isfinite(near).reshape(shape)] = law.gap
-        # One layer closed for a front that moves along the axes; it holds over the fracture too, whose line at the
+        # One layer closed for cement that moves along the axes; it holds over the fracture too, whose line at the
         # surface the periosteum closes.
         speed[inside & ~_all_beside(inside)] = law.cortex * lattice.step
         if barrier is not None:
             speed[barrier.reshape(shape)] = _BARRIER
         source = lattice.source
         if not inside[source]:
-            # The tip is in bone, if only just: its node must let the front out.
+            # The tip is in bone, if only just: its node must let cement out.
             speed[source] = 1.0
         if lattice.track:
             marched = speed.copy()
@@ -166,7 +166,7 @@ class Medium:
         pores = np.where(inside, self.pore_fraction[owner], 0.0)
         if barrier is not None:
             pores[barrier.reshape(shape)] = 0.0
-        return Arrival(self, lattice, np.asarray(time), speed, inside, pores)
+        return FlowArrival(self, lattice, np.asarray(time), speed, inside, pores)
 
 
 def _all_beside(inside: BoolArray) -> BoolArray:
@@ -219,7 +219,7 @@ class _Lattice:
 
 
 @dataclass(frozen=True, eq=False)
-class Arrival:
+class FlowArrival:
     """Arrival times from one needle: the regions {T < s}, growing with s.
 
     Attributes
@@ -316,7 +316,7 @@ class Arrival:
         return np.asarray(self.lattice.nodes[self._outside[0]])
 
     def outside_volumes(self, s: float) -> FloatArray:
-        """(k,) mm³ of each of these cells that the region of size s fills; it rises evenly while the front crosses."""
+        """(k,) mm³ of each of these cells that the region of size s fills; it rises evenly while cement crosses."""
         nodes, volumes, crossing = self._outside
         return np.asarray(volumes * np.clip((s - self.time.ravel()[nodes]) / crossing + 0.5, 0.0, 1.0))
 

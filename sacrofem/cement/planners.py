@@ -120,7 +120,7 @@ def plan_needles(
     problem = (
         f"no safe {approach} path on the {side}: {structure} blocks it by {missing:.1f} mm"
         if missing > 0
-        else f"no safe {approach} path on the {side}: every one leaves the bone in front"
+        else f"no safe {approach} path on the {side}: every one leaves the bone anteriorly"
     )
     raise InputError(
         problem, field="cement.approach", value=approach, mend="use another approach, or give own cement.injections"

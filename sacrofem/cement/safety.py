@@ -11,8 +11,8 @@ from scipy.spatial import KDTree
 
 from sacrofem.anatomy.regions import corridor_distance
 from sacrofem.anatomy.solid import SIDES, Corridor, Landmarks
-from sacrofem.cement.flow import Arrival
-from sacrofem.cement.front import ShapeFront
+from sacrofem.cement.arrival import ShapeArrival
+from sacrofem.cement.flow import FlowArrival
 from sacrofem.cement.needle import Needle
 from sacrofem.cement.spread import CementRegion, PlacedInjection
 from sacrofem.mesh.locate import Locator
@@ -297,19 +297,19 @@ def needle_path(needle: Needle, structures: Structures, *, own_joint: bool = Fal
     )
 
 
-def cement_clearance(front: ShapeFront | Arrival, radius: float, structures: Structures) -> dict[str, float]:
+def cement_clearance(arrival: ShapeArrival | FlowArrival, radius: float, structures: Structures) -> dict[str, float]:
     """mm from the region {size < radius} to each structure; negative by as much as it reaches inside.
 
     Each point of a shape's region that is in bone is the middle of a ball that lies in the region; the least distance
     of these balls is the distance of the region. A flow is known at the nodes of its lattice, to half a step.
     """
-    points = _region_points(front, radius)
+    points = _region_points(arrival, radius)
     inside = structures.locate(points) >= 0
-    shape = isinstance(front, ShapeFront)
-    if isinstance(front, ShapeFront):
-        ball = np.maximum(radius - front.size(points), 0.0)
+    shape = isinstance(arrival, ShapeArrival)
+    if isinstance(arrival, ShapeArrival):
+        ball = np.maximum(radius - arrival.size(points), 0.0)
     else:
-        ball = np.where(inside, 0.5 * front.step, 0.0)
+        ball = np.where(inside, 0.5 * arrival.step, 0.0)
     found = {}
     for name, distance in structures.distances(points).items():
         if shape:
@@ -321,11 +321,11 @@ def cement_clearance(front: ShapeFront | Arrival, radius: float, structures: Str
     return found
 
 
-def _region_points(front: ShapeFront | Arrival, radius: float) -> FloatArray:
-    if isinstance(front, ShapeFront):
-        needle = front.needle
+def _region_points(arrival: ShapeArrival | FlowArrival, radius: float) -> FloatArray:
+    if isinstance(arrival, ShapeArrival):
+        needle = arrival.needle
         tip, entry = np.asarray(needle.target_mm), np.asarray(needle.entry_mm)
-        reach = radius * max(1.0, getattr(front.spread, "aspect", 1.0)) + _REGION_STEP_MM
+        reach = radius * max(1.0, getattr(arrival.spread, "aspect", 1.0)) + _REGION_STEP_MM
         low, high = np.minimum(tip, entry) - reach, np.maximum(tip, entry) + reach
         # A lattice through the tip, so that it sees the middle of the shape itself.
         axes = [
@@ -335,8 +335,8 @@ def _region_points(front: ShapeFront | Arrival, radius: float) -> FloatArray:
         points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
         back = np.linspace(0.0, 1.0, int(np.ceil(needle.length_mm / _NEEDLE_STEP_MM)) + 1)[:, None]
         points = np.concatenate([points, tip + back * (entry - tip)])
-        return np.asarray(points[front.size(points) <= radius])
-    return front.reached(radius)
+        return np.asarray(points[arrival.size(points) <= radius])
+    return arrival.reached(radius)
 
 
 def plan_safety(region: CementRegion, structures: Structures, limits: Limits, *, own_joint: bool = False) -> Safety:
@@ -345,7 +345,7 @@ def plan_safety(region: CementRegion, structures: Structures, limits: Limits, *,
     Parameters
     ----------
     region : CementRegion
-        With the fronts of its injections.
+        With the arrivals of its injections.
     structures : Structures
     limits : Limits
     own_joint
@@ -355,9 +355,9 @@ def plan_safety(region: CementRegion, structures: Structures, limits: Limits, *,
     clearance: dict[str, float] = {}
     leaked: dict[str, float] = {}
     for placed in region.injections:
-        if not isinstance(placed.front, ShapeFront | Arrival):
+        if not isinstance(placed.arrival, ShapeArrival | FlowArrival):
             continue
-        for name, value in cement_clearance(placed.front, placed.radius_mm, structures).items():
+        for name, value in cement_clearance(placed.arrival, placed.radius_mm, structures).items():
             clearance[name] = min(clearance.get(name, np.inf), value)
         for name, volume in zip(structures.where(placed.outside_points), placed.outside_ml, strict=True):
             leaked[name] = leaked.get(name, 0.0) + float(volume)

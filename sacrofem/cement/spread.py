@@ -8,9 +8,9 @@ from functools import cache
 
 import numpy as np
 
+from sacrofem.cement.arrival import Arrival, FirstArrival
 from sacrofem.cement.bed import MM3_PER_ML, Bed, Encroachment, check_tip
 from sacrofem.cement.flow import Flow, Media, Medium
-from sacrofem.cement.front import Front, JointFront
 from sacrofem.cement.injection import Injection
 from sacrofem.errors import InputError
 from sacrofem.mesh.gap import GapPoints
@@ -24,12 +24,12 @@ class PlacedInjection:
 
     ``radius_mm`` is the radius of the column, the short semi-axis of the ellipsoid or the arrival time of the flow,
     ``elements`` the number of tets that this injection reached; placed = in_bone + in_gap + in_lesion, and
-    requested = placed + leaked + withheld. ``front`` is None where it is not
+    requested = placed + leaked + withheld. ``arrival`` is None where it is not
     kept. What leaked lies at ``outside_points`` (k, 3) with ``outside_ml`` (k,).
     """
 
     injection: Injection
-    front: Front | None = field(repr=False, compare=False)
+    arrival: Arrival | None = field(repr=False, compare=False)
     radius_mm: float
     elements: int
     requested_ml: float
@@ -147,7 +147,7 @@ def place_cement(
     stop
         Whether an injection ends where its region, as a shape, reaches one of them; the rest is withheld.
     together
-        Flows from all needles at once: fronts move side by side, and a needle gets what its own front fills.
+        Flows from all needles at once: they move side by side, and a needle gets what its own reaches first.
     media : callable, optional
         What a flow of a law runs through: whoever keeps one shares arrival times between plans. By default the
         mesh with its pores and its gap, whether or not cement may stay there.
@@ -173,24 +173,24 @@ def place_cement(
     placed = []
     for number, injection in enumerate(injections):
         before, covered = bed.fraction, bed.coverage
-        front, radius, met = bed.inject(injection, f"cement.injections[{number}]", keep_clear or {}, stop)
+        arrival, radius, met = bed.inject(injection, f"cement.injections[{number}]", keep_clear or {}, stop)
         added = (bed.fraction - before) * bed.capacity / MM3_PER_ML
         in_gap_ml = float(np.sum((bed.coverage - covered) * bed.gap_capacity)) / MM3_PER_ML
-        outside = front.outside_volumes(radius) / MM3_PER_ML
+        outside = arrival.outside_volumes(radius) / MM3_PER_ML
         filled = outside > 0.0
         stopped = stop and met is not None
         withheld = injection.volume_ml - float(added.sum()) - in_gap_ml - float(outside.sum()) if stopped else 0.0
         placed.append(
             PlacedInjection(
                 injection,
-                front,
+                arrival,
                 radius,
                 int(np.count_nonzero(added > 0.0)),
                 injection.volume_ml,
                 float(added @ (1.0 - lesion)),
                 in_gap_ml,
                 float(added @ lesion),
-                front.outside_points[filled],
+                arrival.outside_points[filled],
                 outside[filled],
                 max(withheld, 0.0),
                 met,
@@ -206,17 +206,19 @@ def _at_once(
     keep_clear: Mapping[str, FloatArray],
     stop: bool,
 ) -> tuple[PlacedInjection, ...]:
-    """Fill a bed with flows from several needles, and share out what was placed by whose front came first."""
+    """Fill a bed with flows from several needles, and share out what was placed by which came first."""
     total = sum(injection.volume_ml for injection in injections)
     for number, injection in enumerate(injections):
         check_tip(bed.mesh, bed.centroids, bed.reach, injection.needle, f"cement.injections[{number}]")
-    front, radius, met = bed.fill(lambda reach: _joint(injections, reach, bed.media), total, "cement", keep_clear, stop)
-    assert isinstance(front, JointFront)
+    arrival, radius, met = bed.fill(
+        lambda reach: _joint(injections, reach, bed.media), total, "cement", keep_clear, stop
+    )
+    assert isinstance(arrival, FirstArrival)
     added = bed.fraction * bed.capacity / MM3_PER_ML
-    first = front.first(bed.centroids)
+    first = arrival.first(bed.centroids)
     in_gap = bed.coverage * bed.gap_capacity / MM3_PER_ML
-    first_in_gap = front.first(bed.gap_points.reshape(-1, 3)).reshape(in_gap.shape)
-    outside = front.outside_volumes(radius) / MM3_PER_ML
+    first_in_gap = arrival.first(bed.gap_points.reshape(-1, 3)).reshape(in_gap.shape)
+    outside = arrival.outside_volumes(radius) / MM3_PER_ML
     lesion = np.zeros(len(added)) if lesion_fraction is None else np.asarray(lesion_fraction, dtype=float)
     filled = float(added.sum() + in_gap.sum() + outside.sum())
     withheld = max(total - filled, 0.0) if stop and met is not None else 0.0
@@ -224,29 +226,29 @@ def _at_once(
     for number, injection in enumerate(injections):
         bone = np.where(first == number, added, 0.0)
         gap_ml = float(in_gap[first_in_gap == number].sum())
-        mine = (front.outside_owner == number) & (outside > 0.0)
+        mine = (arrival.outside_owner == number) & (outside > 0.0)
         own = float(bone.sum()) + gap_ml + float(outside[mine].sum())
         kept_back = withheld * own / filled if filled else withheld / len(injections)
         placed.append(
             PlacedInjection(
-                injection, front.fronts[number], radius, int(np.count_nonzero(bone > 0.0)), own + kept_back,
-                float(bone @ (1.0 - lesion)), gap_ml, float(bone @ lesion), front.outside_points[mine], outside[mine],
+                injection, arrival.arrivals[number], radius, int(np.count_nonzero(bone > 0.0)), own + kept_back,
+                float(bone @ (1.0 - lesion)), gap_ml, float(bone @ lesion), arrival.outside_points[mine], outside[mine],
                 kept_back, met if number == 0 else None,
             )
         )  # fmt: skip
     return tuple(placed)
 
 
-def _joint(injections: Sequence[Injection], reach_mm: float, media: Media) -> JointFront:
-    fronts = []
+def _joint(injections: Sequence[Injection], reach_mm: float, media: Media) -> FirstArrival:
+    arrivals = []
     for injection in injections:
         if not isinstance(injection.spread, Flow):
             raise InputError(
                 "needles at once are flows", field="cement.sequence", value="together", mend='use spread = "flow"'
             )
         flow = injection.spread
-        fronts.append(media(flow.law).arrival(injection.needle, flow.line_mm, None, reach_mm))
-    return JointFront(tuple(fronts))
+        arrivals.append(media(flow.law).arrival(injection.needle, flow.line_mm, None, reach_mm))
+    return FirstArrival(tuple(arrivals))
 
 
 def spot_coverage(gap: GapPoints, centre: FloatArray, radius_mm: float) -> FloatArray:

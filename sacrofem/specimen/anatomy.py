@@ -13,7 +13,7 @@ from sacrofem.anatomy.frame import Frame
 from sacrofem.anatomy.landmarkfile import overridden, read_landmarks
 from sacrofem.anatomy.solid import Landmarks, Side, Solid
 from sacrofem.case.case import Case
-from sacrofem.case.sections import Fracture
+from sacrofem.case.fracture import Fracture
 from sacrofem.mesh.make.surfaces import NEAR_JOINT_MM, joint_room
 from sacrofem.specimen.scanned import scanned_sacrum
 from sacrofem.system.arrays import FloatArray

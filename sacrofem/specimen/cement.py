@@ -146,8 +146,8 @@ def place(case: Case, site: Site) -> tuple[CementRegion, FloatArray, Safety]:
     limits = Limits(case.safety.needle_clearance_mm, case.safety.cement_clearance_mm, case.safety.leaked_ml)
     own_joint = case.cement.approach == "transiliac" and not case.cement.injections
     safety = plan_safety(region, site.structures, limits, own_joint=own_joint)
-    # Fronts are large, and what they were needed for is done.
-    region = replace(region, injections=tuple(replace(placed, front=None) for placed in region.injections))
+    # Arrival times are large, and what they were needed for is done.
+    region = replace(region, injections=tuple(replace(placed, arrival=None) for placed in region.injections))
     coverage = region.coverage
     if case.cement.spot is not None:
         if gap is None:

@@ -21,7 +21,7 @@ from sacrofem.anatomy.scan.surface import Checks, read_surface, surface_solid
 from sacrofem.anatomy.scan.twin import Twin, fit_twin
 from sacrofem.anatomy.solid import Landmarks
 from sacrofem.bone.images import read_ct
-from sacrofem.case.sections import Anatomy
+from sacrofem.case.anatomy import Anatomy
 from sacrofem.errors import InputError
 
 _WIDEST, _MOST_LABELS = 20_000, 500

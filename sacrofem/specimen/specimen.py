@@ -9,7 +9,8 @@ from typing import Any
 
 from sacrofem.anatomy.solid import Landmarks
 from sacrofem.case.case import Case
-from sacrofem.case.sections import Cement, Section
+from sacrofem.case.cement import Cement
+from sacrofem.case.section import Section
 from sacrofem.case.unused import unused_specimen_keys
 from sacrofem.errors import InputError
 from sacrofem.mechanics.equilibrium.kernels import warm_up
@@ -138,7 +139,7 @@ class Specimen(Setup):
         Parameters
         ----------
         cement
-            A section of its own; by default that of the specimen's case.
+            A section: the keys that it is given are laid over those of the specimen's case.
         **changes
             Keys of the section, changed in it: ``volume_ml=2.0``.
 
@@ -178,12 +179,10 @@ class Specimen(Setup):
         if case in (self.asked, self.case):
             return self.plan_of_case
         sections = {name: part for name, part in vars(self.case).items() if isinstance(part, Section)}
-        return self._lay(
-            case.with_sections(**{name: part for name, part in sections.items() if name not in _OF_A_PLAN})
-        )
+        return self._lay(case.with_(**{name: part for name, part in sections.items() if name not in _OF_A_PLAN}))
 
     def _case_with(self, cement: Cement) -> Case:
-        return self.case.with_sections(cement=cement)
+        return self.case.with_(cement=cement)
 
     def _lay(self, case: Case) -> Plan:
         if self.case.fracture.filler == "cement" and cement_of(case) != cement_of(self.case):

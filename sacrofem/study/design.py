@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import itertools
 import json
 import math
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +15,8 @@ from pydantic import ValidationError
 
 from sacrofem.case.case import Case
 from sacrofem.case.presets import DEFAULT_PRESET
-from sacrofem.case.sections import Section
+from sacrofem.case.problems import CaseError
+from sacrofem.case.tomlfile import LARGEST_STUDY, read_toml
 from sacrofem.errors import InputError, SacrofemError
 from sacrofem.study.sampling import shares
 from sacrofem.study.studyfile import MOST_SCENARIOS, Design, Factor, StudyFile
@@ -122,25 +121,11 @@ def read_study(path: Path) -> Study:
     InputError
         Naming the file, the field or scenario, and the mend.
     """
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        mend = "name a study file (TOML)"
-        raise InputError(f"cannot be read ({error.strerror or error})", file=path, mend=mend) from None
-    try:
-        data = tomllib.loads(text.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"is no TOML: {error}", file=path, mend="mend that line") from None
+    data = read_toml(path, "study", LARGEST_STUDY)
     try:
         content = StudyFile.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        value = None if isinstance(first.get("input"), Mapping) else first.get("input")
-        raise InputError(
-            first["msg"].removeprefix("Value error, "), file=path, field=where or None, value=value,
-            mend=_mend(first["type"], where),
-        ) from None  # fmt: skip
+        raise CaseError.of(error, StudyFile, file=path) from None
     return _study(content, _base(content, path), path)
 
 
@@ -162,7 +147,7 @@ def study_of(data: Mapping[str, Any], *, file: Path) -> Study:
     try:
         content = StudyFile.model_validate({key: value for key, value in data.items() if key != "base"})
         base = Case.from_dict(data["base"])
-    except (KeyError, TypeError, ValidationError, InputError):
+    except (AttributeError, KeyError, TypeError, ValidationError, InputError):
         raise InputError("describes no study that this version can read", file=file, mend=mend) from None
     return _study(content, base, file)
 
@@ -222,16 +207,6 @@ def _check_count(count: int, path: Path) -> None:
         )
 
 
-def _mend(kind: str, where: str) -> str:
-    if kind == "extra_forbidden":
-        section: type[Section] = Factor if where.startswith("factors") else StudyFile
-        section = Design if where.startswith("design") else section
-        names = [info.alias or name for name, info in section.model_fields.items()]
-        close = difflib.get_close_matches(where.rpartition(".")[2], names, n=1, cutoff=0.5)
-        return f"did you mean {close[0]}?" if close else f"known are {', '.join(names)}"
-    return "see the documentation of study files"
-
-
 def _base(content: StudyFile, path: Path) -> Case:
     if content.base is not None:
         if content.preset is not None:
@@ -240,20 +215,11 @@ def _base(content: StudyFile, path: Path) -> Case:
     else:
         base = Case.preset(content.preset or DEFAULT_PRESET)
     try:
-        return base.with_(**dict(_flat(content.case))) if content.case else base
+        return base.with_(**content.case)
     except InputError as error:
         raise InputError(
             error.problem, file=path, field=f"case.{error.field}", value=error.value, mend=error.mend
         ) from None
-
-
-def _flat(data: Mapping[str, Any], name: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in data.items():
-        where = f"{name}.{key}" if name else key
-        if isinstance(value, Mapping):
-            yield from _flat(value, where)
-        else:
-            yield where, value
 
 
 def _rows(content: StudyFile, path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

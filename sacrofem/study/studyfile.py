@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from sacrofem.case.sections import Section
+from sacrofem.case.fields import within
+from sacrofem.case.frozen import Anything, as_frozen
+from sacrofem.case.problems import refused
+from sacrofem.case.section import FilePath, Section, not_true
 
 Kind = Literal["grid", "list", "one-at-a-time", "latin-hypercube", "sobol", "morris", "sobol-indices"]
 MOST_SCENARIOS = 100_000
+
+_Keys = Annotated[Mapping[str, Anything], as_frozen]
+_END = within(-1e9, 1e9, "the key itself has bounds of its own")
+_COUNT = within(0, MOST_SCENARIOS, "more are not kept in one table")
 
 
 class Factor(Section):
@@ -22,11 +30,15 @@ class Factor(Section):
 
     path: str = Field(default="", description="dotted key of the case, such as cement.volume_ml")
     name: str = Field(default="", description="column of the table; not given: the path")
-    values: tuple[Any, ...] = Field(default=(), description="levels of the factor")
-    low: float | None = Field(default=None, description="lower end in a sampled design")
-    high: float | None = Field(default=None, description="upper end in a sampled design")
+    values: tuple[Anything, ...] = Field(default=(), description="levels of the factor")
+    low: Annotated[float | None, _END] = Field(
+        default=None, description="lower end in a sampled design, in the unit of the key"
+    )
+    high: Annotated[float | None, _END] = Field(
+        default=None, description="upper end in a sampled design, in the unit of the key"
+    )
     log: bool = Field(default=False, description="sample the logarithm")
-    levels: tuple[dict[str, Any], ...] = Field(
+    levels: tuple[_Keys, ...] = Field(
         default=(),
         description='tables of dotted keys with a "label": {label = "long", "cement.approach" = "long-axis"}',
     )
@@ -35,20 +47,20 @@ class Factor(Section):
     def _consistent(self) -> Factor:
         given = [bool(self.values), self.low is not None or self.high is not None, bool(self.levels)]
         if sum(given) != 1:
-            raise ValueError("needs one of values, low and high, or levels")
+            raise refused("needs one of values, low and high, or levels", "give one of them", "")
         if self.name.startswith(("=", "+", "-", "@")):
-            raise ValueError("a spreadsheet would take its name for a formula: begin with a letter")
+            raise refused("a spreadsheet would take it for a formula", "begin with a letter", "name", self.name)
         if self.levels and not (self.name and not self.path):
-            raise ValueError("levels go with a name and no path")
+            raise refused("levels go with a name and no path", "give a name, and leave the path out", "path")
         if not self.levels and not self.path:
-            raise ValueError("needs a path")
+            raise refused("needs a path", "name a key of the case, such as cement.volume_ml", "path")
         if given[1]:
             if self.low is None or self.high is None or not self.low < self.high:
-                raise ValueError("needs low < high")
+                raise refused("needs low < high", "give both, the smaller one as low", "low", self.low)
             if self.log and not self.low > 0.0:
-                raise ValueError("a logarithm needs low > 0")
+                raise refused("a logarithm needs low > 0", "leave log out, or begin above 0", "low", self.low)
         if any("label" not in level for level in self.levels):
-            raise ValueError("every level needs a label")
+            raise refused("every level needs a label", 'add label = "..." to each', "levels")
         return self
 
     @property
@@ -82,17 +94,20 @@ class Design(Section):
     kind: Kind = Field(
         default="grid", description="grid, list, one-at-a-time, latin-hypercube, sobol, morris or sobol-indices"
     )
-    samples: int = Field(
+    samples: Annotated[int, _COUNT] = Field(
         default=0,
-        ge=0,
-        le=MOST_SCENARIOS,
-        description="of latin-hypercube and sobol; trajectories of morris; base samples of sobol-indices",
+        description="count of samples of latin-hypercube and sobol; trajectories of morris; base samples of "
+        "sobol-indices",
     )
-    levels: int = Field(default=4, ge=2, le=32, description="of morris: an even number of steps of every factor")
+    levels: Annotated[int, within(2, 32, "finer steps than any factor is known to")] = Field(
+        default=4, description="of morris: an even count of steps of every factor"
+    )
     second_order: bool = Field(default=False, description="of sobol-indices: pairs too, at twice the scenarios")
-    seed: int = Field(default=0, ge=0, description="of the draw")
-    replicates: int = Field(
-        default=1, ge=1, le=100, description="meshes of the same size for every scenario (mesh.replicate 0, 1, ...)"
+    seed: Annotated[int, within(0, 2**32 - 1, "32 bits of the generators")] = Field(
+        default=0, description="of the draw, no unit"
+    )
+    replicates: Annotated[int, within(1, 100, "a mean needs no more")] = Field(
+        default=1, description="count of meshes of the same size for every scenario (mesh.replicate 0, 1, ...)"
     )
 
 
@@ -109,12 +124,14 @@ class MeasuringZones(Section):
 class StudyFile(Section):
     """The content of a study.toml."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema", description="version of these names")
+    schema_version: Annotated[Literal[1], not_true] = Field(
+        default=1, alias="schema", description="version of these names, no unit"
+    )
     name: str = Field(min_length=1, max_length=200, description="what results are called")
     preset: str | None = Field(default=None, description="named case that is varied; not given: sif-bilateral")
-    base: str | None = Field(default=None, description="case file, relative to the study")
-    case: dict[str, Any] = Field(default_factory=dict, description="laid over the base")
+    base: FilePath | None = Field(default=None, description="case file, relative to the study")
+    case: _Keys = Field(default_factory=dict, validate_default=True, description="laid over the base")
     design: Design = Field(default_factory=Design)
     zones: MeasuringZones = Field(default_factory=MeasuringZones)
-    factors: tuple[Factor, ...] = ()
-    scenarios: tuple[dict[str, Any], ...] = Field(default=(), description="of a list design: dotted keys")
+    factors: tuple[Factor, ...] = Field(default=(), description="what is varied")
+    scenarios: tuple[_Keys, ...] = Field(default=(), description="of a list design: dotted keys")

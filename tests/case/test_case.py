@@ -6,9 +6,11 @@ import pytest
 
 from sacrofem.bone.laws import LAWS, DensityKind, DensityLaw
 from sacrofem.case.case import Case
+from sacrofem.case.cement import Cement
 from sacrofem.case.presets import DEFAULT_PRESET, PRESETS
 from sacrofem.case.problems import CaseError, nearest
-from sacrofem.case.sections import Cement, Load, Materials, OwnLaw, Section
+from sacrofem.case.section import Section
+from sacrofem.case.sections import LoadCase, Materials, OwnLaw
 from sacrofem.cement.mixture import CEMENTS, MIXTURES
 from sacrofem.errors import InputError
 from sacrofem.mechanics.parts.loads import LOADS
@@ -37,7 +39,7 @@ def test_names_offered_are_those_that_exist():
     assert choices(OwnLaw, "density") == set(get_args(DensityKind))
     assert choices(Cement, "mixture") == set(MIXTURES)
     assert choices(Cement, "material") == set(CEMENTS)
-    assert choices(Load, "kind") == set(LOADS)
+    assert choices(LoadCase, "kind") == set(LOADS)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -97,7 +99,7 @@ def test_a_case_with_moduli_states_no_law_and_no_floor():
         ({"floor_mpa": 5.0, "moduli": "e.csv"}, "floor_mpa = 5.0: does not count beside materials.moduli"),
         ({"law": {**LAW, "name": "crawford2003"}}, "law.name = 'crawford2003'.*built in.*density_law"),
         ({"law": {**LAW, "coefficient": 4.73}}, "law.coefficient = 4.73: must be at least 20; give a value from 20"),
-        ({"law": {**LAW, "exponent": 0.0}}, "law.exponent = 0.0: must be above 0"),
+        ({"law": {**LAW, "exponent": 0.0}}, "law.exponent = 0.0: must be at least 0.05"),
         ({"law": {**LAW, "density": "wet"}}, "law.density = 'wet': not one of qct, ash, apparent"),
         ({"law": {key: LAW[key] for key in LAW if key != "density"}}, "law.density: is missing"),
         ({"law": {key: LAW[key] for key in LAW if key != "source"}}, "law.source: is missing"),
@@ -163,7 +165,7 @@ def test_with_changes_a_copy():
     other = case.with_(cement__volume_ml=6.0, **{"load.force_n": 1000.0})
     assert (other.cement.volume_ml, other.load.force_n) == (6.0, 1000.0)
     assert case.cement.volume_ml == 4.1
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(InputError, match=r"^cement\.volume_ml = 1\.0: a case is frozen; make another: case\.with_"):
         case.cement.volume_ml = 1.0
 
 

@@ -53,7 +53,7 @@ def test_homogeneous_bone_takes_a_sphere(cube, angle_deg):
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     steps = np.linspace(0.0, 18.0, 721)
     points = np.asarray(tip) + steps[None, :, None] * directions[:, None]
-    sizes = placed.front.size(points.reshape(-1, 3)).reshape(500, -1)
+    sizes = placed.arrival.size(points.reshape(-1, 3)).reshape(500, -1)
     border = steps[(sizes < placed.radius_mm).sum(axis=1)]
     assert border == pytest.approx(radius, rel=0.03)
     assert np.std(border) / radius < 0.02
@@ -66,24 +66,24 @@ def test_two_layers_take_their_times_one_after_the_other(cube):
     pores = np.where(upper, 0.8, PORES)
     slow = permeability_law(law.permeability)(np.array([0.8]))[0]
     needle = Needle((0.0, 15.0, 0.0), (0.0, 0.0, 0.0))
-    front = Medium(cube, pores, NO_GAP, law).arrival(needle, 0.0, None)
+    arrival = Medium(cube, pores, NO_GAP, law).arrival(needle, 0.0, None)
     for z in (10.0, 12.0, 14.0):
         expected = 5.0 / 1.0 + (z - 5.0) / slow
-        assert front.size(np.array([[0.0, 0.0, z]]))[0] == pytest.approx(expected, rel=0.05)
+        assert arrival.size(np.array([[0.0, 0.0, z]]))[0] == pytest.approx(expected, rel=0.05)
 
 
 def test_a_withdrawal_line_gives_a_capsule(cube):
     pores = np.full(len(cube.tets), PORES)
     needle = Needle((0.0, 12.0, 9.0), (0.0, -8.0, -6.0))
-    front = Medium(cube, pores, NO_GAP).arrival(needle, 20.0, None)
+    arrival = Medium(cube, pores, NO_GAP).arrival(needle, 20.0, None)
     along = needle.direction
     beside = np.cross(along, [1.0, 0.0, 0.0])
     beside /= np.linalg.norm(beside)
     tip = np.asarray(needle.target_mm)
     for back in (2.0, 10.0, 18.0):
-        times = front.size(np.array([tip - back * along + 6.0 * side for side in (beside, -beside)]))
+        times = arrival.size(np.array([tip - back * along + 6.0 * side for side in (beside, -beside)]))
         assert times == pytest.approx(6.0, rel=0.1)
-    assert front.size((tip + 6.0 * along)[None])[0] == pytest.approx(6.0, rel=0.1)
+    assert arrival.size((tip + 6.0 * along)[None])[0] == pytest.approx(6.0, rel=0.1)
 
 
 def test_cement_follows_the_gap(block):
@@ -92,8 +92,8 @@ def test_cement_follows_the_gap(block):
     y, z = np.meshgrid(np.arange(-20, 20, 0.5), np.arange(-20, 20, 0.5))
     plane = np.column_stack([np.zeros(y.size), y.ravel(), z.ravel()])
     needle = Needle((0.0, 15.0, 0.0), (0.0, 0.0, 0.0))
-    front = Medium(mesh, pores, plane, FlowLaw(gap=3.0)).arrival(needle, 0.0, None)
-    along, across = front.size(np.array([[0.0, 0.0, 12.0], [12.0, 0.0, 0.0]]))
+    arrival = Medium(mesh, pores, plane, FlowLaw(gap=3.0)).arrival(needle, 0.0, None)
+    along, across = arrival.size(np.array([[0.0, 0.0, 12.0], [12.0, 0.0, 0.0]]))
     assert along == pytest.approx(12.0 / 3.0, rel=0.05)
     assert across == pytest.approx(12.0, rel=0.05)
 
@@ -115,7 +115,7 @@ def test_set_cement_is_a_barrier(cube):
 
 
 @pytest.mark.slow
-def test_needles_at_once_share_by_whose_front_comes_first(cube):
+def test_needles_at_once_share_by_who_arrives_first(cube):
     pores = np.full(len(cube.tets), PORES)
     flow = Flow()
     needles = [Injection(Needle((0.0, 15.0, z), (0.0, 0.0, z)), 1.5, flow) for z in (-4.0, 4.0)]
@@ -264,7 +264,7 @@ def test_the_region_is_that_of_the_anatomy_and_not_of_the_mesh():
         points = np.asarray(placed.injection.needle.target_mm) + np.stack(
             np.meshgrid(step, step, step, indexing="ij"), axis=-1
         ).reshape(-1, 3)
-        masks.append((placed.front.size(points) < placed.radius_mm) & (Locator(specimen.mesh)(points) >= 0))
+        masks.append((placed.arrival.size(points) < placed.radius_mm) & (Locator(specimen.mesh)(points) >= 0))
     first, second = masks
     assert 2 * (first & second).sum() / (first.sum() + second.sum()) > 0.9
 

@@ -30,9 +30,9 @@ def read(text):
 
 
 def test_a_case_shows_what_differs():
-    assert read(Case.preset()._repr_html_()) == ["–", "nothing: the typical patient"]
+    assert read(Case.preset()._repr_html_()) == ["–", "nothing: preset sif-bilateral as it is", "–"]
     case = Case.preset().with_(name="<b>x</b>", cement__volume_ml=3.0)
-    assert read(case._repr_html_()) == ["cement.volume_ml", "3"]
+    assert read(case._repr_html_()) == ["cement.volume_ml", "3", "4.1"]
     assert "&lt;b&gt;" in case._repr_html_()
 
 

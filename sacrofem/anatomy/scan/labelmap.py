@@ -45,7 +45,7 @@ def label_numbers(labels: Sequence[int | str], present: Sequence[int], file: str
         )
     numbers = []
     for label in labels:
-        if isinstance(label, str) and label not in LABEL_NAMES and not label.isdigit():
+        if isinstance(label, str) and label not in LABEL_NAMES and not label.isdecimal():
             raise InputError(
                 "no such label", file=file, field="anatomy.labels", value=label,
                 mend=f"known by name are {', '.join(LABEL_NAMES)}; give numbers otherwise",

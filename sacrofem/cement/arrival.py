@@ -7,14 +7,14 @@ from functools import cached_property
 
 import numpy as np
 
-from sacrofem.cement.flow import Arrival
+from sacrofem.cement.flow import FlowArrival
 from sacrofem.cement.needle import Needle
 from sacrofem.cement.shapes import Spread
 from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
-class ShapeFront:
+class ShapeArrival:
     """A shape at a needle: its regions, and that none of it is outside the bone.
 
     Parameters
@@ -59,37 +59,37 @@ class ShapeFront:
 
 
 @dataclass(frozen=True, eq=False)
-class JointFront:
+class FirstArrival:
     """Flows from several needles at once: the region is reached by the first of them.
 
     Parameters
     ----------
-    fronts : tuple of Arrival
+    arrivals : tuple of FlowArrival
     """
 
-    fronts: tuple[Arrival, ...]
+    arrivals: tuple[FlowArrival, ...]
 
     @property
     def largest(self) -> float:
         """The s up to which no region touches the border of its lattice."""
-        return min(front.largest for front in self.fronts)
+        return min(arrival.largest for arrival in self.arrivals)
 
     def first(self, points: FloatArray) -> IntArray:
-        """(n,) number of the front that reaches each of (n, 3) points first."""
-        return np.asarray(np.argmin([front.size(points) for front in self.fronts], axis=0))
+        """(n,) number of the needle whose cement reaches each of (n, 3) points first."""
+        return np.asarray(np.argmin([arrival.size(points) for arrival in self.arrivals], axis=0))
 
     def size(self, points: FloatArray) -> FloatArray:
-        """(n,) arrival time of the first front at (n, 3) points."""
-        return np.asarray(np.min([front.size(points) for front in self.fronts], axis=0))
+        """(n,) time of the first arrival at (n, 3) points."""
+        return np.asarray(np.min([arrival.size(points) for arrival in self.arrivals], axis=0))
 
     def slope(self, points: FloatArray) -> FloatArray:
         """(n,) how much it changes in a mm."""
-        slopes = np.array([front.slope(points) for front in self.fronts])
+        slopes = np.array([arrival.slope(points) for arrival in self.arrivals])
         return np.asarray(np.take_along_axis(slopes, self.first(points)[None], axis=0)[0])
 
     def bounds(self, points: FloatArray, reach_mm: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(n,) least and (n,) greatest arrival time within ``reach_mm`` (n,) of the points, or more than that."""
-        low, high = zip(*(front.bounds(points, reach_mm) for front in self.fronts), strict=True)
+        low, high = zip(*(arrival.bounds(points, reach_mm) for arrival in self.arrivals), strict=True)
         return np.asarray(np.min(low, axis=0)), np.asarray(np.min(high, axis=0))
 
     def in_pores(self, s: float) -> None:
@@ -97,25 +97,25 @@ class JointFront:
 
     @cached_property
     def _own_cells(self) -> list[BoolArray]:
-        """Which cells outside the bone each front reaches before the others do."""
-        return [self.first(front.outside_points) == number for number, front in enumerate(self.fronts)]
+        """Which cells outside the bone each flow reaches before the others do."""
+        return [self.first(arrival.outside_points) == number for number, arrival in enumerate(self.arrivals)]
 
     @property
     def outside_points(self) -> FloatArray:
-        """(k, 3) middles of the cells outside the bone, front after front."""
-        return np.concatenate([front.outside_points for front in self.fronts])
+        """(k, 3) middles of the cells outside the bone, needle after needle."""
+        return np.concatenate([arrival.outside_points for arrival in self.arrivals])
 
     @property
     def outside_owner(self) -> IntArray:
-        """(k,) number of the front that each of them belongs to."""
-        return np.repeat(np.arange(len(self.fronts)), [len(front.outside_points) for front in self.fronts])
+        """(k,) number of the needle that each of them belongs to."""
+        return np.repeat(np.arange(len(self.arrivals)), [len(arrival.outside_points) for arrival in self.arrivals])
 
     def outside_volumes(self, s: float) -> FloatArray:
         """(k,) mm³ of each of these cells that the region fills."""
         return np.concatenate(
-            [np.where(own, f.outside_volumes(s), 0.0) for own, f in zip(self._own_cells, self.fronts, strict=True)]
+            [np.where(own, f.outside_volumes(s), 0.0) for own, f in zip(self._own_cells, self.arrivals, strict=True)]
         )
 
 
 #: The regions are {size < s}.
-Front = ShapeFront | Arrival | JointFront
+Arrival = ShapeArrival | FlowArrival | FirstArrival
