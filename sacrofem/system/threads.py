@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any
 
 
 def available_cores() -> int:
@@ -37,3 +40,36 @@ def threads(number: int | None) -> Iterator[int]:
             yield wanted
     finally:
         numba.set_num_threads(before)
+
+
+class Crew:
+    """Threads in force that share out loops, for work that lets go of the interpreter's lock.
+
+    A kernel compiled with ``nogil`` for a part of its loop is compiled once; numba compiles a parallel loop of its own
+    twice, by itself and again inside the function around it, which takes about three times as long.
+    """
+
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+
+    def share(self, work: Callable[..., Any], count: int, *arguments: Any) -> None:
+        """Call ``work(first, stop, *arguments)`` for consecutive parts of ``range(count)``, one a thread.
+
+        Raises
+        ------
+        Exception
+            What a part raised, after all of them have ended.
+        """
+        import numba
+
+        number = min(numba.get_num_threads(), count)
+        if number < 2:
+            work(0, count, *arguments)
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS)
+        bounds = [count * part // number for part in range(number + 1)]
+        parts = [self._pool.submit(work, *part, *arguments) for part in pairwise(bounds)]
+        wait(parts)
+        for part in parts:
+            part.result()

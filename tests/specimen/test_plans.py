@@ -5,8 +5,7 @@ import pytest
 
 from sacrofem.case.case import Case
 from sacrofem.errors import InputError
-from sacrofem.mechanics.batch.lanes import LANES
-from sacrofem.mechanics.batch.scenarios import METHOD
+from sacrofem.mechanics.batch.scenarios import LANES, METHOD
 from sacrofem.specimen.comparison import compare
 from sacrofem.specimen.plans import FEW, Plans, compare_plans
 from sacrofem.system.threads import threads
