@@ -108,6 +108,18 @@ def test_the_physics_knows_no_case():
             assert not [u for u in GRAPH[name] if u.startswith("sacrofem.case.")], name
 
 
+def test_the_batch_solver_has_one_entrance():
+    batch, entrance = "sacrofem.mechanics.batch.", "sacrofem.mechanics.batch.scenarios"
+    users = {name: used for name, used in GRAPH.items() if not name.startswith(batch)}
+    for folder_ in ("benchmarks", "studies"):
+        for file in (PACKAGE.parent / folder_).rglob("*.py"):
+            users[str(file)] = set(_wanted(ast.parse(file.read_text(encoding="utf-8")), ""))
+    inside = {name: sorted(u for u in used if (u + ".").startswith(batch)) for name, used in users.items()}
+    taken = {u for used in inside.values() for u in used}
+    assert entrance in taken
+    assert [u for u in taken if not (u + ".").startswith(entrance + ".")] == []
+
+
 def test_every_module_has_a_room():
     loose = {name.split(".")[1] for name in GRAPH} - {*ORDER, "errors", "__main__"}
     assert loose == set()

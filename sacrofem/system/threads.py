@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import wraps
-from typing import ParamSpec, TypeVar
+from itertools import pairwise
+from typing import Any, TypeVar
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 # The number that the block around asked for: a solve without a wish of its own keeps to it.
@@ -68,15 +68,34 @@ def step_by_step(items: Iterator[T], number: int | None) -> Iterator[T]:
         yield item
 
 
-def limited(number: Callable[[object], int | None]) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """A method that runs within `threads`; ``number`` tells from its object how many."""
+class Crew:
+    """Threads in force that share out loops, for work that lets go of the interpreter's lock.
 
-    def decorate(method: Callable[P, T]) -> Callable[P, T]:
-        @wraps(method)
-        def inside(*given: P.args, **named: P.kwargs) -> T:
-            with threads(number(given[0])):
-                return method(*given, **named)
+    A kernel compiled with ``nogil`` for a part of its loop is compiled once; numba compiles a parallel loop of its own
+    twice, by itself and again inside the function around it, which takes about three times as long.
+    """
 
-        return inside
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
 
-    return decorate
+    def share(self, work: Callable[..., Any], count: int, *arguments: Any) -> None:
+        """Call ``work(first, stop, *arguments)`` for consecutive parts of ``range(count)``, one a thread.
+
+        Raises
+        ------
+        Exception
+            What a part raised, after all of them have ended.
+        """
+        import numba
+
+        number = min(numba.get_num_threads(), count)
+        if number < 2:
+            work(0, count, *arguments)
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS)
+        bounds = [count * part // number for part in range(number + 1)]
+        parts = [self._pool.submit(work, *part, *arguments) for part in pairwise(bounds)]
+        wait(parts)
+        for part in parts:
+            part.result()

@@ -26,12 +26,12 @@ def test_equals_scipy_whatever_the_size_of_the_leaves(order, leaf):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * np.abs(expected).max())
 
 
-def test_eliminating_all_but_the_last_front_leaves_its_schur_complement():
+def test_eliminating_all_but_the_last_supernode_leaves_its_schur_complement():
     space, matrix = clamped(box((4, 3, 3), distort=0.2), 1)
     last = space.nodes[:, 0] > 0.6
     elimination = analyse(matrix.indptr, matrix.indices, space.nodes, last, leaf=5)
     dense = matrix.to_scipy().toarray().reshape(space.n_nodes, 3, space.n_nodes, 3)
-    z, r = elimination.order[elimination.fronts[-1][0] :], np.flatnonzero(~last)
+    z, r = elimination.order[elimination.supernodes[-1][0] :], np.flatnonzero(~last)
     np.testing.assert_array_equal(np.sort(z), np.flatnonzero(last))
 
     def block(a, b):
@@ -52,13 +52,13 @@ def test_eliminating_all_but_the_last_front_leaves_its_schur_complement():
     np.testing.assert_allclose(flat, wanted[elimination.order], rtol=0, atol=1e-9 * np.abs(wanted).max())
 
 
-def test_stiffness_can_be_added_on_the_last_front():
+def test_stiffness_can_be_added_on_the_last_supernode():
     space, matrix = clamped(box((3, 3, 3), distort=0.2), 1)
     last = space.nodes[:, 0] > 0.6
     elimination = analyse(matrix.indptr, matrix.indices, space.nodes, last, leaf=5)
     added = 1e3 * np.eye(3 * last.sum())
     stiffer = matrix.to_scipy().toarray()
-    where = (3 * elimination.order[elimination.fronts[-1][0] :][:, None] + np.arange(3)).ravel()
+    where = (3 * elimination.order[elimination.supernodes[-1][0] :][:, None] + np.arange(3)).ravel()
     stiffer[where, where] += 1e3
     force = np.random.default_rng(1).normal(size=space.nodes.shape)
     found = MultifrontalCholesky(matrix, space.nodes, symbolic=elimination, added=added).solve(force)
@@ -86,7 +86,8 @@ def test_single_precision_takes_half_the_memory_and_keeps_six_digits():
     space, matrix = clamped(box((4, 3, 3)), 2)
     force = np.random.default_rng(1).normal(size=space.nodes.shape)
     double, single = (MultifrontalCholesky(matrix, space.nodes, single=s) for s in (False, True))
-    assert single.nbytes * 2 == double.nbytes
+    for small, large in zip(single.supernodes, double.supernodes, strict=True):
+        assert (small.inverse.nbytes * 2, small.below.nbytes * 2) == (large.inverse.nbytes, large.below.nbytes)
     expected = double.solve(force)
     assert np.abs(single.solve(force) - expected).max() < 1e-4 * np.abs(expected).max()
 

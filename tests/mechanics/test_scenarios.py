@@ -9,10 +9,10 @@ from elasticity import at, held
 
 from sacrofem.errors import InputError, SolverError
 from sacrofem.mechanics.batch.candidates import CandidateZone, LaneZone
-from sacrofem.mechanics.batch.fronts import Fronts, LaneFactor, LaneFactors
+from sacrofem.mechanics.batch.lanegrid import LaneLevels
 from sacrofem.mechanics.batch.lanes import LANES
 from sacrofem.mechanics.batch.scenarios import METHOD, Scenario, ScenarioEngine, touched
-from sacrofem.mechanics.linear.direct import MultifrontalCholesky, analyse
+from sacrofem.mechanics.linear.direct import MultifrontalCholesky
 from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.cortex import Membrane
 from sacrofem.mechanics.parts.held import HeldNodes
@@ -21,6 +21,7 @@ from sacrofem.mechanics.parts.loads import NodalForces
 from sacrofem.mechanics.parts.part import total_fixed, total_force
 from sacrofem.mechanics.parts.stiffness import Assembler
 from sacrofem.mechanics.space.space import Space
+from sacrofem.system.threads import Crew
 
 
 @pytest.fixture(scope="module")
@@ -67,15 +68,30 @@ def matrix(block, state, order=2):
     return Assembler(space if order == 2 else Space(space.mesh, 1), parts).matrix(state.bone, state.gap)
 
 
+def filled(zone, states):
+    gaps = [(s.gap.normal, s.gap.tangential) for s in states]
+    return LaneZone(zone, Crew(), [s.bone.youngs for s in states], [s.bone.poisson for s in states], gaps)
+
+
+def levels_of(block):
+    """Both levels outside the zone, with one displacement more that is fixed, inside the zone."""
+    space, (membrane, base, load), baseline, tets, pairs = block
+    fixed = base.fixed.copy()
+    fixed[space.connectivity[np.flatnonzero(tets)[0], 0], 1] = True
+    block = (space, (membrane, HeldNodes(fixed), load), baseline, tets, pairs)
+    gap = GapStiffness(*(k * ~pairs[:, None] for k in (baseline.gap.normal, baseline.gap.tangential)))
+    bone = replace(baseline.bone, youngs=np.where(tets, 0.0, baseline.bone.youngs))
+    rest = replace(baseline, bone=bone, gap=gap)
+    return block, LaneLevels(matrix(block, rest), matrix(block, rest, 1), space, tets, pairs, fixed)
+
+
 def test_zone_forces_are_those_of_the_assembled_matrix(block):
     space, *_, tets, pairs = block
     zone = CandidateZone(space, tets, pairs)
     states = [scenario(block, seed) for seed in range(LANES)]
-    gaps = [(s.gap.normal, s.gap.tangential) for s in states]
-    filled = LaneZone(zone, [s.bone.youngs for s in states], [s.bone.poisson for s in states], gaps)
     x = np.random.default_rng(1).normal(size=(space.n_nodes, 3, LANES))
     found = np.zeros_like(x)
-    np.add.at(found, np.concatenate([zone.nodes.ravel(), zone.pair_nodes.ravel()]), filled.forces(x))
+    np.add.at(found, np.concatenate([zone.nodes.ravel(), zone.pair_nodes.ravel()]), filled(zone, states).forces(x))
     for lane in (0, 7, LANES - 1):
         state = states[lane]
         only = Assembler(space).matrix(
@@ -177,40 +193,46 @@ def test_a_small_model_is_solved_afresh(block):
     np.testing.assert_allclose(found.displacement, other, rtol=0, atol=1e-8 * np.abs(other).max())
 
 
-def test_a_factor_walks_its_tree_for_all_lanes(block):
-    k = matrix(block, block[2], order=1)
-    n = k.n_nodes
-    k = k.constrained(total_fixed(block[1], block[0])[:n])
-    points = block[0].mesh.points
-    elimination = analyse(k.indptr, k.indices, points, points[:, 0] > 15.0, leaf=20)
-    factor = MultifrontalCholesky(k, points, symbolic=elimination, single=True, partial=True)
-    x = np.random.default_rng(0).normal(size=(n, 3, LANES)).astype(np.float32)
-    expected, found = x[elimination.order], x[elimination.order]
-    lanes = LaneFactor(factor, elimination)
-    for way in ("forward", "backward"):
-        getattr(factor, way)(expected)
-        getattr(lanes, way)(found)
-        np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 * np.abs(expected).max())
-
-
-def test_each_lane_has_a_factor_of_its_own(block):
+def test_clusters_of_the_zone_have_an_inverse_for_every_lane(block):
+    block, levels = levels_of(block)
+    levels_fixed = total_fixed(block[1], block[0])
     states = [scenario(block, seed) for seed in range(3)]
-    fixed = total_fixed(block[1], block[0])[: len(block[0].mesh.points)]
-    matrices = [matrix(block, s, order=1).constrained(fixed) for s in states]
-    n, points = matrices[0].n_nodes, block[0].mesh.points
-    elimination = analyse(matrices[0].indptr, matrices[0].indices, points, points[:, 0] > 15.0, leaf=20)
-    order = elimination.order
-    turned = [m.to_scipy().tocsr()[:, :] for m in matrices]
-    rows = (3 * order[:, None] + np.arange(3)).ravel()
-    blocks = [m[rows][:, rows].tobsr((3, 3)) for m in turned]
-    for b in blocks:
-        b.sort_indices()
-    factors = LaneFactors(Fronts(elimination), blocks[0].indptr.astype(np.int64), blocks[0].indices.astype(np.int32))
-    last = len(elimination.order[elimination.fronts[-1][0] :])
-    factors.factorise(np.stack([b.data for b in blocks]), np.zeros((3 * last, 3 * last)), 3)
-    x = np.random.default_rng(0).normal(size=(n, 3, LANES)).astype(np.float32)
-    found = x[order].copy()
-    factors.solve(found)
-    for lane, m in [(0, matrices[0]), (1, matrices[1]), (2, matrices[2]), (LANES - 1, matrices[0])]:
-        expected = MultifrontalCholesky(m, points).solve(x[..., lane].astype(float))[order]
-        np.testing.assert_allclose(found[..., lane], expected, rtol=0, atol=1e-3 * np.abs(expected).max())
+    found = levels.own.inverses(filled(levels.zone, states).parameters(2), Crew())
+    clusters = np.flatnonzero(levels.own.of >= 0)
+    sizes = np.diff(levels.starts)[clusters]
+    fixed = levels_fixed[levels.order]
+    whole = [matrix(block, state).constrained(levels_fixed).to_scipy().tocsr() for state in states]
+    # Nodes alone, twins across the gap, and one with the displacement that is fixed.
+    held = next(c for c in clusters if fixed[levels.members[levels.starts[c] : levels.starts[c + 1]]].any())
+    for c in (clusters[sizes == 1][0], clusters[sizes > 1][0], held):
+        nodes = levels.order[levels.members[levels.starts[c] : levels.starts[c + 1]]]
+        rows = (3 * nodes[:, None] + np.arange(3)).ravel()
+        begin = levels.own.offsets[levels.own.of[c]]
+        for lane, state in ((0, 0), (2, 2), (LANES - 1, 0)):
+            inverse = found[begin : begin + len(rows) ** 2, lane].reshape(len(rows), -1)
+            free = ~levels_fixed[nodes].ravel()
+            expected = np.linalg.inv(whole[state][rows][:, rows].toarray()[free][:, free])
+            np.testing.assert_allclose(inverse[free][:, free], expected, rtol=0, atol=1e-6 * np.abs(expected).max())
+
+
+def test_the_p1_problem_of_every_lane_is_solved(block):
+    block, levels = levels_of(block)
+    levels_fixed = total_fixed(block[1], block[0])
+    states = [scenario(block, seed) for seed in range(3)]
+    levels.coarse.factorise(filled(levels.zone, states))
+    n = len(block[0].mesh.points)
+    right = np.random.default_rng(0).normal(size=(n, 3, LANES)).astype(np.float32)
+    right[levels_fixed[:n]] = 0.0
+    found = levels.coarse.solve(right)
+    for lane, state in ((0, 0), (2, 2), (LANES - 1, 0)):
+        k = matrix(block, states[state], order=1).constrained(levels_fixed[:n])
+        expected = MultifrontalCholesky(k, block[0].mesh.points).solve(right[..., lane].astype(float))
+        np.testing.assert_allclose(found[..., lane], expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+
+
+def test_threads_share_the_lanes_and_change_nothing(block, monkeypatch):
+    states = [scenario(block, seed) for seed in range(2)]
+    alone = [one.solution.displacement for one in engine(block).solve(states)]
+    monkeypatch.setattr("numba.get_num_threads", lambda: 3)
+    shared = [one.solution.displacement for one in engine(block).solve(states)]
+    np.testing.assert_allclose(shared, alone, rtol=0, atol=1e-9 * np.abs(alone).max())

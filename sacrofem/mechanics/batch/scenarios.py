@@ -16,19 +16,18 @@ from typing import Literal
 import numpy as np
 
 from sacrofem.errors import InputError, SolverError
-from sacrofem.mechanics.batch.candidates import LaneZone
-from sacrofem.mechanics.batch.lanegrid import Gap, LaneLevels, LaneMultigrid
+from sacrofem.mechanics.batch.candidates import Gap, LaneZone
+from sacrofem.mechanics.batch.lanegrid import LaneLevels, LaneMultigrid
 from sacrofem.mechanics.batch.lanes import (
+    LANES,
     PIECES,
     LaneArray,
     lane_advance,
-    lane_norms,
+    lane_dots,
     lane_product,
-    lane_residual,
     lane_sums,
     lane_turn,
 )
-from sacrofem.mechanics.batch.lanevectors import LANES
 from sacrofem.mechanics.forms import assembler
 from sacrofem.mechanics.linear.settings import Assembly, SolverSettings
 from sacrofem.mechanics.linear.solver import (
@@ -236,28 +235,29 @@ class ScenarioEngine:
     def _march(self, levels: LaneLevels, batch: list[Scenario]) -> list[ScenarioSolution]:
         began = perf_counter()
         gaps = [self._gap(scenario) for scenario in batch]
-        filled = LaneZone(levels.zone, [s.bone.youngs for s in batch], [s.bone.poisson for s in batch], gaps)
+        youngs, poisson = [s.bone.youngs for s in batch], [s.bone.poisson for s in batch]
+        filled = LaneZone(levels.zone, levels.crew, youngs, poisson, gaps)
         # From the same start every time: a scenario's bits must not depend on those solved before it.
-        cycle = LaneMultigrid(levels, filled, gaps)
+        cycle = LaneMultigrid(levels, filled)
         force = np.repeat(self.force[levels.order, :, None], LANES, axis=2)
+        force *= levels.free[..., None]
         start = np.zeros_like(self.force) if self._start is None else self._start
         x = np.repeat(start[levels.order, :, None], LANES, axis=2)
         x *= levels.free[..., None]
         iterations = np.zeros(LANES, dtype=int)
-        everything = np.ones_like(levels.free)
         r = np.empty_like(force)
-        scale = float(np.linalg.norm(force[..., 0] * levels.free))
-        relative = np.zeros(LANES)
+        scale = float(np.linalg.norm(force[..., 0]))
         for _ in range(3):
-            _residual(levels, filled, x, force, levels.free, r)
-            relative = lane_norms(r) / scale if scale else relative
-            if not (relative > self.tolerance).any():
+            _multiply(levels, filled, x, levels.free, r)
+            np.subtract(force, r, out=r)
+            if not (_norms(r) > self.tolerance * scale).any():
                 break
             iterations += _conjugate_gradients(levels, filled, cycle, x, r, self.tolerance * scale)
-        _residual(levels, filled, x, force, everything, r)
-        internal = force - r
-        r *= levels.free[..., None]
-        relative = lane_norms(r) / scale if scale else relative
+        internal = np.empty_like(force)
+        _multiply(levels, filled, x, np.ones_like(levels.free), internal)
+        np.multiply(internal, levels.free[..., None], out=r)
+        np.subtract(force, r, out=r)
+        relative = _norms(r) / scale if scale else np.zeros(LANES)
         worst = float(relative[: len(batch)].max())
         if not worst <= LARGEST_RESIDUAL:
             raise SolverError(
@@ -282,14 +282,15 @@ class ScenarioEngine:
         return scenario.gap.normal, scenario.gap.tangential
 
 
-def _residual(
-    levels: LaneLevels, filled: LaneZone, x: LaneArray, force: LaneArray, free: LaneArray, r: LaneArray
-) -> None:
-    zone, rest = levels.zone, levels.rest
-    lane_residual(
-        rest.indptr, rest.indices, rest.data, x, force, zone.of_node, zone.pointer, zone.slots, filled.forces(x),
-        free, r,
-    )  # fmt: skip
+def _norms(a: LaneArray) -> FloatArray:
+    return np.sqrt(lane_sums(a, a))
+
+
+def _multiply(levels: LaneLevels, filled: LaneZone, p: LaneArray, free: LaneArray, q: LaneArray) -> FloatArray:
+    """q = free (A p), and (LANES,) p·q."""
+    partial = np.empty((PIECES, LANES))
+    levels.crew.share(lane_product, PIECES, *levels.double, p, *levels.zone.sums, filled.forces(p), free, q, partial)
+    return np.asarray(partial.sum(axis=0))
 
 
 def _conjugate_gradients(
@@ -299,32 +300,27 @@ def _conjugate_gradients(
 
     Returns the iterations (LANES,) after which each lane was done.
     """
-    zone, rest = levels.zone, levels.rest
-    partial = np.empty((PIECES, LANES))
+    crew, partial = levels.crew, np.empty((PIECES, LANES))
     q, p = np.empty_like(r), np.zeros_like(r)
-    norm = lane_norms(r)
+    norm = _norms(r)
     done = norm <= target
     # The cycle works in single precision on a residual of length near 1.
     scale = _inverse(norm)
     single = (r * scale).astype(np.float32)
     z = cycle(single)
-    rz = lane_sums(r, r, z)[0] * _inverse(scale)
-    lane_turn(np.zeros(LANES), _inverse(scale), z, p)
+    rz = lane_dots(crew, r, r, z)[0] * _inverse(scale)
+    crew.share(lane_turn, len(p), np.zeros(LANES), _inverse(scale), z, p)
     needed = np.zeros(LANES, dtype=np.int64)
     best, since = np.full(LANES, np.inf), np.zeros(LANES, dtype=int)
     for iteration in range(1, MAX_ITERATIONS + 1):
-        lane_product(
-            rest.indptr, rest.indices, rest.data, p, zone.of_node, zone.pointer, zone.slots, filled.forces(p),
-            levels.free, q, partial,
-        )  # fmt: skip
-        curvature = partial.sum(axis=0)
+        curvature = _multiply(levels, filled, p, levels.free, q)
         if not (done | ((curvature > 0) & np.isfinite(rz))).all():
             raise SolverError(
                 "the stiffness matrix of a scenario is not positive definite; "
                 "a part of the model is not supported, or a tet is inverted: run `sacrofem check`"
             )
         alpha = np.where(done, 0.0, rz * _inverse(curvature))
-        lane_advance(alpha, p, q, x, r, scale, single, partial)
+        crew.share(lane_advance, PIECES, alpha, p, q, x, r, scale, single, partial)
         norm = np.sqrt(partial.sum(axis=0))
         needed[~done] = iteration
         better = norm < 0.9 * best
@@ -333,10 +329,10 @@ def _conjugate_gradients(
         if done.all():
             break
         z = cycle(single)
-        following, turned = (product * _inverse(scale) for product in lane_sums(r, q, z))
+        following, turned = (product * _inverse(scale) for product in lane_dots(crew, r, q, z))
         beta = -alpha * turned * _inverse(rz)
         rz = following
-        lane_turn(beta, _inverse(scale), z, p)
+        crew.share(lane_turn, len(p), beta, _inverse(scale), z, p)
         scale = np.where(done, scale, _inverse(norm))
     return needed
 

@@ -1,6 +1,6 @@
 """Multifrontal Cholesky factorisation on NumPy's dense kernels.
 
-Nodes are ordered by geometric nested dissection; each separator or leaf becomes one dense front.
+Nodes are ordered by geometric nested dissection; each separator or leaf becomes one supernode, a dense matrix.
 That is what supernodal sparse solvers do, with their ordering replaced by coordinates, so it needs
 no package beyond NumPy's LAPACK: George 1973 (nested dissection), Duff & Reid 1983 (multifrontal).
 """
@@ -31,30 +31,23 @@ class Symbolic:
     ----------
     order : (N,) int
         Nodes in the order of their elimination.
-    fronts : list of (start, stop, border, children)
+    supernodes : list of (start, stop, border, children)
         Own nodes ``order[start:stop]``, elimination positions of the later nodes that they touch, and
-        how many of the finished subtrees before it belong to the front.
+        how many of the finished subtrees before it belong to the supernode.
     """
 
     order: IntArray
-    fronts: list[tuple[int, int, IntArray, int]]
-
-    def factor_bytes(self, single: bool = False) -> int:
-        """Exact size of the finished factor."""
-        own = np.array([stop - start for start, stop, _, _ in self.fronts], dtype=np.int64)
-        border = np.array([len(b) for _, _, b, _ in self.fronts], dtype=np.int64)
-        return int(9 * (own * (own + border)).sum()) * (4 if single else 8)
+    supernodes: list[tuple[int, int, IntArray, int]]
 
     def peak_bytes(self, single: bool = False) -> int:
-        """Largest sum of the factor so far, the waiting updates and the front in work with its copies."""
+        """Largest sum of the factor so far, the waiting updates and the supernode in work with its copies."""
         waiting: list[int] = []
         factor = peak = 0
         size = 4 if single else 8
-        for start, stop, border, children in self.fronts:
+        for start, stop, border, children in self.supernodes:
             own, below = 3 * (stop - start), 3 * len(border)
-            front = 8 * (own + below) ** 2
-            # The front, then its inverse block, its border rows and the update made of them.
-            work = front + 8 * (2 * own * own + 2 * own * below + below * below)
+            # The dense matrix, then its inverse block, its border rows and the update made of them.
+            work = 8 * (own + below) ** 2 + 8 * (2 * own * own + 2 * own * below + below * below)
             peak = max(peak, factor + sum(waiting) + work)
             del waiting[len(waiting) - children :]
             waiting.append(8 * below * below)
@@ -63,8 +56,8 @@ class Symbolic:
 
 
 @dataclass(frozen=True, eq=False)
-class Front:
-    """One factored front: own nodes, the later nodes that these touch, and the factor's values."""
+class Supernode:
+    """One factored supernode: own nodes, the later nodes that these touch, and the factor's values."""
 
     start: int  # own nodes are contiguous in the elimination order
     stop: int
@@ -87,8 +80,8 @@ def _separator(indptr, indices, part, mine, other):  # type: ignore[no-untyped-d
     return result[:count]
 
 
-@kernel()
-def _load(front, local, own, indptr, indices, data):  # type: ignore[no-untyped-def]
+@kernel(nogil=True)
+def _load(dense, local, own, indptr, indices, data):  # type: ignore[no-untyped-def]
     for a in range(len(own)):
         node = own[a]
         for k in range(indptr[node], indptr[node + 1]):
@@ -96,16 +89,16 @@ def _load(front, local, own, indptr, indices, data):  # type: ignore[no-untyped-
             if b >= 0:
                 for i in range(3):
                     for j in range(3):
-                        front[3 * b + j, 3 * a + i] = data[k, i, j]
+                        dense[3 * b + j, 3 * a + i] = data[k, i, j]
 
 
-@kernel()
-def _extend_add(front, update, where):  # type: ignore[no-untyped-def]
+@kernel(nogil=True)
+def _extend_add(dense, update, where):  # type: ignore[no-untyped-def]
     for a in range(len(where)):
         for b in range(a + 1):
             for i in range(3):
                 for j in range(3):
-                    front[3 * where[a] + i, 3 * where[b] + j] += update[3 * a + i, 3 * b + j]
+                    dense[3 * where[a] + i, 3 * where[b] + j] += update[3 * a + i, 3 * b + j]
 
 
 def dissect(
@@ -123,7 +116,7 @@ def dissect(
     -------
     list of (nodes, children)
         In the order of elimination (children before parents); ``children`` says how many of the
-        finished subtrees before it belong to this front.
+        finished subtrees before it belong to this supernode.
     """
     part = np.full(len(indptr) - 1, -1)
     tree: list[tuple[IntArray, int]] = []
@@ -169,14 +162,14 @@ def analyse(
 ) -> Symbolic:
     """Symbolic factorisation of a graph (N nodes at ``coordinates`` (N, 3)) in nested dissection order.
 
-    Nodes of ``last`` (N,) bool, if given, make up the last front, in the order of their numbers; parts of
+    Nodes of ``last`` (N,) bool, if given, make up the last supernode, in the order of their numbers; parts of
     at most ``leaf`` nodes are not divided.
     """
     tree = dissect(indptr, indices, coordinates, leaf, last)
     order: IntArray = np.concatenate([nodes for nodes, _ in tree])
     position = np.empty_like(order)
     position[order] = np.arange(len(order))
-    fronts: list[tuple[int, int, IntArray, int]] = []
+    supernodes: list[tuple[int, int, IntArray, int]] = []
     stack: list[IntArray] = []
     start = 0
     for own, children in tree:
@@ -186,9 +179,9 @@ def analyse(
         border = np.unique(np.concatenate([*touched, *below, np.empty(0, np.int64)]))
         border = border[border >= stop]
         stack.append(border)
-        fronts.append((start, stop, border, children))
+        supernodes.append((start, stop, border, children))
         start = stop
-    return Symbolic(order, fronts)
+    return Symbolic(order, supernodes)
 
 
 class MultifrontalCholesky:
@@ -204,9 +197,9 @@ class MultifrontalCholesky:
     symbolic : Symbolic, optional
         Where it is known already.
     added : (3n, 3n), optional
-        Dense stiffness to add on the n nodes of the last front, in the order of the elimination.
+        Dense stiffness to add on the n nodes of the last supernode, in the order of the elimination.
     partial : bool
-        Leave the last front: `remainder` is what eliminating all others adds to it, the matrix's own
+        Leave the last supernode: `remainder` is what eliminating all others adds to it, the matrix's own
         entries there not included.
 
     Raises
@@ -229,54 +222,49 @@ class MultifrontalCholesky:
         symbolic = symbolic or analyse(indptr, indices, coordinates)
         self.order = symbolic.order
         self.dtype = np.float32 if single else np.float64
-        self.fronts: list[Front] = []
+        self.supernodes: list[Supernode] = []
         self.remainder: FloatArray = np.zeros((0, 0))
         local = np.full(len(self.order), -1)
         stack: list[tuple[IntArray, FloatArray]] = []
-        for start, stop, border, n_children in symbolic.fronts:
-            final = stop == len(self.order)
+        for number, (start, stop, border, n_children) in enumerate(symbolic.supernodes, 1):
+            final = number == len(symbolic.supernodes)
             own = self.order[start:stop]
-            front = np.zeros((3 * (len(own) + len(border)),) * 2)
+            dense = np.zeros((3 * (len(own) + len(border)),) * 2)
             members = np.concatenate([own, self.order[border]])
             local[members] = np.arange(len(members))
             if not (final and partial):
-                _load(front, local, own, indptr, indices, matrix.data)
+                _load(dense, local, own, indptr, indices, matrix.data)
             if final and added is not None:
-                front += added
+                dense += added
             for _ in range(n_children):
-                # Let go at once: the updates of the last fronts are the largest arrays there are.
-                _extend_add(front, stack[-1][1], local[self.order[stack[-1][0]]])
+                # Let go at once: the updates of the last supernodes are the largest arrays there are.
+                _extend_add(dense, stack[-1][1], local[self.order[stack[-1][0]]])
                 stack.pop()
             local[members] = -1
             if final and partial:
-                self.remainder = front
+                self.remainder = dense
                 return
-            stack.append((border, self._eliminate(front, start, stop, border)))
+            stack.append((border, self._eliminate(dense, start, stop, border)))
 
-    def _eliminate(self, front: FloatArray, start: int, stop: int, border: IntArray) -> FloatArray:
+    def _eliminate(self, dense: FloatArray, start: int, stop: int, border: IntArray) -> FloatArray:
         s = 3 * (stop - start)
         if s == 0:
-            self.fronts.append(Front(start, stop, border, np.zeros((0, 0)), np.zeros((len(front), 0))))
-            return front
+            self.supernodes.append(Supernode(start, stop, border, np.zeros((0, 0)), np.zeros((len(dense), 0))))
+            return dense
         try:
-            lower = np.linalg.cholesky(front[:s, :s])
+            lower = np.linalg.cholesky(dense[:s, :s])
         except np.linalg.LinAlgError:
             raise SolverError(NOT_DEFINITE) from None
         inverse = dtrtri(lower, lower=1)[0]
         del lower
-        below = front[s:, :s] @ inverse.T
-        self.fronts.append(
-            Front(
+        below = dense[s:, :s] @ inverse.T
+        self.supernodes.append(
+            Supernode(
                 start, stop, border, np.ascontiguousarray(inverse, self.dtype), np.ascontiguousarray(below, self.dtype)
             )
         )
         update = below @ below.T
-        return np.asarray(np.subtract(front[s:, s:], update, out=update))
-
-    @property
-    def nbytes(self) -> int:
-        """Memory of the factor."""
-        return sum(front.inverse.nbytes + front.below.nbytes for front in self.fronts)
+        return np.asarray(np.subtract(dense[s:, s:], update, out=update))
 
     def solve(self, force: FloatArray) -> FloatArray:
         """(N, 3) solution of A x = force; force may have more columns, (N, 3, c)."""
@@ -291,17 +279,17 @@ class MultifrontalCholesky:
     def forward(self, flat: NDArray[Any]) -> None:
         """Eliminate in place from (N, 3, c), the nodes in elimination order."""
         c = flat.shape[2]
-        for front in self.fronts:
-            own = front.inverse @ flat[front.start : front.stop].reshape(-1, c)
-            flat[front.start : front.stop] = own.reshape(-1, 3, c)
-            if len(front.border):
-                flat[front.border] = flat[front.border] - (front.below @ own).reshape(-1, 3, c)
+        for node in self.supernodes:
+            own = node.inverse @ flat[node.start : node.stop].reshape(-1, c)
+            flat[node.start : node.stop] = own.reshape(-1, 3, c)
+            if len(node.border):
+                flat[node.border] = flat[node.border] - (node.below @ own).reshape(-1, 3, c)
 
     def backward(self, flat: NDArray[Any]) -> None:
         """Substitute back in place, after `forward`."""
         c = flat.shape[2]
-        for front in reversed(self.fronts):
-            own = flat[front.start : front.stop].reshape(-1, c)
-            if len(front.border):
-                own = own - front.below.T @ flat[front.border].reshape(-1, c)
-            flat[front.start : front.stop] = (front.inverse.T @ own).reshape(-1, 3, c)
+        for node in reversed(self.supernodes):
+            own = flat[node.start : node.stop].reshape(-1, c)
+            if len(node.border):
+                own = own - node.below.T @ flat[node.border].reshape(-1, c)
+            flat[node.start : node.stop] = (node.inverse.T @ own).reshape(-1, 3, c)
