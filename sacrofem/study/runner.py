@@ -48,8 +48,8 @@ class Outcome:
 def keys_of(study: Study) -> dict[int, str]:
     """Address of each scenario by its number: a hash of version and case, and of its group where zones are common.
 
-    A file of one's own counts by what
-    is in it and not by where it lies: a changed one is solved again, a moved study is not.
+    A file of one's own counts by what is in it and not by where it lies: a changed one is solved again, a moved study
+    is not.
     """
     found = {}
     hashed: dict[str, str] = {}

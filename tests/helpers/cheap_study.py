@@ -26,10 +26,8 @@ class Cheap:
             if volume == 6.5:
                 yield place, {"status": "failed", "error": "InputError: too much", "values": {}}
                 continue
-            yield (
-                place,
-                {"status": "done", "error": "", "values": {"answer": math.sin(volume) / factor, "count": len(cases)}},
-            )
+            values = {"answer": math.sin(volume) / factor, "count": round(10 * volume)}
+            yield place, {"status": "done", "error": "", "values": values}
 
 
 class Deadly(Cheap):

@@ -410,8 +410,9 @@ def test_the_number_of_workers_changes_nothing_on_resuming(study, tmp_path, expe
 
 
 def test_another_study_in_the_folder_gets_a_table_of_its_own(study, tmp_path, expected):
+    """What both have in common is a case like any other, and is not solved again."""
     other = tmp_path / "other"
     other.mkdir()
     run_study(read_study(study_file(other, volumes=2)), tmp_path / "out", executor="serial", factory=Cheap)
-    run_study(study, tmp_path / "out", executor="serial", factory=Cheap)
+    assert run_study(study, tmp_path / "out", executor="serial", factory=Cheap).solved == 6
     assert (tmp_path / "out" / "results.csv").read_bytes() == expected
