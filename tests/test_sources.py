@@ -20,7 +20,7 @@ FORBIDDEN = {
 }
 NAME = r"[A-ZÖÄÜ][\w'-]+"
 CITED = re.compile(rf"\b({NAME}(?:(?:, {NAME})* & {NAME}| et al\.)?),? \(?((?:18|19|20)\d\d)\b(?!-\d\d)")
-NUMBERED = re.compile(r"\bPMC\d+\b|\b10\.\d{4,5}/(?:[^\s,;()]|\([^\s()]*\))+[^\s,;().*|]")
+NUMBERED = re.compile(r"\bPMC\d+\b|\b10\.\d{4,5}/(?:[^\s,;()\"]|\([^\s()]*\))+[^\s,;().*|\"]")
 
 
 def texts():

@@ -166,11 +166,13 @@ class Solution(HasFields):
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """Case, state, mesh and solver that these numbers come from."""
+        """Case, state, mesh, bone and solver that these numbers come from."""
         return {
             "case": self.specimen.case.name if self.plan is None else self.plan.case.name,
             "state": self.name,
-            "mesh": self.specimen.mesh_info,
+            "mesh": {**self.specimen.mesh_info, "origin": self.specimen.mesh_origin},
+            "bone": self.specimen.bone.provenance.to_json(),
+            "given_in_python": list(self.specimen.given.what),
             "method": self.linear.method,
             "iterations": self.linear.iterations,
             "residual": self.linear.residual,

@@ -39,7 +39,7 @@ class Result:
     warnings: tuple = ()
 
     def to_json(self):
-        return {"mesh": {"tets": 7, "dofs": 99}, "cement": {}}
+        return {"mesh": {"tets": 7, "dofs": 99}, "cement": {}, "bone": {"modulus": {"text": "a law"}}}
 
 
 @pytest.fixture

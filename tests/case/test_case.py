@@ -7,7 +7,6 @@ import pytest
 from sacrofem.bone.laws import LAWS, DensityKind, DensityLaw
 from sacrofem.case.case import Case
 from sacrofem.case.cement import Cement
-from sacrofem.case.fields import section_in
 from sacrofem.case.presets import DEFAULT_PRESET, PRESETS
 from sacrofem.case.problems import CaseError, nearest
 from sacrofem.case.sections import LoadCase, Materials, OwnLaw
@@ -112,24 +111,6 @@ def test_a_case_with_moduli_states_no_law_and_no_floor():
 def test_one_thing_makes_the_moduli(materials, text):
     with pytest.raises(CaseError, match=text):
         Case().with_(**{f"materials.{key}": value for key, value in materials.items()})
-
-
-def test_commented_toml_explains_every_key():
-    text = Case().to_toml(comments=True)
-    fields = {name: info.annotation.model_fields for name, info in Case.model_fields.items() if _is_section(info)}
-    fields["cement.flow"] = fields["cement"]["flow"].annotation.model_fields
-    assert len(fields) == 11
-    for section, keys in fields.items():
-        table = text.split(f"[{section}]")[1].split("\n[")[0]
-        for key, info in keys.items():
-            if _is_section(info):
-                continue
-            line = next(line for line in table.splitlines() if line.removeprefix("# ").startswith(f"{key} ="))
-            assert info.description.split()[0] in table.split(line)[0] + line, key
-
-
-def _is_section(info):
-    return section_in(info.annotation) is not None
 
 
 def test_nothing_optional_has_a_default():

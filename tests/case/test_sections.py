@@ -175,7 +175,7 @@ def test_no_section_bears_the_name_of_an_object_of_the_physics():
     names = {model.__name__ for model in sections(Case)}
     assert {"Mesh", "LoadCase", "LesionSection"} <= names
     assert {name: rooms[name] for name in names if rooms[name] != {"case"}} == {}
-    assert {"Lesion", "Safety", "Supports", "Injection", "Flow", "Needle"} <= set(rooms) - names
+    assert {"Lesion", "Safety", "ElasticLayer", "Injection", "Flow", "Needle"} <= set(rooms) - names
 
 
 def test_sections_are_sections():

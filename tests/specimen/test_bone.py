@@ -175,7 +175,10 @@ def test_moduli_given_in_python_are_solved_and_refused_where_they_are_none(tiny)
     same = tiny.with_moduli(bone.youngs)
     assert "statics" not in vars(same)
     u = tiny.solve().state.displacement
-    np.testing.assert_array_equal(same.solve().state.displacement, u)
+    solution = same.solve()
+    np.testing.assert_array_equal(solution.state.displacement, u)
+    assert solution.provenance["bone"]["modulus"]["text"] == "given in Python; no law and no floor of ours"
+    assert (solution.provenance["given_in_python"], tiny.given.what) == (["moduli"], ())
     doubled = tiny.with_moduli(2.0 * bone.youngs)
     assert np.abs(doubled.solve().state.displacement).max() < np.abs(u).max()
     with pytest.raises(InputError, match="is of another specimen"):

@@ -64,7 +64,7 @@ def test_json_has_the_schema_and_no_nan(bilateral):
         "bands", "cement", "mesh", "solver", "checks", "safety", "warnings",
     }  # fmt: skip
     assert set(content["fractures"]) == {"zone1_left", "zone1_right"}
-    assert set(content["mesh"]) == {"nodes", "tets", "dofs", "volume_ml", "min_quality"}
+    assert set(content["mesh"]) == {"nodes", "tets", "dofs", "volume_ml", "min_quality", "origin"}
     assert Case.from_dict(content["case"]) == bilateral.case
 
 

@@ -16,7 +16,7 @@ import threadpoolctl
 from sacrofem import Case, InputError, Specimen, compare, compare_plans, reference_mesh, write_mesh
 from sacrofem.anatomy.landmarkfile import landmarks_to_dict
 from sacrofem.anatomy.solid import Corridor
-from sacrofem.cement.flow import Arrival, Medium
+from sacrofem.cement.flow import FlowArrival, Medium
 from sacrofem.mechanics.equilibrium.statics import Statics
 from sacrofem.mechanics.measures.catalogue import MEASURES, NEEDS_NO_PLAN
 from sacrofem.study.design import read_study
@@ -221,7 +221,7 @@ def test_notes_belong_to_what_they_are_about():
 def flows():
     """Lattices of cement flow that are alive, by number of the object."""
     gc.collect()
-    return {id(thing): thing for thing in gc.get_objects() if isinstance(thing, Medium | Arrival)}
+    return {id(thing): thing for thing in gc.get_objects() if isinstance(thing, Medium | FlowArrival)}
 
 
 @pytest.mark.parametrize(

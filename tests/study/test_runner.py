@@ -375,7 +375,7 @@ def test_no_cell_of_the_table_is_a_formula(tmp_path):
     assert cells == [f"'{label}" for label in labels[:3]] + labels[3:]
     assert [value_of(cell) for cell in cells[:4]] == labels[:4]
     path.write_text('schema = 1\nname = "f"\n[[factors]]\nname = "=x"\nlevels = [{ label = "a" }]\n')
-    with pytest.raises(InputError, match="take its name for a formula"):
+    with pytest.raises(InputError, match="take it for a formula"):
         read_study(path)
 
 

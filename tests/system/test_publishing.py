@@ -132,7 +132,9 @@ def test_there_is_no_second_way_into_place():
             continue
         for name, node in _calls(path):
             last = name.rpartition(".")[2]
-            renamed = last == "rename" or (last == "replace" and len(node.args) == 1 and not node.keywords)
+            renamed = last == "rename" or (
+                last == "replace" and name != last and len(node.args) == 1 and not node.keywords
+            )
             written = last in ("write_text", "write_bytes") and not ast.unparse(node.func).startswith("(stage / ")
             if name in renames or renamed or written:
                 found.add(f"{path.relative_to(package)}: {ast.unparse(node)}")
