@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sacrofem.system.version import VERSION
 
 if TYPE_CHECKING:
+    from sacrofem.bone.laws import DensityLaw
     from sacrofem.case.anatomy import Anatomy
     from sacrofem.case.case import Case
     from sacrofem.case.cement import Cement, FlowSection, InjectionSection, Spot
@@ -68,6 +69,7 @@ _HOMES = {
     "Body": "specimen.body",
     "BodySolution": "specimen.body",
     "FormPart": "mechanics.parts.form",
+    "DensityLaw": "bone.laws",
     "Comparison": "specimen.comparison",
     "Compared": "specimen.comparison",
     "HasFields": "specimen.fields",
@@ -119,6 +121,7 @@ __all__ = [  # noqa: RUF022 - what a reader needs first comes first
     "Body",
     "BodySolution",
     "FormPart",
+    "DensityLaw",
     "with_bands",
     "converge",
     "input_range",

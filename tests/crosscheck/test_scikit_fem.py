@@ -84,6 +84,7 @@ def test_any_case(agree, preset, changes):
     same_measures(agree, name, tiny(preset, mesh__order=1, **changes), intact=preset != "lytic-focal")
 
 
+@pytest.mark.slow
 def test_plans_of_a_sweep_are_solved_by_the_forms_too(agree):
     case = tiny(mesh__order=1, cement__volume_ml=2.0)
     (ours,), (theirs,) = (

@@ -82,6 +82,7 @@ def test_flat_tets_are_smoothed_as_one_block(largest):
     np.testing.assert_array_equal(np.sort(members), np.arange(space.n_nodes))
 
 
+@pytest.mark.slow
 def test_the_upper_end_of_the_spectrum_is_above_every_eigenvalue():
     """Beyond it the smoother would amplify; far above it would waste its degree."""
     space, _, fine, cycle = preconditioner(split_box((4, 4, 6), (4.0, 4.0, 6.0), 3.0, 0.3), normal=5.0)

@@ -183,6 +183,7 @@ def own_bones(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "words"), [("table", "moduli of own.csv, sha256"), ("python", "given in Python: twice as stiff; no law")]
 )

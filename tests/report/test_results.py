@@ -93,6 +93,7 @@ def keys_of(content):
             yield from keys_of(value)
 
 
+@pytest.mark.slow
 def test_equal_runs_leave_equal_numbers_and_each_a_manifest_of_its_own(tmp_path, capsys):
     case = tmp_path / "case.toml"
     case.write_text('preset = "sif-unilateral"\n[mesh]\nreference = "tiny"\norder = 1\n')

@@ -104,6 +104,7 @@ def test_faces_are_found_from_the_landmarks_on_request(folder):
     assert any("endplate" in note and "was found from the landmarks" in note for note in specimen.notes)
 
 
+@pytest.mark.slow
 def test_moduli_of_a_file_are_those_of_the_specimen(folder):
     first = Specimen(case_of(folder))
     youngs = 20.0 + np.arange(len(first.mesh.tets)) * 0.1

@@ -245,6 +245,7 @@ def test_zones_say_what_the_cement_takes_out_of_them(bilateral):
     assert 0.0 < bilateral.to_json()["left_out"]["fracture"] < 0.5
 
 
+@pytest.mark.slow
 def test_a_solve_that_misses_its_tolerance_says_so(bilateral):
     def warned(tolerance):
         texts = compare(bilateral.case.with_(**{"solver.tolerance": tolerance})).warnings

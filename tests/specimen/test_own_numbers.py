@@ -144,6 +144,7 @@ def check_fitted(case, volumes):
     return cases, found
 
 
+@pytest.mark.slow
 def test_plans_are_laid_on_a_specimen_whose_fracture_was_fitted(narrow):
     cases, found = check_fitted(narrow, (1.0, 3.0))
     same(numbers(found[1]), numbers(compare(cases[1])))

@@ -141,6 +141,7 @@ def test_everything_can_be_copied(specimen, result):
     assert not twin.mesh.points.flags.writeable
 
 
+@pytest.mark.slow
 def test_a_sweep_is_one_comparison_a_plan(specimen):
     sections = [specimen.case.cement.model_copy(update={"volume_ml": volume}) for volume in (1.0, 2.0)]
     swept = list(specimen.sweep(sections))
@@ -149,6 +150,7 @@ def test_a_sweep_is_one_comparison_a_plan(specimen):
     assert all(c.common_zones is None for c in swept)
 
 
+@pytest.mark.slow
 def test_a_result_is_saved_once(result, tmp_path):
     result.save(tmp_path / "out")
     assert {"comparison.json", "report.html", "manifest.json", "case.toml"} <= {

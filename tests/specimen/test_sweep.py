@@ -64,6 +64,7 @@ def test_plans_keep_their_order_and_differ(three):
     assert len({c.solver["method"] for c in found}) == 1
 
 
+@pytest.mark.slow
 def test_a_place_of_a_sweep_is_that_plan():
     plans = sweep([1.0, 2.0])
     assert len(plans) == 2
