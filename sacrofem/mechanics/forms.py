@@ -141,7 +141,7 @@ def gap_stiffness(space: Space, law: GapStiffness) -> sp.csr_matrix:
     sides = [space.facet_basis(faces, space.gap_rule) for faces in space.mesh.paired]
     matrix = asm(gap, sides, sides, k_n=law.normal, k_t=law.tangential)
     # Shape functions of nodes off a face vanish on it; what rounding leaves of them would couple tets that do not meet.
-    matrix.data[np.abs(matrix.data) < ROUNDING * np.abs(matrix.data).max()] = 0.0
+    matrix.data[np.abs(matrix.data) < ROUNDING * np.abs(matrix.data).max(initial=0.0)] = 0.0
     matrix.eliminate_zeros()
     return matrix
 
