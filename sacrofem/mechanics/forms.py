@@ -37,6 +37,9 @@ from sacrofem.mechanics.space.blocks import BlockMatrix
 from sacrofem.mechanics.space.space import Space, lame
 from sacrofem.system.arrays import FloatArray, IntArray
 
+# Share of a matrix's largest entry below which an entry is nothing.
+ROUNDING = 1e-13
+
 
 # ------------------------------------------------------------------ forms
 @BilinearForm
@@ -136,7 +139,11 @@ def cortex_stiffness(space: Space, cortex: Membrane) -> sp.csr_matrix:
 def gap_stiffness(space: Space, law: GapStiffness) -> sp.csr_matrix:
     """`gap` over the pairs: four blocks, u and v on either side."""
     sides = [space.facet_basis(faces, space.gap_rule) for faces in space.mesh.paired]
-    return asm(gap, sides, sides, k_n=law.normal, k_t=law.tangential)
+    matrix = asm(gap, sides, sides, k_n=law.normal, k_t=law.tangential)
+    # Shape functions of nodes off a face vanish on it; what rounding leaves of them would couple tets that do not meet.
+    matrix.data[np.abs(matrix.data) < ROUNDING * np.abs(matrix.data).max(initial=0.0)] = 0.0
+    matrix.eliminate_zeros()
+    return matrix
 
 
 def joint_stiffness(space: Space, joint: ElasticLayer) -> sp.csr_matrix:
