@@ -6,6 +6,7 @@ from skfem.helpers import dot
 
 from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.linear.solver import LinearSystem
+from sacrofem.mechanics.measures.fields import gap_fields
 from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.mechanics.parts.stiffness import Assembler
@@ -91,6 +92,12 @@ def gap_of(space, normal, tangential=None):
     """The same stiffness at every gap point (N/mm³)."""
     tangential = normal if tangential is None else tangential
     return GapStiffness(*(np.full(space.gap.areas.shape, float(k)) for k in (normal, tangential)))
+
+
+def fracture_force(space, displacement, gap):
+    """(p, 3) force in N that each pair puts on its side -1, from the tractions of the gap law."""
+    traction = gap_fields(space, displacement, stiffness=gap).traction
+    return np.einsum("pqx,pq->px", traction, space.gap.areas)
 
 
 def stress_tensors(stresses):

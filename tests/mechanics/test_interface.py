@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from blocks_of_tets import box, split_box
-from elasticity import bone_of, gap_of
+from elasticity import bone_of, fracture_force, gap_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +11,6 @@ from sacrofem.mechanics.parts.interface import (
     Filler,
     closed_area_fraction,
     constriction_compliance,
-    fracture_force,
     gap_stiffness,
 )
 from sacrofem.mechanics.space.space import Space

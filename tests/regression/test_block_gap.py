@@ -6,9 +6,9 @@ modulus over its aperture w; side forces of the gap balance the load.
 
 import numpy as np
 import pytest
-from elasticity import at, faces_at, gap_of, held, system, traction_force
+from elasticity import at, faces_at, fracture_force, gap_of, held, system, traction_force
 
-from sacrofem.mechanics.parts.interface import Filler, fracture_force
+from sacrofem.mechanics.parts.interface import Filler
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.files.files import reference_mesh
 

@@ -8,12 +8,11 @@ Tet10 and a modulus that changes from tet to tet, and falls only with the mesh; 
 import numpy as np
 import pytest
 from blocks_of_tets import split_box
-from elasticity import at, held, system
+from elasticity import at, fracture_force, held, system
 from patches import ELEMENT
 from whole_block import CUT, SIZE, Model
 
 from sacrofem.mechanics.equilibrium.balance import FractureSides
-from sacrofem.mechanics.parts.interface import fracture_force
 
 
 @pytest.mark.parametrize("order", [1, 2])

@@ -10,10 +10,10 @@ s / ((1 - f) k_filler + f k_cement); before over after is the ratio of the two.
 import numpy as np
 import pytest
 from blocks_of_tets import split_box
-from elasticity import at, faces_at, held, system, traction_force, uniform
+from elasticity import at, faces_at, fracture_force, held, system, traction_force, uniform
 from patches import ELEMENT
 
-from sacrofem.mechanics.parts.interface import Filler, fracture_force, gap_stiffness
+from sacrofem.mechanics.parts.interface import Filler, gap_stiffness
 from sacrofem.mechanics.space.space import Space
 
 SIZE, CUT, AREA = (6.0, 5.0, 20.0), 10.0, 30.0

@@ -8,10 +8,9 @@ a jump [u] = (k_t^-1 (1 - n n) + k_n^-1 n n) s n carries the stress s.
 import numpy as np
 import pytest
 from blocks_of_tets import box, split_box
-from elasticity import gap_of, hooke
+from elasticity import fracture_force, gap_of, hooke
 from patches import ELEMENT, NU, SIZE, E, solved, stress_of
 
-from sacrofem.mechanics.parts.interface import fracture_force
 from sacrofem.mechanics.space.space import Space
 
 ORDERS = [1, 2]

@@ -150,13 +150,3 @@ def closed_area_fraction(space: Space, displacement: FloatArray, aperture_mm: Fl
     closing = -gap.normal_part(space.jump(displacement))
     aperture = np.broadcast_to(np.asarray(aperture_mm, dtype=float), (len(closing),))
     return float(gap.areas[closing > aperture[:, None] + 1e-12].sum() / gap.areas.sum())
-
-
-def fracture_force(space: Space, displacement: FloatArray, law: GapStiffness) -> FloatArray:
-    """(p, 3) force in N that each pair puts on its side -1, from the tractions of the gap law."""
-    gap = space.gap
-    jump = space.jump(displacement)
-    opening = gap.normal_part(jump)
-    k_n, k_t = law.normal, law.tangential
-    traction = k_t[..., None] * jump + ((k_n - k_t) * opening)[..., None] * gap.normals[:, None]
-    return np.asarray(np.einsum("pqx,pq->px", traction, gap.areas))
