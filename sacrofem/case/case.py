@@ -118,8 +118,7 @@ class Case(Section):
             raise refused("a spot needs a fracture", "leave [cement.spot] out or set fracture.zone", "cement.spot")
         if self.cement.spot is not None and self.cement.in_gap == "none":
             raise refused("a spot is cement in the gap", 'use in_gap = "bonded" with a spot', "cement.in_gap", "none")
-        touches = self.fracture.closure == "contact" or self.cement.in_gap == "contact"
-        if self.fracture.friction is not None and not touches:
+        if self.fracture.friction is not None and not self.touches:
             raise refused("a bonded gap has no friction", "leave it out", "fracture.friction", self.fracture.friction)
         return self
 
@@ -279,6 +278,11 @@ class Case(Section):
         return self.with_(**changes)
 
     # ------------------------------------------------------------------ derived
+    @property
+    def touches(self) -> bool:
+        """Whether anything in the gap is in contact instead of bonded."""
+        return self.fracture.closure == "contact" or self.cement.in_gap == "contact"
+
     @property
     def treated_sides(self) -> tuple[Side, ...]:
         """The sides that preset needles treat: as given, else the broken ones, else the lesion's."""

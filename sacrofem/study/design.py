@@ -108,7 +108,7 @@ def group_key(case: Case) -> str:
     content.pop("name")
     solver = {key: value for key, value in content["solver"].items() if key not in ("threads", "memory_gib")}
     # Contact in the gap is not linear: such cases are solved one by one.
-    loose = case.cement.in_gap == "contact" or case.fracture.closure == "contact"
+    loose = case.touches
     content |= {"solver": solver, "cement": content["cement"] if loose else case.cement.material}
     return digest(content)
 

@@ -46,8 +46,10 @@ class GroupSolver:
         return step_by_step(self._records(cases, places), self._threads)
 
     def _records(self, cases: Sequence[Case], places: Sequence[int]) -> Iterator[tuple[int, Record]]:
-        if len(cases) == 1:
-            yield 0, self._alone(cases[0])
+        if len(cases) == 1 or cases[0].touches:
+            # Contact is not linear: equal cases may share a group, and are solved one by one all the same.
+            for place in places:
+                yield place, self._alone(cases[place])
             return
         try:
             group = self._set_up(cases)
