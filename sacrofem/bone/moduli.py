@@ -12,7 +12,6 @@ import numpy as np
 from sacrofem.bone.provenance import ModulusProvenance
 from sacrofem.errors import EnvironmentFailure, InputError
 from sacrofem.system.arrays import FloatArray
-from sacrofem.system.files import replace_file
 
 HEADER = "element,youngs_mpa"
 
@@ -23,18 +22,6 @@ class ModuliTable:
 
     youngs: FloatArray
     provenance: ModulusProvenance
-
-
-def write_moduli(path: str | os.PathLike[str], youngs: FloatArray) -> None:
-    """Write moduli (m,) in MPa as CSV, all or nothing; elements count from 0 as in the mesh, 17 digits.
-
-    Raises
-    ------
-    EnvironmentFailure
-        The file cannot be written.
-    """
-    rows = "".join(f"{number},{value!r}\n" for number, value in enumerate(np.asarray(youngs, dtype=float).tolist()))
-    replace_file(Path(path), f"{HEADER}\n{rows}")
 
 
 def read_moduli(path: str | os.PathLike[str], elements: int) -> ModuliTable:

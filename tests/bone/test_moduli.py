@@ -4,8 +4,9 @@ import hashlib
 
 import numpy as np
 import pytest
+from modulitable import write_moduli
 
-from sacrofem.bone.moduli import read_moduli, write_moduli
+from sacrofem.bone.moduli import read_moduli
 from sacrofem.errors import InputError
 
 

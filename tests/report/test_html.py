@@ -5,9 +5,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from modulitable import write_moduli
 
 from sacrofem.bone.laws import LAWS
-from sacrofem.bone.moduli import write_moduli
 from sacrofem.bone.provenance import CortexProvenance, DensityProvenance, LesionProvenance, ModulusProvenance
 from sacrofem.case.case import Case
 from sacrofem.case.presets import PRESETS

@@ -6,12 +6,12 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from modulitable import write_moduli
 
 import sacrofem as sf
 from sacrofem import Case, InputError, Specimen
 from sacrofem.bone.ct import GENERIC
 from sacrofem.bone.laws import LAWS
-from sacrofem.bone.moduli import write_moduli
 from sacrofem.mesh.files.files import reference_mesh, write_mesh
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.specimen.check import summary
