@@ -34,7 +34,7 @@ def test_the_wheel_holds_the_meshes_and_verifies_itself(tmp_path):
     code = (
         "import sys, json; sys.path.insert(0, sys.argv[1])\n"
         "import sacrofem; assert sacrofem.__file__.startswith(sys.argv[1])\n"
-        "from sacrofem import regression\n"
+        "from sacrofem.study import regression\n"
         "print(json.dumps([str(d) for d in regression.run(quick=True)]))"
     )
     out = _run(sys.executable, "-P", "-c", code, tmp_path / "site", cwd=tmp_path)

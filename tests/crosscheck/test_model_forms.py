@@ -129,7 +129,7 @@ def cortical_block(solid, reach):
         youngs=np.where(skin & solid, CORTEX, SOFT),
         poisson=0.3,
         gap=gap_of(space, *FILLER.stiffness(APERTURE)),
-        membrane=membrane,
+        parts=(membrane,),
     )
     jump, areas = space.jump(u), space.gap.areas.ravel()
     length = np.linalg.norm(jump, axis=2).ravel()

@@ -72,7 +72,9 @@ def test_dask_gives_the_same_table_and_survives_a_worker(study, tmp_path, expect
     killed = []
 
     def kill_once(record):
-        if record.scenarios.done >= 2 and not killed:
+        # Other libraries speak to the same handler.
+        told = getattr(record, "scenarios", None)
+        if told and told.done >= 2 and not killed:
             pid = int((tmp_path / "log").read_text().split()[2])
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
