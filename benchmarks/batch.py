@@ -36,7 +36,7 @@ def measured(reference: str, rounds: int, number: int) -> dict[str, float]:
     import numpy as np
 
     from sacrofem import Case, Specimen
-    from sacrofem.mechanics.batch.scenarios import Scenario
+    from sacrofem.mechanics.batch.solver import MaterialState
     from sacrofem.specimen.recipe import after_recipe
     from sacrofem.specimen.sweep import Sweep
     from sacrofem.system.memory import GIB, peak_bytes
@@ -54,7 +54,7 @@ def measured(reference: str, rounds: int, number: int) -> dict[str, float]:
             "compile_batch_s": compiling.seconds["batch"],
         }
         recipes = [after_recipe(specimen.space, specimen.bone.elasticity, specimen.gap_law, plan) for plan in plans]
-        scenarios = [Scenario(recipe.bone, recipe.gap) for recipe in recipes]
+        scenarios = [MaterialState(recipe.bone, recipe.gap) for recipe in recipes]
         fresh = Sweep(specimen, plans[:1], sweep.before).engine
         fresh.tets, fresh.pairs = sweep.engine.tets, sweep.engine.pairs
         in_batch, afresh = [], []

@@ -22,7 +22,7 @@ from common import THREADS, Record
 from model import CEMENT_SHARES, CommonModel, support_and_load
 
 from sacrofem import read_mesh
-from sacrofem.mechanics.batch.scenarios import Scenario, ScenarioEngine
+from sacrofem.mechanics.batch.solver import BatchSolver, MaterialState
 from sacrofem.mechanics.linear.settings import SolverSettings
 from sacrofem.mechanics.linear.solver import LinearSystem
 from sacrofem.mechanics.parts.bone import Elasticity
@@ -98,10 +98,10 @@ def timed(model: CommonModel, fields: Sequence[FloatArray]) -> Timing:
     engine = engine_of(model)
     setup = time.perf_counter() - began
     # Compiled and its memory touched before anything is timed.
-    next(engine.solve([Scenario(Elasticity.given(fields[0], model.poisson), None)]))
+    next(engine.solve([MaterialState(Elasticity.given(fields[0], model.poisson), None)]))
     began = time.perf_counter()
     kept = []
-    scenarios = (Scenario(Elasticity.given(youngs, model.poisson), None) for youngs in fields)
+    scenarios = (MaterialState(Elasticity.given(youngs, model.poisson), None) for youngs in fields)
     for number, found in enumerate(engine.solve(scenarios)):
         fresh.stresses(found.solution.displacement, fields[number])
         if number < AUDITED:
@@ -117,14 +117,14 @@ def timed(model: CommonModel, fields: Sequence[FloatArray]) -> Timing:
     return Timing(engine.method, setup, seconds, statistics.median(afresh), max(errors), len(fields))
 
 
-def engine_of(model: CommonModel, tolerance: float = 1e-8) -> ScenarioEngine:
+def engine_of(model: CommonModel, tolerance: float = 1e-8) -> BatchSolver:
     """The scenario engine on the common model, its zone being all that a plan can touch."""
     mesh = model.mesh
     space = Space(mesh, 2)
     fixed, force = support_and_load(space)
-    return ScenarioEngine(
+    return BatchSolver(
         space, [HeldNodes(fixed), NodalForces(force)],
-        Scenario(Elasticity.given(model.youngs, model.poisson), None),
+        MaterialState(Elasticity.given(model.youngs, model.poisson), None),
         model.zone, np.zeros(0, bool), tolerance=tolerance,
     )  # fmt: skip
 

@@ -109,7 +109,7 @@ def test_the_physics_knows_no_case():
 
 
 def test_the_batch_solver_has_one_entrance():
-    batch, entrance = "sacrofem.mechanics.batch.", "sacrofem.mechanics.batch.scenarios"
+    batch, entrance = "sacrofem.mechanics.batch.", "sacrofem.mechanics.batch.solver"
     users = {name: used for name, used in GRAPH.items() if not name.startswith(batch)}
     for folder_ in ("benchmarks", "studies"):
         for file in (PACKAGE.parent / folder_).rglob("*.py"):

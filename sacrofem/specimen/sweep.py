@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from sacrofem.errors import InputError
-from sacrofem.mechanics.batch.scenarios import Scenario, ScenarioEngine, touched
+from sacrofem.mechanics.batch.solver import BatchSolver, MaterialState, touched
 from sacrofem.mechanics.measures.zones import ReferencePlan, Zones
 from sacrofem.mechanics.space.principal import principal_strains
 from sacrofem.specimen.comparison import Comparison, comparison_of, in_common_zones
@@ -73,14 +73,14 @@ class Sweep:
         return len(self._plans)
 
     @cached_property
-    def engine(self) -> ScenarioEngine:
+    def engine(self) -> BatchSolver:
         """Set up for whatever any of the plans changes."""
-        stage("setting up scenarios")
+        stage("setting up plans")
         specimen = self.specimen
         bone = specimen.bone.elasticity
-        baseline = _scenario(before_recipe(specimen.space, bone, specimen.gap_law))
-        tets, pairs = touched(baseline, (self._scenario(packed.unpacked()) for packed in self._plans))
-        return ScenarioEngine(
+        baseline = _state(before_recipe(specimen.space, bone, specimen.gap_law))
+        tets, pairs = touched(baseline, (self._state(packed.unpacked()) for packed in self._plans))
+        return BatchSolver(
             specimen.space, specimen.parts, baseline, tets, pairs,
             tolerance=specimen.case.solver.tolerance,
             start=self.before.state.displacement,
@@ -94,8 +94,8 @@ class Sweep:
         known = (self.before, *([] if self.intact is None else [self.intact]))
         return {solution.name: principal_strains(solution.space, solution.state.displacement) for solution in known}
 
-    def _scenario(self, plan: Plan) -> Scenario:
-        return _scenario(self._recipe(plan))
+    def _state(self, plan: Plan) -> MaterialState:
+        return _state(self._recipe(plan))
 
     def _recipe(self, plan: Plan) -> Recipe:
         return after_recipe(self.specimen.space, self.specimen.bone.elasticity, self.specimen.gap_law, plan)
@@ -132,14 +132,14 @@ class Sweep:
         specimen = self.specimen
         pending: list[tuple[Plan, Recipe]] = []
 
-        def scenarios() -> Iterator[Scenario]:
+        def states() -> Iterator[MaterialState]:
             for packed in chosen:
                 plan = packed.unpacked()
                 pending.append((plan, self._recipe(plan)))
-                yield _scenario(pending[-1][1])
+                yield _state(pending[-1][1])
 
         lean = specimen.without_caches()
-        for solved in self.engine.solve(scenarios(), audit=audit, seed=seed):
+        for solved in self.engine.solve(states(), audit=audit, seed=seed):
             plan, recipe = pending.pop(0)
             record = specimen.statics.recorded(
                 recipe.name, solved.solution, solved.internal, recipe.bone, recipe.gap, fraction=recipe.fraction,
@@ -154,5 +154,5 @@ class Sweep:
             yield comparison
 
 
-def _scenario(recipe: Recipe) -> Scenario:
-    return Scenario(recipe.bone, recipe.gap)
+def _state(recipe: Recipe) -> MaterialState:
+    return MaterialState(recipe.bone, recipe.gap)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sacrofem import Case, InputError, Specimen, compare, compare_plans
-from sacrofem.mechanics.batch.scenarios import LANES, METHOD
+from sacrofem.mechanics.batch.solver import LANES, METHOD
 from sacrofem.specimen.sweep import FEW, Sweep
 from sacrofem.system.threads import threads
 

@@ -1,8 +1,8 @@
-"""The candidate zone: bone and gap that any scenario may change, applied without a matrix.
+"""The candidate zone: bone and gap that any state may change, applied without a matrix.
 
-Outside the zone the stiffness is one matrix for all scenarios. Inside, every lane has moduli and
+Outside the zone the stiffness is one matrix for all states. Inside, every lane has moduli and
 gap laws of its own; the zone's forces are computed from them element by element for all lanes at
-once, which reads a few numbers an element in place of 900 a scenario, and never subtracts a soft
+once, which reads a few numbers an element in place of 900 a state, and never subtracts a soft
 material from a stiff one.
 """
 
@@ -113,7 +113,7 @@ def _pair_forces(first, stop, nodes, normals, tangent, excess, offset, x, buffer
 
 
 class CandidateZone:
-    """Tets and pairs whose stiffness differs from scenario to scenario.
+    """Tets and pairs whose stiffness differs from state to state.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ class CandidateZone:
 
 
 class LaneZone:
-    """The zone filled with the materials of up to LANES scenarios; unused lanes repeat the first.
+    """The zone filled with the materials of up to LANES states; unused lanes repeat the first.
 
     Parameters
     ----------

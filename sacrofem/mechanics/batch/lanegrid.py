@@ -1,8 +1,8 @@
-"""The p-multigrid cycle of `multigrid` for a lane of scenarios at once.
+"""The p-multigrid cycle of `multigrid` for a lane of states at once.
 
 Everything outside the candidate zone is set up once: the smoother's blocks, and the elimination of
 the P1 nodes outside onto the zone's. A batch then only inverts the zone's blocks and factorises the
-zone's P1 problem, a small one, for each scenario.
+zone's P1 problem, a small one, for each state.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Kernels over several right sides at once: nodal values are (N, 3, LANES), one scenario a lane.
+"""Kernels over several right sides at once: nodal values are (N, 3, LANES), one state a lane.
 
 A block row that is read once serves all lanes, and the innermost loop runs over contiguous lanes
 with a length known to the compiler, so that it fills the vector registers. Per lane this is about

@@ -1,7 +1,7 @@
 """Stiffness inside the candidate zone as numbers that are affine in its moduli and gap laws.
 
 A matrix over nodes of the zone is an unchanging part and a sparse table times the parameters of a
-scenario, so that no lane is assembled element by element.
+state, so that no lane is assembled element by element.
 """
 
 from __future__ import annotations

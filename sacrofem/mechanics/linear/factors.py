@@ -24,7 +24,7 @@ from sacrofem.system.arrays import FloatArray
 Factorisation = Literal["multifrontal", "cholmod", "pardiso", "superlu"]
 
 
-class Factor(Protocol):
+class FactoredMatrix(Protocol):
     """A factorised symmetric positive definite matrix."""
 
     def solve(self, force: FloatArray) -> FloatArray:
@@ -140,14 +140,16 @@ NAMES = {
     "pardiso": "Pardiso",
     "superlu": "SuperLU",
 }
-_CLASSES: dict[str, Callable[[BlockMatrix, FloatArray], Factor]] = {
+_CLASSES: dict[str, Callable[[BlockMatrix, FloatArray], FactoredMatrix]] = {
     "cholmod": Cholmod,
     "pardiso": Pardiso,
     "superlu": SuperLU,
 }
 
 
-def factorise(matrix: BlockMatrix, coordinates: FloatArray, name: Factorisation, *, single: bool = False) -> Factor:
+def factorise(
+    matrix: BlockMatrix, coordinates: FloatArray, name: Factorisation, *, single: bool = False
+) -> FactoredMatrix:
     """Factor a symmetric positive definite matrix by the named solver.
 
     Parameters

@@ -18,7 +18,7 @@ from numba import prange
 from numpy.typing import NDArray
 from scipy.linalg import eigvalsh_tridiagonal
 
-from sacrofem.mechanics.linear.factors import Factor
+from sacrofem.mechanics.linear.factors import FactoredMatrix
 from sacrofem.mechanics.space.blocks import BlockMatrix, multiply, residual
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.quality import element_quality
@@ -227,7 +227,7 @@ class PMultigrid:
     ----------
     fine : BlockMatrix
         P2 stiffness.
-    coarse : Factor
+    coarse : FactoredMatrix
         Solves the constrained P1 problem of the same mesh.
     space : Space
         The P2 space.
@@ -235,7 +235,7 @@ class PMultigrid:
         Fixed displacements.
     """
 
-    def __init__(self, fine: BlockMatrix, coarse: Factor, space: Space, fixed: BoolArray) -> None:
+    def __init__(self, fine: BlockMatrix, coarse: FactoredMatrix, space: Space, fixed: BoolArray) -> None:
         self._coarse = coarse
         n_coarse = len(space.mesh.points)
         self._free = ~fixed

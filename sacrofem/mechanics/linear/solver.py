@@ -14,7 +14,7 @@ import numpy as np
 from sacrofem.errors import EnvironmentFailure, SolverError
 from sacrofem.mechanics.linear.diagnosis import likely_cause
 from sacrofem.mechanics.linear.direct import NOT_DEFINITE, MultifrontalCholesky, analyse
-from sacrofem.mechanics.linear.factors import NAMES, Factor, Factorisation, factorise
+from sacrofem.mechanics.linear.factors import NAMES, FactoredMatrix, Factorisation, factorise
 from sacrofem.mechanics.linear.multigrid import PMultigrid
 from sacrofem.mechanics.linear.settings import DEFAULT_SETTINGS, SolverSettings
 from sacrofem.mechanics.space.blocks import BlockMatrix, advance, products, turn
@@ -200,7 +200,9 @@ class LinearSystem:
         if factorisation != "multifrontal":
             self.method += f", P1 by {NAMES[factorisation]}"
 
-    def _coarse_factor(self, coarse: Callable[[], BlockMatrix], needed: int, factorisation: Factorisation) -> Factor:
+    def _coarse_factor(
+        self, coarse: Callable[[], BlockMatrix], needed: int, factorisation: Factorisation
+    ) -> FactoredMatrix:
         points = self.space.mesh.points
         below = coarse()
         below.constrain(self.fixed[: len(points)])

@@ -1,6 +1,6 @@
-"""Hundreds of cement scenarios on one mesh, under one load, with the same supports.
+"""Hundreds of cement states on one mesh, under one load, with the same supports.
 
-Scenarios differ from a baseline only inside a candidate zone. A batch of them is solved side by
+States differ from a baseline only inside a candidate zone. A batch of them is solved side by
 side by conjugate gradients with p-multigrid, so that the stiffness of everything else is read from
 memory once for all; nothing is approximated, and every solution is judged by its own true residual.
 """
@@ -43,13 +43,13 @@ from sacrofem.mechanics.parts.part import Part, total_fixed, total_force
 from sacrofem.mechanics.space.space import Space
 from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
 
-METHOD = "conjugate gradients, p-multigrid, scenarios in lanes"
-# Largest error of an audited scenario, in energy norm, relative to the solution's.
+METHOD = "conjugate gradients, p-multigrid, states in lanes"
+# Largest error of an audited state, in energy norm, relative to the solution's.
 AUDIT_LIMIT = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
-class Scenario:
+class MaterialState:
     """Bone and gap of one state; no gap where the mesh has no fracture."""
 
     bone: Elasticity
@@ -57,8 +57,8 @@ class Scenario:
 
 
 @dataclass(frozen=True, eq=False)
-class ScenarioSolution:
-    """One solved scenario.
+class BatchSolution:
+    """One solved state.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class ScenarioSolution:
     internal : (N, 3)
         Nodal forces of all stiffness, N: applied force on free displacements, and reactions.
     audit : float or None
-        Error against a fresh solve in energy norm, where this scenario was audited.
+        Error against a fresh solve in energy norm, where this state was audited.
     """
 
     solution: LinearSolution
@@ -74,44 +74,44 @@ class ScenarioSolution:
     audit: float | None = None
 
 
-def touched(baseline: Scenario, scenarios: Iterable[Scenario]) -> tuple[BoolArray, BoolArray]:
-    """Tets (m,) and pairs (p,) that any of the scenarios changes."""
+def touched(baseline: MaterialState, states: Iterable[MaterialState]) -> tuple[BoolArray, BoolArray]:
+    """Tets (m,) and pairs (p,) that any of the states changes."""
     tets = np.zeros(len(baseline.bone.youngs), dtype=bool)
     pairs = np.zeros(0 if baseline.gap is None else len(baseline.gap.normal), dtype=bool)
-    for scenario in scenarios:
-        changed = _differences(baseline, scenario)
+    for state in states:
+        changed = _differences(baseline, state)
         tets |= changed[0]
         pairs |= changed[1]
     return tets, pairs
 
 
-def _differences(baseline: Scenario, scenario: Scenario) -> tuple[BoolArray, BoolArray]:
-    mine, base = scenario.bone, baseline.bone
+def _differences(baseline: MaterialState, state: MaterialState) -> tuple[BoolArray, BoolArray]:
+    mine, base = state.bone, baseline.bone
     tets = (mine.youngs != base.youngs) | (mine.poisson != base.poisson)
-    if baseline.gap is None or scenario.gap is None:
-        if (baseline.gap is None) is not (scenario.gap is None):
-            raise ValueError("a gap law is missing in the baseline or in a scenario")
+    if baseline.gap is None or state.gap is None:
+        if (baseline.gap is None) is not (state.gap is None):
+            raise ValueError("a gap law is missing in the baseline or in a state")
         return tets, np.zeros(0, dtype=bool)
-    pairs = (scenario.gap.normal != baseline.gap.normal) | (scenario.gap.tangential != baseline.gap.tangential)
+    pairs = (state.gap.normal != baseline.gap.normal) | (state.gap.tangential != baseline.gap.tangential)
     return tets, np.asarray(pairs.any(axis=1))
 
 
-class ScenarioEngine:
-    """Solver of many scenarios, set up once.
+class BatchSolver:
+    """Solver of many states, set up once.
 
     Parameters
     ----------
     space, parts
         As for `Statics`.
-    baseline : Scenario
+    baseline : MaterialState
         Materials outside the candidate zone.
     tets : (m,) bool
     pairs : (p,) bool
-        The candidate zone: whatever any scenario may change; see `touched`.
+        The candidate zone: whatever any state may change; see `touched`.
     tolerance : float
         True relative residual to reach.
     start : (N, 3), optional
-        Displacement to begin from, such as the baseline's; default: the first scenario's, once it is known.
+        Displacement to begin from, such as the baseline's; default: the first state's, once it is known.
 
     method : "auto", "lanes" or "fresh"
         Lanes, or one fresh solve for each; auto takes lanes but for models that a factorisation
@@ -122,7 +122,7 @@ class ScenarioEngine:
     Attributes
     ----------
     method : str
-        What solves the scenarios. P1 and an empty zone always mean a fresh solve each.
+        What solves the states. P1 and an empty zone always mean a fresh solve each.
     setup_seconds : float
     """
 
@@ -130,7 +130,7 @@ class ScenarioEngine:
         self,
         space: Space,
         parts: Iterable[Part],
-        baseline: Scenario,
+        baseline: MaterialState,
         tets: BoolArray,
         pairs: BoolArray,
         *,
@@ -148,7 +148,7 @@ class ScenarioEngine:
         self._levels: LaneLevels | None = None
         self.method = "a fresh solve each"
         wanted = method == "lanes" or (method == "auto" and space.n_nodes >= DIRECT_NODES)
-        # What differs from scenario to scenario is made by kernels of the lanes.
+        # What differs from state to state is made by kernels of the lanes.
         wanted = wanted and assembly == "gather"
         if self._coarse is not None and wanted and tets.any():
             bone = replace(baseline.bone, youngs=np.where(tets, 0.0, baseline.bone.youngs))
@@ -161,64 +161,64 @@ class ScenarioEngine:
         self._start = start
         self.setup_seconds = perf_counter() - began
 
-    def solve(self, scenarios: Iterable[Scenario], *, audit: float = 0.0, seed: int = 0) -> Iterator[ScenarioSolution]:
-        """Solve scenarios in their order, holding no more than a batch of them at a time.
+    def solve(self, states: Iterable[MaterialState], *, audit: float = 0.0, seed: int = 0) -> Iterator[BatchSolution]:
+        """Solve states in their order, holding no more than a batch of them at a time.
 
         Parameters
         ----------
-        scenarios
+        states
             May be a generator.
         audit
-            Share of the scenarios, drawn at random, that are solved afresh and compared.
+            Share of the states, drawn at random, that are solved afresh and compared.
         seed
             Of that draw.
 
         Raises
         ------
         InputError
-            A scenario changes something outside the candidate zone.
+            A state changes something outside the candidate zone.
         SolverError
-            A solve failed, or an audited scenario is off by more than 1e-8 in energy norm.
+            A solve failed, or an audited state is off by more than 1e-8 in energy norm.
         """
         if not 0.0 <= audit <= 1.0:
             raise InputError("is no share", field="audit", value=audit, mend="give 0 to 1")
         drawn = np.random.default_rng(seed)
-        source = iter(scenarios)
+        source = iter(states)
         while batch := list(islice(source, LANES if self._levels is not None else 1)):
-            for scenario in batch:
-                self._check(scenario)
+            for state in batch:
+                self._check(state)
             solved = self._fresh(batch[0]) if self._levels is None else self._march(self._levels, batch)
-            for scenario, found in zip(batch, solved, strict=True):
-                yield self._audited(scenario, found) if drawn.random() < audit else found
+            for state, found in zip(batch, solved, strict=True):
+                yield self._audited(state, found) if drawn.random() < audit else found
 
-    def _check(self, scenario: Scenario) -> None:
-        tets, pairs = _differences(self.baseline, scenario)
+    def _check(self, state: MaterialState) -> None:
+        tets, pairs = _differences(self.baseline, state)
         for name, outside in (("tets", tets & ~self.tets), ("pairs of faces", pairs & ~self.pairs)):
             if outside.any():
                 raise InputError(
-                    f"a scenario changes {int(outside.sum())} {name} outside the candidate zone",
-                    field="scenarios",
-                    mend="give the engine all that any scenario touches",
+                    f"a state changes {int(outside.sum())} {name} outside the candidate zone",
+                    field="states",
+                    mend="give the solver all that any state touches",
                 )
 
     # ------------------------------------------------------------------ fresh solves
-    def _system(self, scenario: Scenario) -> LinearSystem:
+    def _system(self, state: MaterialState) -> LinearSystem:
         coarse = self._coarse
         return LinearSystem(
             self.space,
-            self._fine.matrix(scenario.bone, scenario.gap),
+            self._fine.matrix(state.bone, state.gap),
             self.fixed,
-            None if coarse is None else (lambda: coarse.matrix(scenario.bone, scenario.gap)),
+            None if coarse is None else (lambda: coarse.matrix(state.bone, state.gap)),
             SolverSettings(tolerance=self.tolerance),
         )
 
-    def _fresh(self, scenario: Scenario) -> list[ScenarioSolution]:
-        system = self._system(scenario)
+    def _fresh(self, state: MaterialState) -> list[BatchSolution]:
+        system = self._system(state)
         solution = system.solve(self.force)
-        return [ScenarioSolution(solution, system.matrix.dot(solution.displacement))]
+        return [BatchSolution(solution, system.matrix.dot(solution.displacement))]
 
-    def _audited(self, scenario: Scenario, found: ScenarioSolution) -> ScenarioSolution:
-        system = self._system(scenario)
+    def _audited(self, state: MaterialState, found: BatchSolution) -> BatchSolution:
+        system = self._system(state)
         exact = system.solve(self.force).displacement
         difference = found.solution.displacement - exact
         error = float(
@@ -226,18 +226,17 @@ class ScenarioEngine:
         )
         if not error <= AUDIT_LIMIT:
             raise SolverError(
-                f"an audited scenario is off by {error:.1e} in energy norm (limit {AUDIT_LIMIT:g}); "
-                "lower solver.tolerance"
+                f"an audited state is off by {error:.1e} in energy norm (limit {AUDIT_LIMIT:g}); lower solver.tolerance"
             )
-        return ScenarioSolution(found.solution, found.internal, error)
+        return BatchSolution(found.solution, found.internal, error)
 
     # ------------------------------------------------------------------ lanes
-    def _march(self, levels: LaneLevels, batch: list[Scenario]) -> list[ScenarioSolution]:
+    def _march(self, levels: LaneLevels, batch: list[MaterialState]) -> list[BatchSolution]:
         began = perf_counter()
-        gaps = [self._gap(scenario) for scenario in batch]
+        gaps = [self._gap(state) for state in batch]
         youngs, poisson = [s.bone.youngs for s in batch], [s.bone.poisson for s in batch]
         filled = LaneZone(levels.zone, levels.crew, youngs, poisson, gaps)
-        # From the same start every time: a scenario's bits must not depend on those solved before it.
+        # From the same start every time: a state's bits must not depend on those solved before it.
         cycle = LaneMultigrid(levels, filled)
         force = np.repeat(self.force[levels.order, :, None], LANES, axis=2)
         force *= levels.free[..., None]
@@ -261,12 +260,12 @@ class ScenarioEngine:
         worst = float(relative[: len(batch)].max())
         if not worst <= LARGEST_RESIDUAL:
             raise SolverError(
-                f"a scenario stopped at a relative residual of {worst:.1e} after {iterations.max()} iterations "
+                f"a state stopped at a relative residual of {worst:.1e} after {iterations.max()} iterations "
                 f"({METHOD}); a nearly unsupported fragment or very bad tets: run `sacrofem check`"
             )
         seconds = (perf_counter() - began) / len(batch)
         return [
-            ScenarioSolution(
+            BatchSolution(
                 LinearSolution(
                     x[levels.position, :, lane], METHOD, int(iterations[lane]), float(relative[lane]), seconds
                 ),
@@ -275,11 +274,11 @@ class ScenarioEngine:
             for lane in range(len(batch))
         ]
 
-    def _gap(self, scenario: Scenario) -> Gap:
-        if scenario.gap is None:
+    def _gap(self, state: MaterialState) -> Gap:
+        if state.gap is None:
             shape = self.space.gap.areas.shape
             return np.zeros(shape), np.zeros(shape)
-        return scenario.gap.normal, scenario.gap.tangential
+        return state.gap.normal, state.gap.tangential
 
 
 def _norms(a: LaneArray) -> FloatArray:
@@ -316,7 +315,7 @@ def _conjugate_gradients(
         curvature = _multiply(levels, filled, p, levels.free, q)
         if not (done | ((curvature > 0) & np.isfinite(rz))).all():
             raise SolverError(
-                "the stiffness matrix of a scenario is not positive definite; "
+                "the stiffness matrix of a state is not positive definite; "
                 "a part of the model is not supported, or a tet is inverted: run `sacrofem check`"
             )
         alpha = np.where(done, 0.0, rz * _inverse(curvature))

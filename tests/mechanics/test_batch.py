@@ -1,4 +1,4 @@
-"""Scenarios solved in lanes against fresh solves, and the pieces that make them up against the assembler."""
+"""States solved in lanes against fresh solves, and the pieces that make them up against the assembler."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from sacrofem.errors import InputError, SolverError
 from sacrofem.mechanics.batch.candidates import CandidateZone, LaneZone
 from sacrofem.mechanics.batch.lanegrid import LaneLevels
 from sacrofem.mechanics.batch.lanes import LANES
-from sacrofem.mechanics.batch.scenarios import METHOD, Scenario, ScenarioEngine, touched
+from sacrofem.mechanics.batch.solver import METHOD, BatchSolver, MaterialState, touched
 from sacrofem.mechanics.linear.direct import MultifrontalCholesky
 from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.cortex import Membrane
@@ -37,20 +37,20 @@ def block():
     tets = np.linalg.norm(mesh.centroids - [12.0, 10.0, 10.0], axis=1) < 6.0
     pairs = np.linalg.norm(space.gap.points.mean(axis=1) - [12.0, 10.0, 10.0], axis=1) < 5.0
     shape = space.gap.areas.shape
-    baseline = Scenario(
+    baseline = MaterialState(
         Elasticity.given(rng.uniform(20.0, 400.0, len(mesh.tets)), 0.3),
         GapStiffness(np.full(shape, 2.0), np.full(shape, 1.0)),
     )
     return space, (membrane, base, NodalForces(force)), baseline, tets, pairs
 
 
-def scenario(block, seed):
+def state_of(block, seed):
     *_, baseline, tets, pairs = block
     rng = np.random.default_rng(seed)
     inside = tets & (rng.random(len(tets)) < 0.8)
     filled = pairs & (rng.random(len(pairs)) < 0.8)
     cement = rng.uniform(500.0, 3000.0)
-    return Scenario(
+    return MaterialState(
         Elasticity.given(np.where(inside, cement, baseline.bone.youngs), np.where(inside, 0.35, 0.3)),
         GapStiffness(
             np.where(filled[:, None], cement, baseline.gap.normal),
@@ -59,8 +59,8 @@ def scenario(block, seed):
     )
 
 
-def engine(block, method="lanes", **options):
-    return ScenarioEngine(*block, method=method, **options)
+def solver_of(block, method="lanes", **options):
+    return BatchSolver(*block, method=method, **options)
 
 
 def matrix(block, state, order=2):
@@ -88,7 +88,7 @@ def levels_of(block):
 def test_zone_forces_are_those_of_the_assembled_matrix(block):
     space, *_, tets, pairs = block
     zone = CandidateZone(space, tets, pairs)
-    states = [scenario(block, seed) for seed in range(LANES)]
+    states = [state_of(block, seed) for seed in range(LANES)]
     x = np.random.default_rng(1).normal(size=(space.n_nodes, 3, LANES))
     found = np.zeros_like(x)
     np.add.at(found, np.concatenate([zone.nodes.ravel(), zone.pair_nodes.ravel()]), filled(zone, states).forces(x))
@@ -103,9 +103,9 @@ def test_zone_forces_are_those_of_the_assembled_matrix(block):
 
 
 @pytest.mark.parametrize("count", [1, 3, LANES + 2])
-def test_every_scenario_equals_a_fresh_solve(block, count):
-    states = [scenario(block, seed) for seed in range(count)]
-    solver = engine(block)
+def test_every_state_equals_a_fresh_solve(block, count):
+    states = [state_of(block, seed) for seed in range(count)]
+    solver = solver_of(block)
     assert solver.method == METHOD
     found = list(solver.solve(iter(states)))
     assert len(found) == count
@@ -124,79 +124,79 @@ def test_every_scenario_equals_a_fresh_solve(block, count):
 
 
 def test_the_answer_does_not_depend_on_neighbours_in_the_batch(block):
-    alone = next(engine(block).solve([scenario(block, 3)])).solution.displacement
-    among = list(engine(block).solve([scenario(block, seed) for seed in range(6)]))[3].solution.displacement
+    alone = next(solver_of(block).solve([state_of(block, 3)])).solution.displacement
+    among = list(solver_of(block).solve([state_of(block, seed) for seed in range(6)]))[3].solution.displacement
     np.testing.assert_allclose(among, alone, rtol=0, atol=1e-7 * np.abs(alone).max())
 
 
 def test_a_start_changes_the_way_not_the_answer(block):
-    state = scenario(block, 1)
-    cold = next(engine(block).solve([state])).solution
-    warm = next(engine(block, start=cold.displacement).solve([state])).solution
+    state = state_of(block, 1)
+    cold = next(solver_of(block).solve([state])).solution
+    warm = next(solver_of(block, start=cold.displacement).solve([state])).solution
     assert warm.iterations <= 1
     np.testing.assert_allclose(warm.displacement, cold.displacement, rtol=0, atol=1e-9)
 
 
-def test_the_zone_is_what_scenarios_touch(block):
+def test_the_zone_is_what_states_touch(block):
     *_, baseline, tets, pairs = block
-    found = touched(baseline, (scenario(block, seed) for seed in range(40)))
+    found = touched(baseline, (state_of(block, seed) for seed in range(40)))
     assert (found[0] == tets).all()
     assert (found[1] == pairs).all()
 
 
 def test_a_change_outside_the_zone_is_refused(block):
-    state = scenario(block, 0)
+    state = state_of(block, 0)
     youngs = state.bone.youngs.copy()
     youngs[np.flatnonzero(~block[3])[0]] += 1.0
     with pytest.raises(InputError, match="1 tets outside the candidate zone"):
-        list(engine(block).solve([replace(state, bone=replace(state.bone, youngs=youngs))]))
+        list(solver_of(block).solve([replace(state, bone=replace(state.bone, youngs=youngs))]))
 
 
-def test_scenarios_are_taken_a_batch_at_a_time(block):
+def test_states_are_taken_a_batch_at_a_time(block):
     asked = []
 
     def endless():
         while True:
             asked.append(1)
-            yield scenario(block, len(asked))
+            yield state_of(block, len(asked))
 
-    next(engine(block).solve(endless()))
+    next(solver_of(block).solve(endless()))
     assert len(asked) == LANES
 
 
-def test_an_audited_scenario_carries_its_error(block):
-    found = list(engine(block).solve((scenario(block, seed) for seed in range(20)), audit=0.1, seed=3))
+def test_an_audited_state_carries_its_error(block):
+    found = list(solver_of(block).solve((state_of(block, seed) for seed in range(20)), audit=0.1, seed=3))
     audited = [one.audit for one in found if one.audit is not None]
     assert 0 < len(audited) < 10
     assert max(audited) < 1e-8
 
 
 def test_an_audit_that_finds_an_error_raises(block, monkeypatch):
-    march = ScenarioEngine._march
+    march = BatchSolver._march
 
     def off(self, levels, batch):
         first, *others = march(self, levels, batch)
         shifted = replace(first.solution, displacement=first.solution.displacement * 1.0001)
         return [replace(first, solution=shifted), *others]
 
-    monkeypatch.setattr(ScenarioEngine, "_march", off)
-    with pytest.raises(SolverError, match="audited scenario is off by 1"):
-        list(engine(block).solve([scenario(block, 0)], audit=1.0))
+    monkeypatch.setattr(BatchSolver, "_march", off)
+    with pytest.raises(SolverError, match="audited state is off by 1"):
+        list(solver_of(block).solve([state_of(block, 0)], audit=1.0))
 
 
 def test_a_small_model_is_solved_afresh(block):
-    solver = engine(block, method="auto")
+    solver = solver_of(block, method="auto")
     assert solver.method == "a fresh solve each"
-    found = next(solver.solve([scenario(block, 0)])).solution
+    found = next(solver.solve([state_of(block, 0)])).solution
     assert found.method == "multifrontal Cholesky"
-    other = next(engine(block).solve([scenario(block, 0)])).solution.displacement
+    other = next(solver_of(block).solve([state_of(block, 0)])).solution.displacement
     np.testing.assert_allclose(found.displacement, other, rtol=0, atol=1e-8 * np.abs(other).max())
 
 
 def test_clusters_of_the_zone_have_an_inverse_for_every_lane(block):
     block, levels = levels_of(block)
     levels_fixed = total_fixed(block[1], block[0])
-    states = [scenario(block, seed) for seed in range(3)]
+    states = [state_of(block, seed) for seed in range(3)]
     found = levels.own.inverses(filled(levels.zone, states).parameters(2), Crew())
     clusters = np.flatnonzero(levels.own.of >= 0)
     sizes = np.diff(levels.starts)[clusters]
@@ -218,7 +218,7 @@ def test_clusters_of_the_zone_have_an_inverse_for_every_lane(block):
 def test_the_p1_problem_of_every_lane_is_solved(block):
     block, levels = levels_of(block)
     levels_fixed = total_fixed(block[1], block[0])
-    states = [scenario(block, seed) for seed in range(3)]
+    states = [state_of(block, seed) for seed in range(3)]
     levels.coarse.factorise(filled(levels.zone, states))
     n = len(block[0].mesh.points)
     right = np.random.default_rng(0).normal(size=(n, 3, LANES)).astype(np.float32)
@@ -231,8 +231,8 @@ def test_the_p1_problem_of_every_lane_is_solved(block):
 
 
 def test_threads_share_the_lanes_and_change_nothing(block, monkeypatch):
-    states = [scenario(block, seed) for seed in range(2)]
-    alone = [one.solution.displacement for one in engine(block).solve(states)]
+    states = [state_of(block, seed) for seed in range(2)]
+    alone = [one.solution.displacement for one in solver_of(block).solve(states)]
     monkeypatch.setattr("numba.get_num_threads", lambda: 3)
-    shared = [one.solution.displacement for one in engine(block).solve(states)]
+    shared = [one.solution.displacement for one in solver_of(block).solve(states)]
     np.testing.assert_allclose(shared, alone, rtol=0, atol=1e-9 * np.abs(alone).max())
