@@ -21,7 +21,7 @@ from common import THREADS, Record
 
 # Kernels that read a whole block matrix: (indptr, indices, data, vectors...).
 KERNELS = ("multiply", "residual")
-HOMES = ("blocks", "multigrid", "solver")
+HOMES = ("space.blocks", "linear.multigrid", "linear.solver")
 
 
 @njit(parallel=True)

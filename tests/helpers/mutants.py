@@ -1,0 +1,370 @@
+"""Files of every format that is read, damaged at random, each read in a process of its own.
+
+python tests/helpers/mutants.py [--count 60] [--seed 1] [--formats stl,nrrd] [--keep DIR]
+
+Right is a file that is read, or one line of refusal with status 2 or 5: no traceback, no signal, within ten seconds
+of the processor and a gibibyte of memory beyond what the process begins with. The full count is run by hand; the
+tests run a tenth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import resource
+import shutil
+import signal
+import struct
+import sys
+import tempfile
+import traceback
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from blocks_of_tets import box
+
+SECONDS, BYTES, LINE = 10, 2**30, 400
+FOLDER = "series"
+VOXELS = (14, 12, 10)
+BLOCK = box((2, 2, 2), (80.0, 60.0, 90.0))
+
+
+class Found(NamedTuple):
+    """What became of one mutant: exit status (negative: a signal), what it printed, processor seconds, bytes."""
+
+    format: str
+    number: int
+    kind: str
+    status: int
+    said: str
+    seconds: float
+    grown: int
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with it; empty where nothing is."""
+        lines = self.said.splitlines()
+        if self.status < 0:
+            return f"signal {signal.Signals(-self.status).name}"
+        if self.status not in (0, 2, 5):
+            return f"status {self.status}"
+        if self.status and (len(lines) != 1 or not lines[0].startswith("error: ")):
+            return f"{len(lines)} lines"
+        if any(len(line) > LINE for line in lines):
+            return f"a line of {max(map(len, lines))} characters"
+        if not all(c.isprintable() or c == "\n" for c in self.said):
+            return "control characters"
+        if self.seconds > SECONDS:
+            return f"{self.seconds:.1f} s"
+        return f"{self.grown / 2**20:.0f} MiB" if self.grown > BYTES else ""
+
+
+# ------------------------------------------------------------------ sound files
+def image() -> tuple[np.ndarray, Any]:
+    """CT numbers (z, y, x) and the SimpleITK image of them."""
+    import SimpleITK
+
+    rng = np.random.default_rng(4)
+    values = rng.normal(100, 60, VOXELS).astype(np.int16)
+    found = SimpleITK.GetImageFromArray(values)
+    found.SetSpacing((0.9, 0.8, 1.2))
+    return values, found
+
+
+def surfaces(folder: Path) -> Iterator[Path]:
+    import trimesh
+
+    ball = trimesh.creation.icosphere(2, 42.0)
+    for name in ("bone.stl", "bone.ply", "bone.obj", "bone.off"):
+        ball.export(folder / name)
+        yield folder / name
+    (folder / "ascii.stl").write_text(trimesh.exchange.stl.export_stl_ascii(ball))
+    yield folder / "ascii.stl"
+    try:
+        import pyvista
+    except ImportError:
+        return
+    pyvista.wrap(ball).save(folder / "bone.vtp")
+    yield folder / "bone.vtp"
+
+
+def meshes(folder: Path) -> Iterator[Path]:
+    import meshio
+
+    from sacrofem.mesh.files.files import write_mesh
+
+    for suffix in ("vtu", "vtk", "msh", "inp", "bdf", "mesh"):
+        write_mesh(folder / f"bone.{suffix}", BLOCK)
+        yield folder / f"bone.{suffix}"
+    tets = meshio.Mesh(BLOCK.points, [("tetra", BLOCK.tets)])
+    for name, binary in (("ascii-4.1.msh", False), ("binary-4.1.msh", True)):
+        meshio.gmsh.write(str(folder / name), tets, fmt_version="4.1", binary=binary)
+        yield folder / name
+
+
+def images(folder: Path) -> Iterator[Path]:
+    import SimpleITK
+
+    values, found = image()
+    for name in ("ct.nii", "ct.nii.gz", "ct.nrrd", "ct.mha", "ct.mhd", "ct.nhdr"):
+        SimpleITK.WriteImage(found, str(folder / name), useCompression=name.endswith(".nrrd"))
+        yield folder / name
+    yield folder / "ct.raw"
+    series(folder / FOLDER, values)
+    yield folder / FOLDER
+
+
+def series(folder: Path, values: np.ndarray) -> None:
+    """A DICOM series of one slice a file."""
+    import pydicom
+    from pydicom.dataset import FileDataset, FileMetaDataset
+    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+    folder.mkdir()
+    study, whole, frame = (generate_uid(entropy_srcs=[word]) for word in ("study", "series", "frame"))
+    for number, plane in enumerate(values):
+        meta = FileMetaDataset()
+        meta.MediaStorageSOPClassUID = CTImageStorage
+        meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[str(number)])
+        meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        slice_ = FileDataset(str(folder / f"{number}.dcm"), {}, file_meta=meta, preamble=b"\0" * 128)
+        slice_.SOPClassUID, slice_.SOPInstanceUID = CTImageStorage, meta.MediaStorageSOPInstanceUID
+        slice_.StudyInstanceUID, slice_.SeriesInstanceUID, slice_.FrameOfReferenceUID = study, whole, frame
+        slice_.Modality, slice_.PatientName, slice_.PatientID = "CT", "made", "1"
+        slice_.SeriesNumber, slice_.InstanceNumber = 1, number + 1
+        slice_.ImagePositionPatient, slice_.ImageOrientationPatient = [0, 0, 1.2 * number], [1, 0, 0, 0, 1, 0]
+        slice_.PixelSpacing, slice_.SliceThickness = [0.8, 0.9], 1.2
+        slice_.Rows, slice_.Columns = plane.shape
+        slice_.SamplesPerPixel, slice_.PhotometricInterpretation = 1, "MONOCHROME2"
+        slice_.BitsAllocated, slice_.BitsStored, slice_.HighBit, slice_.PixelRepresentation = 16, 16, 15, 1
+        slice_.RescaleSlope, slice_.RescaleIntercept = 1, 0
+        slice_.PixelData = plane.astype("<i2").tobytes()
+        pydicom.dcmwrite(folder / f"{number}.dcm", slice_, enforce_file_format=True)
+
+
+def texts(folder: Path) -> Iterator[Path]:
+    import json
+
+    from sacrofem import Case
+    from sacrofem.anatomy.builtin.sacrum import ParametricSacrum
+    from sacrofem.anatomy.landmarkfile import landmarks_to_dict
+
+    (folder / "case.toml").write_text(Case.preset("sif-bilateral").to_toml())
+    yield folder / "case.toml"
+    (folder / "study.toml").write_text(
+        'schema = 1\nname = "trial"\npreset = "sif-unilateral"\n[case.mesh]\nreference = "tiny"\n'
+        '[[factors]]\npath = "cement.volume_ml"\nvalues = [1.0, 2.0]\n'
+    )
+    yield folder / "study.toml"
+    (folder / "landmarks.json").write_text(json.dumps(landmarks_to_dict(ParametricSacrum().landmarks)))
+    yield folder / "landmarks.json"
+    rows = "".join(f"{n},{300 + n}\n" for n in range(len(BLOCK.tets)))
+    (folder / "moduli.csv").write_text("element,youngs_mpa\n" + rows)
+    yield folder / "moduli.csv"
+
+
+def sound(folder: Path) -> dict[str, Path]:
+    """A sound file (or folder) of each format, by its name."""
+    found = {}
+    for make in (surfaces, meshes, images, texts):
+        for path in make(folder):
+            found[path.name] = path
+    return found
+
+
+# ------------------------------------------------------------------ reading
+def read(path: Path) -> object:
+    """What the package makes of a file by its name."""
+    from sacrofem import Case, read_mesh
+    from sacrofem.anatomy.landmarkfile import read_landmarks
+    from sacrofem.anatomy.scan.surface import SURFACE_SUFFIXES, read_surface, surface_solid
+    from sacrofem.bone.images import SUFFIXES, read_ct
+    from sacrofem.bone.moduli import read_moduli
+    from sacrofem.study.design import read_study
+
+    if path.suffix in SURFACE_SUFFIXES:
+        return surface_solid(read_surface(path), 6.0)
+    if path.name == "case.toml":
+        return Case.read(path)
+    if path.name == "study.toml":
+        return read_study(path)
+    if path.suffix == ".json":
+        return read_landmarks(path)
+    if path.suffix == ".csv":
+        return read_moduli(path, len(BLOCK.tets))
+    if path.is_dir() or path.name.endswith(SUFFIXES):
+        return read_ct(path)
+    return read_mesh(path)
+
+
+def alone(path: Path, format: str, number: int, kind: str) -> Found:
+    """Read in a process of its own, which may die of it."""
+    with tempfile.TemporaryFile("w+") as said:
+        child = os.fork()
+        if not child:
+            status = 70
+            try:
+                os.dup2(said.fileno(), 1)
+                os.dup2(said.fileno(), 2)
+                status = _read_within_bounds(path)
+            finally:
+                os._exit(status)
+        begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        _, status, used = os.wait4(child, 0)
+        said.seek(0)
+        text = said.read()
+    return Found(
+        format, number, kind, os.waitstatus_to_exitcode(status), text, used.ru_utime + used.ru_stime,
+        max(0, used.ru_maxrss * 1024 - begun),
+    )  # fmt: skip
+
+
+def _read_within_bounds(path: Path) -> int:
+    from sacrofem.errors import SacrofemError
+
+    # Of the clock, which runs on where others have the processor.
+    signal.alarm(12 * SECONDS)
+    try:
+        read(path)
+    except SacrofemError as error:
+        say(f"error: {error}")
+        return error.exit_status
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        return 70
+    return 0
+
+
+# ------------------------------------------------------------------ damage
+HOSTILE = (b"1e300", b"-1", b"nan", b"inf", b"99999999999", b"0", b"1e-300", b"-2147483649", b"\xc2\xb2", b"")
+
+
+def flipped(content: bytearray, rng: np.random.Generator) -> None:
+    for place in rng.integers(0, len(content), rng.integers(1, 20)):
+        content[place] ^= 1 << int(rng.integers(8))
+
+
+def truncated(content: bytearray, rng: np.random.Generator) -> None:
+    del content[int(rng.integers(0, len(content))) :]
+
+
+def piece_removed(content: bytearray, rng: np.random.Generator) -> None:
+    place = int(rng.integers(0, len(content)))
+    del content[place : place + int(rng.integers(1, 200))]
+
+
+def piece_doubled(content: bytearray, rng: np.random.Generator) -> None:
+    place = int(rng.integers(0, len(content)))
+    content[place:place] = content[place : place + int(rng.integers(1, 200))]
+
+
+def noise(content: bytearray, rng: np.random.Generator) -> None:
+    place = int(rng.integers(0, len(content)))
+    content[place : place + 40] = rng.bytes(40)
+
+
+def number_replaced(content: bytearray, rng: np.random.Generator) -> None:
+    found = list(re.finditer(rb"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?", content[:20000]))
+    if found:
+        chosen = found[int(rng.integers(len(found)))]
+        content[chosen.start() : chosen.end()] = HOSTILE[int(rng.integers(len(HOSTILE)))]
+
+
+def header_number_replaced(content: bytearray, rng: np.random.Generator) -> None:
+    found = list(re.finditer(rb"-?\d+(?:\.\d+)?", content[:600]))
+    if found:
+        chosen = found[int(rng.integers(len(found)))]
+        content[chosen.start() : chosen.end()] = HOSTILE[int(rng.integers(len(HOSTILE)))]
+
+
+def header_words_overwritten(content: bytearray, rng: np.random.Generator) -> None:
+    place = 4 * int(rng.integers(0, min(len(content), 352) // 4 or 1))
+    value = (0, -1, 2**31 - 1, -(2**31), 1)[int(rng.integers(5))]
+    content[place : place + 4] = struct.pack("<i", value)
+
+
+def lines_shuffled(content: bytearray, rng: np.random.Generator) -> None:
+    lines = bytes(content).split(b"\n")
+    a, b = rng.integers(0, min(len(lines), 60), 2)
+    lines[a], lines[b] = lines[b], lines[a]
+    content[:] = b"\n".join(lines)
+
+
+def line_removed(content: bytearray, rng: np.random.Generator) -> None:
+    lines = bytes(content).split(b"\n")
+    del lines[int(rng.integers(0, min(len(lines), 60)))]
+    content[:] = b"\n".join(lines)
+
+
+def nul_and_escape(content: bytearray, rng: np.random.Generator) -> None:
+    place = int(rng.integers(0, len(content)))
+    content[place:place] = b"\x00\x1b[31m"
+
+
+DAMAGE: tuple[Callable[[bytearray, np.random.Generator], None], ...] = (
+    flipped, truncated, piece_removed, piece_doubled, noise, number_replaced, header_number_replaced,
+    header_words_overwritten, lines_shuffled, line_removed, nul_and_escape,
+)  # fmt: skip
+
+
+def mutants(folder: Path, count: int, seed: int, formats: tuple[str, ...] = ()) -> Iterator[Found]:
+    """Read ``count`` mutants of each format; nothing of them stays in the folder."""
+    made = sound(Path(folder))
+    for name in formats or tuple(made):
+        path = made[name]
+        target = path if path.is_file() else sorted(path.iterdir())[0]
+        content = target.read_bytes()
+        # A detached file of voxels is read through its header.
+        asked = path.with_suffix(".mhd") if path.suffix == ".raw" else path
+        found = alone(asked, name, 0, "sound")
+        yield found
+        for number in range(1, count + 1):
+            rng = np.random.default_rng([seed, zlib.crc32(name.encode()), number])
+            damage = DAMAGE[int(rng.integers(len(DAMAGE)))]
+            changed = bytearray(content)
+            damage(changed, rng)
+            target.write_bytes(changed)
+            yield alone(asked, name, number, damage.__name__)
+        target.write_bytes(content)
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--formats", default="")
+    parser.add_argument("--all", action="store_true", help="print every refusal")
+    given = parser.parse_args()
+    folder = Path(tempfile.mkdtemp())
+    formats = tuple(filter(None, given.formats.split(",")))
+    seen: dict[str, Counter[str]] = {}
+    faults = 0
+    try:
+        for found in mutants(folder, given.count, given.seed, formats):
+            row = seen.setdefault(found.format, Counter())
+            row[found.fault or ("read" if found.status == 0 else "refused")] += 1
+            row["slowest ms"] = max(row["slowest ms"], round(1000 * found.seconds))
+            if given.all or found.fault:
+                say(f"{found.format} {found.number} {found.kind}: {found.fault}\n{found.said[-1500:]}")
+            faults += bool(found.fault)
+    finally:
+        shutil.rmtree(folder)
+    for name, row in seen.items():
+        say(f"{name:14} " + ", ".join(f"{value} {key}" for key, value in sorted(row.items())))
+    say(f"{faults} faults")
+    return int(faults > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
