@@ -1,67 +1,26 @@
-"""Files of every format that is read, damaged at random, each read in a process of its own.
+"""Files of every format that is read, damaged at random.
 
-python tests/helpers/mutants.py [--count 60] [--seed 1] [--formats stl,nrrd] [--keep DIR]
-
-Right is a file that is read, or one line of refusal with status 2 or 5: no traceback, no signal, within ten seconds
-of the processor and a gibibyte of memory beyond what the process begins with. The full count is run by hand; the
-tests run a tenth.
+A file of every format is made, changed by one of eleven kinds of damage, and read as the package reads it.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import re
-import resource
-import shutil
-import signal
 import struct
 import sys
-import tempfile
-import traceback
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from alone import Found, alone
 from blocks_of_tets import box
 
-SECONDS, BYTES, LINE = 10, 2**30, 400
 FOLDER = "series"
 VOXELS = (14, 12, 10)
 BLOCK = box((2, 2, 2), (80.0, 60.0, 90.0))
-
-
-class Found(NamedTuple):
-    """What became of one mutant: exit status (negative: a signal), what it printed, processor seconds, bytes."""
-
-    format: str
-    number: int
-    kind: str
-    status: int
-    said: str
-    seconds: float
-    grown: int
-
-    @property
-    def fault(self) -> str:
-        """What is wrong with it; empty where nothing is."""
-        lines = self.said.splitlines()
-        if self.status < 0:
-            return f"signal {signal.Signals(-self.status).name}"
-        if self.status not in (0, 2, 5):
-            return f"status {self.status}"
-        if self.status and (len(lines) != 1 or not lines[0].startswith("error: ")):
-            return f"{len(lines)} lines"
-        if any(len(line) > LINE for line in lines):
-            return f"a line of {max(map(len, lines))} characters"
-        if not all(c.isprintable() or c == "\n" for c in self.said):
-            return "control characters"
-        if self.seconds > SECONDS:
-            return f"{self.seconds:.1f} s"
-        return f"{self.grown / 2**20:.0f} MiB" if self.grown > BYTES else ""
 
 
 # ------------------------------------------------------------------ sound files
@@ -202,42 +161,15 @@ def read(path: Path) -> object:
     return read_mesh(path)
 
 
-def alone(path: Path, format: str, number: int, kind: str) -> Found:
-    """Read in a process of its own, which may die of it."""
-    with tempfile.TemporaryFile("w+") as said:
-        child = os.fork()
-        if not child:
-            status = 70
-            try:
-                os.dup2(said.fileno(), 1)
-                os.dup2(said.fileno(), 2)
-                status = _read_within_bounds(path)
-            finally:
-                os._exit(status)
-        begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        _, status, used = os.wait4(child, 0)
-        said.seek(0)
-        text = said.read()
-    return Found(
-        format, number, kind, os.waitstatus_to_exitcode(status), text, used.ru_utime + used.ru_stime,
-        max(0, used.ru_maxrss * 1024 - begun),
-    )  # fmt: skip
-
-
-def _read_within_bounds(path: Path) -> int:
+def refused_or_read(path: Path) -> int:
+    """Exit status of reading a file, as the command line has it."""
     from sacrofem.errors import SacrofemError
 
-    # Of the clock, which runs on where others have the processor.
-    signal.alarm(12 * SECONDS)
     try:
         read(path)
     except SacrofemError as error:
-        say(f"error: {error}")
+        sys.stderr.write(f"error: {error}\n")
         return error.exit_status
-    except BaseException:
-        traceback.print_exc()
-        sys.stderr.flush()
-        return 70
     return 0
 
 
@@ -313,58 +245,27 @@ DAMAGE: tuple[Callable[[bytearray, np.random.Generator], None], ...] = (
 )  # fmt: skip
 
 
-def mutants(folder: Path, count: int, seed: int, formats: tuple[str, ...] = ()) -> Iterator[Found]:
-    """Read ``count`` mutants of each format; nothing of them stays in the folder."""
-    made = sound(Path(folder))
-    for name in formats or tuple(made):
-        path = made[name]
+def damaged(content: bytes, *seed: int) -> tuple[str, bytes]:
+    """What was done to a content, and what came of it."""
+    rng = np.random.default_rng(seed)
+    damage = DAMAGE[int(rng.integers(len(DAMAGE)))]
+    changed = bytearray(content)
+    damage(changed, rng)
+    return damage.__name__, bytes(changed)
+
+
+def mutants(folder: Path, count: int, seed: int) -> Iterator[tuple[str, str, Found]]:
+    """Read ``count`` mutants of each format: format, number and damage, what became of it."""
+    for name, path in sound(Path(folder)).items():
         target = path if path.is_file() else sorted(path.iterdir())[0]
         content = target.read_bytes()
         # A detached file of voxels is read through its header.
         asked = path.with_suffix(".mhd") if path.suffix == ".raw" else path
-        found = alone(asked, name, 0, "sound")
-        yield found
+        found = alone(partial(refused_or_read, asked))
+        if found.status:
+            raise AssertionError(f"{name} is refused as it is: {found.said}")
         for number in range(1, count + 1):
-            rng = np.random.default_rng([seed, zlib.crc32(name.encode()), number])
-            damage = DAMAGE[int(rng.integers(len(DAMAGE)))]
-            changed = bytearray(content)
-            damage(changed, rng)
+            kind, changed = damaged(content, seed, zlib.crc32(name.encode()), number)
             target.write_bytes(changed)
-            yield alone(asked, name, number, damage.__name__)
+            yield name, f"{number} {kind}", alone(partial(refused_or_read, asked))
         target.write_bytes(content)
-
-
-def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=60)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--formats", default="")
-    parser.add_argument("--all", action="store_true", help="print every refusal")
-    given = parser.parse_args()
-    folder = Path(tempfile.mkdtemp())
-    formats = tuple(filter(None, given.formats.split(",")))
-    seen: dict[str, Counter[str]] = {}
-    faults = 0
-    try:
-        for found in mutants(folder, given.count, given.seed, formats):
-            row = seen.setdefault(found.format, Counter())
-            row[found.fault or ("read" if found.status == 0 else "refused")] += 1
-            row["slowest ms"] = max(row["slowest ms"], round(1000 * found.seconds))
-            if given.all or found.fault:
-                say(f"{found.format} {found.number} {found.kind}: {found.fault}\n{found.said[-1500:]}")
-            faults += bool(found.fault)
-    finally:
-        shutil.rmtree(folder)
-    for name, row in seen.items():
-        say(f"{name:14} " + ", ".join(f"{value} {key}" for key, value in sorted(row.items())))
-    say(f"{faults} faults")
-    return int(faults > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

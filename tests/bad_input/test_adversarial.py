@@ -1,6 +1,6 @@
 """Files of every format that is read, damaged at random: read, or refused in one line, each in a process of its own.
 
-The full count, sixty of each format, is `python tests/helpers/mutants.py`.
+Random valid cases and damaged case and study files too. Full counts: `tests/helpers/adversarial.py`.
 """
 
 import os
@@ -18,8 +18,9 @@ SECRET = "no-file-of-theirs"
 
 
 @pytest.mark.slow
-def test_a_damaged_file_is_read_or_refused_in_one_line():
-    command = [sys.executable, str(HELPERS / "mutants.py"), "--count", "6", "--seed", "20261201"]
+@pytest.mark.parametrize(("trial", "count"), [("files", 6), ("cases", 15), ("mutated-cases", 30)])
+def test_it_is_taken_or_refused_in_one_line(trial, count):
+    command = [sys.executable, str(HELPERS / "adversarial.py"), trial, "--count", str(count), "--seed", "20261201"]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.stdout.endswith("\n0 faults\n"), done.stdout + done.stderr
 
