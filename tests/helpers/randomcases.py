@@ -11,15 +11,32 @@ from sacrofem.case.case import Case
 from sacrofem.case.presets import PRESETS
 
 # Of an own sacrum, or of a mesh of its own: without the others that they need they are refused.
-SELDOM = (
-    "anatomy.path anatomy.kind anatomy.ct anatomy.ct_transform anatomy.labels anatomy.units anatomy.landmarks "
-    "anatomy.landmarks_file anatomy.frame anatomy.sets anatomy.parameters mesh.size_mm mesh.fracture_size_mm "
-    "mesh.replicate mesh.path fracture.surfaces fracture.planes materials.law materials.moduli cement.injections"
-).split()
+SELDOM = [
+    "anatomy.path",
+    "anatomy.kind",
+    "anatomy.ct",
+    "anatomy.ct_transform",
+    "anatomy.labels",
+    "anatomy.units",
+    "anatomy.landmarks",
+    "anatomy.landmarks_file",
+    "anatomy.frame",
+    "anatomy.sets",
+    "anatomy.parameters",
+    "mesh.size_mm",
+    "mesh.fracture_size_mm",
+    "mesh.replicate",
+    "mesh.path",
+    "fracture.surfaces",
+    "fracture.planes",
+    "materials.law",
+    "materials.moduli",
+    "cement.injections",
+]
 
 
 def random_case(seed: int) -> dict[str, Any]:
-    """Content of a case file: every section with probability 0.6, every key of it with 0.2 (0.01 where it needs others)."""
+    """Content of a case file: every section with probability 0.6, every key with 0.2, or 0.01 where it needs others."""
     rng = np.random.default_rng(seed)
     schema = Case.model_json_schema(by_alias=True)
     drawn: dict[str, Any] = {"preset": str(rng.choice(sorted(PRESETS)))}
