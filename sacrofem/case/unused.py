@@ -98,6 +98,11 @@ def _of_fracture(case: Case) -> tuple[_Rule, ...]:
             ("fracture.side", "fracture.extent", "fracture.extent_from"),
         ),
         (fracture.zone in ("zone3", "transverse"), f"{fracture.zone} has no side", ("fracture.side",)),
+        (
+            not fracture.beside_joint,
+            f"it places a fracture of zone 1 (zone = {fracture.zone})",
+            ("fracture.joint_distance_mm", "fracture.tilt_deg", "fracture.allow_near_joint"),
+        ),
         (fracture.zone != "none" and fracture.extent == 1, "fracture.extent is 1", ("fracture.extent_from",)),
         (
             not sound and fracture.filler in ("open", "cement"),
@@ -108,16 +113,8 @@ def _of_fracture(case: Case) -> tuple[_Rule, ...]:
 
 
 def _of_needles(case: Case) -> tuple[_Rule, ...]:
-    fracture, bolus = case.fracture, case.cement.volume_ml > 0
-    placed = ("zone1", "H", "U")
-    return (
-        (
-            fracture.zone not in placed and (bool(case.cement.injections) or not bolus),
-            f"no zone-1 fracture and no preset needle follows it (zone = {fracture.zone})",
-            ("fracture.joint_distance_mm", "fracture.tilt_deg"),
-        ),
-        (fracture.zone == "none" and not fracture.surfaces, "there is no fracture", ("cement.in_gap",)),
-    )
+    fracture = case.fracture
+    return ((fracture.zone == "none" and not fracture.surfaces, "there is no fracture", ("cement.in_gap",)),)
 
 
 def _of_cement(case: Case) -> tuple[_Rule, ...]:

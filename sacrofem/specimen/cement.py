@@ -10,15 +10,18 @@ import numpy as np
 
 from sacrofem.anatomy.solid import Landmarks
 from sacrofem.case.case import Case
+from sacrofem.case.fracture import Fracture
 from sacrofem.cement.flow import Flow, FlowLaw, Medium
 from sacrofem.cement.injection import Injection
 from sacrofem.cement.mixture import CementMaterial, cement_material
 from sacrofem.cement.needle import Needle
 from sacrofem.cement.planners import plan_needles
+from sacrofem.cement.reach import Reach, fracture_reach
 from sacrofem.cement.safety import Limits, Safety, Structures, plan_safety
 from sacrofem.cement.shapes import LONG_AXIS_COLUMN, SHORT_AXIS_COLUMN, Column, Ellipsoid, Spread
 from sacrofem.cement.spread import CementRegion, place_cement, spot_coverage
 from sacrofem.errors import InputError
+from sacrofem.mechanics.measures.zones import fracture_pairs
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.system.arrays import FloatArray
@@ -85,6 +88,8 @@ def needle_plan(case: Case, site: Site) -> tuple[Injection, ...]:
         )
     if cement.volume_ml == 0:
         return ()
+    # Where no fracture lies beside the joint, the needle keeps to the usual plane there.
+    beside = case.fracture if case.fracture.beside_joint else Fracture()
     needles = [
         needle
         for side in case.treated_sides
@@ -94,8 +99,8 @@ def needle_plan(case: Case, site: Site) -> tuple[Injection, ...]:
             side,
             cement.needles,
             site.structures,
-            joint_distance_mm=case.fracture.joint_distance_mm,
-            fracture_tilt_deg=case.fracture.tilt_deg,
+            joint_distance_mm=beside.joint_distance_mm,
+            fracture_tilt_deg=beside.tilt_deg,
             signed_distance=site.inside,
             gauge=cement.gauge,
         )
@@ -126,8 +131,29 @@ def _spread(case: Case) -> Spread | Flow:
     return LONG_AXIS_COLUMN if withdrawn else SHORT_AXIS_COLUMN
 
 
-def place(case: Case, site: Site) -> tuple[CementRegion, FloatArray, Safety]:
-    """What the needles of a case placed, the share of the gap (p, q) that is cement, a spot included, and how near."""
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """What the needles of a case placed.
+
+    Attributes
+    ----------
+    region : CementRegion
+    coverage : (p, q)
+        Share of the gap that is cement, a spot included.
+    safety : Safety
+        What needles and cement come near to.
+    reach : Reach
+        Which fractures cement comes to.
+    """
+
+    region: CementRegion
+    coverage: FloatArray
+    safety: Safety
+    reach: Reach
+
+
+def place(case: Case, site: Site) -> Placed:
+    """Place the cement of a case."""
     gap = site.space.gap if len(site.space.gap.areas) else None
     in_gap = case.cement.in_gap != "none"
     region = place_cement(
@@ -146,8 +172,6 @@ def place(case: Case, site: Site) -> tuple[CementRegion, FloatArray, Safety]:
     limits = Limits(case.safety.needle_clearance_mm, case.safety.cement_clearance_mm, case.safety.leaked_ml)
     own_joint = case.cement.approach == "transiliac" and not case.cement.injections
     safety = plan_safety(region, site.structures, limits, own_joint=own_joint)
-    # Arrival times are large, and what they were needed for is done.
-    region = replace(region, injections=tuple(replace(placed, arrival=None) for placed in region.injections))
     coverage = region.coverage
     if case.cement.spot is not None:
         if gap is None:
@@ -160,4 +184,11 @@ def place(case: Case, site: Site) -> tuple[CementRegion, FloatArray, Safety]:
             middle = gap.points.reshape(-1, 3)[nearest]
         spot = spot_coverage(gap, middle if centre is None else np.asarray(centre), case.cement.spot.radius_mm)
         coverage = np.maximum(coverage, spot)
-    return region, coverage, safety
+    if not coverage.size:
+        coverage = np.zeros(site.space.gap.areas.shape)
+    reach = Reach()
+    if gap is not None:
+        reach = fracture_reach(region, coverage, gap, fracture_pairs(site.mesh), site.mesh)
+    # Arrival times are large, and what they were needed for is done.
+    region = replace(region, injections=tuple(replace(placed, arrival=None) for placed in region.injections))
+    return Placed(region, coverage, safety, reach)

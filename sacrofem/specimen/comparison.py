@@ -273,7 +273,7 @@ class Comparison:
     def warnings(self) -> list[str]:
         """All that a reader has to know: of specimen, plan, solutions and comparison."""
         solved = (note for solution in self.solutions.values() for note in solution.notes)
-        return [*self.specimen.notes, *self.plan.notes, *solved, *self.notes]
+        return [*self.plan.first_notes, *self.specimen.notes, *self.plan.notes, *solved, *self.notes]
 
     # ------------------------------------------------------------------ words and files
     def table(self) -> str:

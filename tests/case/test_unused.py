@@ -34,10 +34,17 @@ SCAN = {"anatomy.kind": "labels", "anatomy.path": "l.nii", "anatomy.ct": "c.nii"
             "the gap is open",
         ),
         (
-            {"fracture.zone": "zone2", "fracture.joint_distance_mm": 14.0, "cement.injections": [INJECTION]},
-            "fracture.joint_distance_mm = 14",
+            {"fracture.zone": "zone2", "fracture.joint_distance_mm": 5.0},
+            "fracture.joint_distance_mm = 5",
             "zone = zone2",
         ),
+        ({"fracture.zone": "zone3", "fracture.tilt_deg": 8.0}, "fracture.tilt_deg = 8", "zone = zone3"),
+        (
+            {"fracture.zone": "transverse", "fracture.allow_near_joint": True},
+            "fracture.allow_near_joint = True",
+            "zone = transverse",
+        ),
+        ({**SOUND, "fracture.joint_distance_mm": 20.0}, "fracture.joint_distance_mm = 20", "zone = none"),
         ({"lesion.radii_mm": (9.0, 9.0, 9.0)}, "lesion.radii_mm = [9.0, 9.0, 9.0]", "there is no lesion"),
         ({"mesh.size_mm": 5.0, "mesh.reference": "tiny"}, "mesh.reference = 'tiny'", "mesh.size_mm is given"),
         (
