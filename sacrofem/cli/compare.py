@@ -16,6 +16,7 @@ from sacrofem.cli.common import (
     read_from,
     safety_status,
     show,
+    verdict,
 )
 
 
@@ -90,6 +91,7 @@ def compare(
     written = [] if out is None else [f"written: {out}"]
     show(
         f"{resolved.name}: {placed(content)}",
+        verdict(content),
         *near(content),
         terminal_table(lines, intact=result.intact is not None),
         f"modulus of bone: {content['bone']['modulus']['text']}",

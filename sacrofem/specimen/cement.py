@@ -17,9 +17,10 @@ from sacrofem.cement.mixture import CementMaterial, cement_material
 from sacrofem.cement.needle import Needle
 from sacrofem.cement.planners import plan_needles
 from sacrofem.cement.reach import Reach, fracture_reach
-from sacrofem.cement.safety import Limits, Safety, Structures, plan_safety
+from sacrofem.cement.safety import Limits, Safety, ala_share, plan_safety
 from sacrofem.cement.shapes import LONG_AXIS_COLUMN, SHORT_AXIS_COLUMN, Column, Ellipsoid, Spread
 from sacrofem.cement.spread import CementRegion, place_cement, spot_coverage
+from sacrofem.cement.structures import Structures
 from sacrofem.errors import InputError
 from sacrofem.mechanics.measures.zones import fracture_pairs
 from sacrofem.mechanics.space.space import Space
@@ -169,26 +170,38 @@ def place(case: Case, site: Site) -> Placed:
         together=case.cement.sequence == "together",
         media=site.medium,
     )
+    coverage = _with_spot(case, site, region)
     limits = Limits(case.safety.needle_clearance_mm, case.safety.cement_clearance_mm, case.safety.leaked_ml)
     own_joint = case.cement.approach == "transiliac" and not case.cement.injections
-    safety = plan_safety(region, site.structures, limits, own_joint=own_joint)
-    coverage = region.coverage
-    if case.cement.spot is not None:
-        if gap is None:
-            raise InputError("a spot needs a fracture", field="cement.spot", mend="set fracture.zone")
-        centre = case.cement.spot.centre
-        middle = np.average(gap.points.reshape(-1, 3), axis=0, weights=gap.areas.ravel())
-        if centre is None:
-            # The centroid of a curved fracture need not lie on it.
-            nearest = int(np.argmin(np.linalg.norm(gap.points.reshape(-1, 3) - middle, axis=1)))
-            middle = gap.points.reshape(-1, 3)[nearest]
-        spot = spot_coverage(gap, middle if centre is None else np.asarray(centre), case.cement.spot.radius_mm)
-        coverage = np.maximum(coverage, spot)
-    if not coverage.size:
-        coverage = np.zeros(site.space.gap.areas.shape)
+    points = site.space.gap
+    filled = ala_share(
+        site.structures,
+        region.fraction * site.pores * site.mesh.volumes / 1e3,
+        points.points.reshape(-1, 3),
+        (coverage * points.areas).ravel() * case.fracture.aperture_mm / 1e3,
+    )
+    safety = plan_safety(region, site.structures, limits, own_joint=own_joint, filled=filled)
     reach = Reach()
     if gap is not None:
         reach = fracture_reach(region, coverage, gap, fracture_pairs(site.mesh), site.mesh)
     # Arrival times are large, and what they were needed for is done.
     region = replace(region, injections=tuple(replace(placed, arrival=None) for placed in region.injections))
     return Placed(region, coverage, safety, reach)
+
+
+def _with_spot(case: Case, site: Site, region: CementRegion) -> FloatArray:
+    """(p, q) share of the gap that is cement, a spot included."""
+    gap = site.space.gap
+    coverage = region.coverage if region.coverage.size else np.zeros(gap.areas.shape)
+    if case.cement.spot is None:
+        return coverage
+    if not len(gap.areas):
+        raise InputError("a spot needs a fracture", field="cement.spot", mend="set fracture.zone")
+    centre = case.cement.spot.centre
+    middle = np.average(gap.points.reshape(-1, 3), axis=0, weights=gap.areas.ravel())
+    if centre is None:
+        # The centroid of a curved fracture need not lie on it.
+        nearest = int(np.argmin(np.linalg.norm(gap.points.reshape(-1, 3) - middle, axis=1)))
+        middle = gap.points.reshape(-1, 3)[nearest]
+    spot = spot_coverage(gap, middle if centre is None else np.asarray(centre), case.cement.spot.radius_mm)
+    return np.asarray(np.maximum(coverage, spot))

@@ -69,10 +69,22 @@ def _safety(content: Mapping[str, Any], numbers: Numbers) -> Verdict:
         return Verdict("good", "Safety", "not checked in this run.", details)
     bad = bool(safety.get("violated"))
     inside = [str(name).replace("_", " ") for name in safety.get("encroached") or ()]
-    text = "nothing lies in canal or foramina, and no limit of the case is exceeded."
+    touching = safety.get("touching") or ()
+    text = "clear: nothing lies in canal or foramina or touches them, and no limit of the case is exceeded."
     if bad:
-        found = [f"cement or a needle lies inside: {', '.join(inside)}"] if inside else []
+        found = [f"encroaching: cement or a needle lies inside: {', '.join(inside)}"] if inside else []
         text = "; ".join([*found, *map(str, safety.get("exceeded") or ())]) + "."
+    elif touching:
+        text = "touching: nothing lies in canal or foramina, but a radiologist would point at what follows."
+    for k, touch in enumerate(touching):
+        at = f"comparison/safety/touching/{k}"
+        unit = "of the ala" if touch["unit"] == "share" else touch["unit"]
+        details.append(
+            Markup("{} {}: {} {}, bound {} ({}).").format(
+                touch["what"].capitalize(), str(touch["where"]).replace("_", " "), numbers(f"{at}/value"), unit,
+                numbers(f"{at}/bound"), touch["source"],
+            )
+        )  # fmt: skip
     if safety.get("first_reached"):
         at = "comparison/safety/first_reached"
         details.append(
@@ -82,4 +94,4 @@ def _safety(content: Mapping[str, Any], numbers: Numbers) -> Verdict:
         )
     if cement.get("withheld_ml"):
         details.append(Markup("Withheld there: {} ml.").format(numbers("comparison/cement/withheld_ml")))
-    return Verdict("bad" if bad else "good", "Safety", text, details)
+    return Verdict("bad" if bad else "amber" if touching else "good", "Safety", text, details)
