@@ -266,6 +266,20 @@ def fields():
     return _table(("field", "unit", "where", "shape", "what it is"), rows)
 
 
+def validity():
+    """The checks of validity with their bounds and where these are from."""
+    from sacrofem.mechanics.measures.validity import CHECKS
+
+    def bound(check, value):
+        return f"{100 * value:g} %" if check.unit == "%" else f"{value:g}{'' if check.unit == '°' else ' '}{check.unit}"
+
+    rows = [
+        (_name(key), check.words, bound(check, check.amber), bound(check, check.outside), check.source)
+        for key, check in CHECKS.items()
+    ]
+    return _table(("check", "what it is", "amber above", "outside above", "source"), rows)
+
+
 def commands():
     """The help of every command, as the command line itself has it."""
     import sacrofem.cli
@@ -295,4 +309,5 @@ MAKERS = {
     "presets": presets,
     "study-tables": study_tables,
     "supports": supports,
+    "validity": validity,
 }

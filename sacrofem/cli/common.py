@@ -85,6 +85,15 @@ def verdict(content: dict[str, Any]) -> Text:
     return Text(f"safety: {state}{exceeded}", style="red" if exceeded else colours.get(state, ""))
 
 
+def standing(content: dict[str, Any]) -> Text:
+    """The validity of a ``comparison.json`` in colour."""
+    from rich.text import Text
+
+    found = content.get("validity") or {}
+    colour = {"amber": "yellow", "outside": "bold red"}.get(found.get("state", ""), "")
+    return Text(f"validity: {found.get('text', 'not checked')}", style=colour)
+
+
 def safety_status(content: dict[str, Any]) -> int:
     """Exit status of a complete result: 3 where cement or needle violates a safety limit."""
     from sacrofem.errors import SafetyError

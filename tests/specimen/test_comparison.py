@@ -61,7 +61,7 @@ def test_json_has_the_schema_and_no_nan(bilateral):
     content = json.loads(json.dumps(bilateral.to_json(), allow_nan=False))
     assert set(content) >= {
         "schema", "case", "before", "after", "change", "intact", "fractures", "mesh_band", "input_range",
-        "bands", "cement", "mesh", "solver", "checks", "safety", "warnings",
+        "bands", "cement", "mesh", "solver", "checks", "safety", "validity", "warnings",
     }  # fmt: skip
     assert set(content["fractures"]) == {"zone1_left", "zone1_right"}
     assert set(content["mesh"]) == {"nodes", "tets", "dofs", "volume_ml", "min_quality", "origin"}
@@ -325,10 +325,12 @@ def test_half_a_sacrum_under_the_whole_load_is_noted():
 
 def test_a_jump_beyond_the_linear_law_is_named(bilateral):
     assert bilateral.before["gap_strain_p95"] > 0.3
-    assert any("of its aperture (95th percentile): the linear gap law" in text for text in bilateral.warnings)
+    assert bilateral.validity.checks["gap_strain"].state == "amber"
+    assert any("at the edge of the model: gap strain" in text for text in bilateral.warnings)
     stiff = compare(bilateral.case.with_(fracture__filler_modulus_mpa=20.0))
     assert stiff.before["gap_strain_p95"] < 0.3
-    assert not any("linear gap law" in text for text in stiff.warnings)
+    assert stiff.validity.checks["gap_strain"].state == "inside"
+    assert not any("gap strain" in text for text in stiff.warnings)
 
 
 # ------------------------------------------------------------------ contact

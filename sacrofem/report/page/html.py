@@ -104,6 +104,7 @@ def render(
     marked = partial(_marked, numbers=numbers)
     # A leading change is relative; an absolute one has no meaning without its row.
     leading = {row.key: row for row in table() if row.change.endswith("%") and row.key in _LEADING}
+    outside = (content.get("validity") or {}).get("state") == "outside"
     notes = [numbers(f"comparison/warnings/{k}") for k in range(len(content["warnings"]))]
     contents = [("notes", "What to know first")] if notes else []
     contents += [("space", "In three dimensions")] if scene else []
@@ -122,7 +123,7 @@ def render(
             contents=contents,
             sentence=sentence(case, content, numbers),
             content=content,
-            headlines=[marked(leading[key]) for key in _LEADING if key in leading][:3],
+            headlines=[] if outside else [marked(leading[key]) for key in _LEADING if key in leading][:3],
             verdicts=verdicts(content, numbers),
             rows=[marked(row) for row in table(headlines_only=False)],
             preview=case.mesh.order == 1,

@@ -1,4 +1,4 @@
-"""The verdicts that stand above all numbers of a page: what cement reaches, and what it comes near to."""
+"""The verdicts that stand above all numbers of a page: the model, what cement reaches, and what it comes near to."""
 
 from __future__ import annotations
 
@@ -30,7 +30,30 @@ def verdicts(content: Mapping[str, Any], numbers: Numbers) -> list[Verdict]:
         As in ``comparison.json``.
     numbers
     """
-    return [*_reach(content, numbers), _safety(content, numbers)]
+    return [*_validity(content, numbers), *_reach(content, numbers), _safety(content, numbers)]
+
+
+def _validity(content: Mapping[str, Any], numbers: Numbers) -> Iterator[Verdict]:
+    """Whether the numbers lie inside the model."""
+    found: Mapping[str, Any] = content.get("validity") or {}
+    if not found.get("checks"):
+        return
+    details = []
+    for name, check in found["checks"].items():
+        at = f"comparison/validity/checks/{name}"
+        if check["number"] is None:
+            details.append(Markup("{}: – ({}).").format(check["what"].capitalize(), check["reason"]))
+            continue
+        details.append(
+            Markup("{}: {}, {} {} {} cement; amber above {}, outside above {} ({}).").format(
+                check["what"].capitalize(), check["state"], numbers(f"{at}/number"), check["unit"] or "(share)",
+                check["at"], numbers(f"{at}/amber"), numbers(f"{at}/outside"), check["source"],
+            )
+        )  # fmt: skip
+    state: Literal["good", "amber", "bad"] = (
+        "bad" if found["state"] == "outside" else "amber" if found["state"] == "amber" else "good"
+    )
+    yield Verdict(state, "Validity", f"{found['text']}.", details)
 
 
 def _reach(content: Mapping[str, Any], numbers: Numbers) -> Iterator[Verdict]:
