@@ -23,8 +23,8 @@ from sacrofem.case.sections import (
     Mesh,
     SafetySection,
     SolverSection,
-    SupportsSection,
 )
+from sacrofem.case.supports import SupportsSection
 from sacrofem.case.tomlfile import MOST_LEVELS, Whole, emit_toml, merged, nested, read_toml
 from sacrofem.errors import InputError
 

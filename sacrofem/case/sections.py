@@ -202,15 +202,6 @@ class Materials(Section):
         return self
 
 
-class SupportsSection(Section):
-    """[supports]: what holds the auricular faces."""
-
-    kind: Literal["elastic", "fixed"] = Field(
-        default="elastic", description="calibrated joint, or fixed (Whitlow 2007 [T])"
-    )
-    ligaments: bool = Field(default=True, description="ligament springs beside the elastic layer")
-
-
 class LoadCase(Section):
     """[load]: what stands on the S1 endplate."""
 

@@ -21,7 +21,7 @@ def unused_keys(case: Case) -> tuple[str, ...]:
 
 def unused_specimen_keys(case: Case) -> tuple[str, ...]:
     """Those of bone, fracture, supports and load."""
-    return _sentences((*_of_anatomy(case), *_of_fracture(case)), case)
+    return _sentences((*_of_anatomy(case), *_of_fracture(case), *_of_supports(case)), case)
 
 
 def unused_plan_keys(case: Case) -> tuple[str, ...]:
@@ -109,6 +109,14 @@ def _of_fracture(case: Case) -> tuple[_Rule, ...]:
             "the gap is open" if fracture.filler == "open" else "the filler is cement, with cement's own",
             ("fracture.filler_poisson",),
         ),
+    )
+
+
+def _of_supports(case: Case) -> tuple[_Rule, ...]:
+    fixed, springs = case.supports.kind == "fixed", ("supports.ligament_stiffness",)
+    return (
+        (fixed, "the auricular faces are fixed", ("supports.joint", *springs)),
+        (not fixed and not case.supports.ligaments, "supports.ligaments is false", springs),
     )
 
 

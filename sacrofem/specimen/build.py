@@ -19,6 +19,7 @@ from sacrofem.mechanics.parts.cortex import Membrane
 from sacrofem.mechanics.parts.fragments import check_held
 from sacrofem.mechanics.parts.gaplaw import GapCement, GapLaw
 from sacrofem.mechanics.parts.interface import Filler, GapStiffness
+from sacrofem.mechanics.parts.joint import Joint
 from sacrofem.mechanics.parts.loads import (
     DEFAULT_SLOPE_DEG,
     Load,
@@ -190,7 +191,15 @@ def build_supports(case: Case, space: Space, landmarks: Landmarks, kind: Load) -
     free = _swing_side(case, kind)
     if case.supports.kind == "fixed":
         return fixed_supports(space, free_side=free)
-    return elastic_supports(space, landmarks, with_ligaments=case.supports.ligaments, free_side=free)
+    layer, bands = case.supports.joint, case.supports.ligament_stiffness
+    return elastic_supports(
+        space,
+        landmarks,
+        joint=Joint(layer.modulus_mpa, layer.poisson, layer.thickness_mm, bands.factor),
+        stiffness=bands.n_per_mm,
+        with_ligaments=case.supports.ligaments,
+        free_side=free,
+    )
 
 
 def _swing_side(case: Case, kind: Load) -> Side | None:

@@ -75,6 +75,13 @@ CASES = {
     "flow-law": ('[cement.flow]\npermeability = "darcy"', ["cement.flow.permeability = 'darcy'", "kozeny-carman"]),
     "friction-of-bonded": ("[fracture]\nfriction = 0.4", ["fracture.friction = 0.4", "leave it out"]),
     "surface-without-file": ('[anatomy]\nkind = "surface"', ["anatomy.path", 'kind = "surface" needs a file']),
+    "joint-modulus": ("[supports.joint]\nmodulus_mpa = 0.0", ["supports.joint.modulus_mpa", "slack joint"]),
+    "joint-thickness": ("[supports.joint]\nthickness_mm = 45", ["supports.joint.thickness_mm", "4.5 mm"]),
+    "ligament-name": (
+        "[supports.ligament_stiffness]\nsacrospinal = 900",
+        ["ligament_stiffness.sacrospinal", "sacrospinous"],
+    ),
+    "ligament-negative": ("[supports.ligament_stiffness]\niliolumbar = -1", ["ligament_stiffness.iliolumbar", "torn"]),
     "safety-key": ("[safety]\ncanal_mm = 2", ["safety.canal_mm", "needle_clearance_mm"]),
     "mesh-without-file": ('[anatomy]\nkind = "mesh"', ["anatomy.path", 'add path = "FILE"']),
     "path-of-built-in": ('[anatomy]\npath = "x.vtu"', ["anatomy.path = 'x.vtu'", 'kind = "mesh"']),

@@ -12,6 +12,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from sacrofem.case.case import Case
+from sacrofem.case.supports import SupportsSection
 from sacrofem.cement.mixture import cement_material
 from sacrofem.mechanics.parts.loads import LOADS
 from sacrofem.report.page.page import Numbers
@@ -190,9 +191,21 @@ def _loads(case: Case, number: Numbers) -> Iterator[Item]:
         yield "sacral slope", _given(number, "load/slope_deg", "°", "–")
     else:
         yield "direction of the load", escape(f"{load.angle_deg:g}° to the endplate normal")
-    ligaments = "with ligaments" if case.supports.ligaments else "without ligaments"
-    layer = f"elastic layer on the auricular faces, {ligaments}; calibrated against published motion of the joints"
-    yield "supports", escape("auricular faces fixed" if case.supports.kind == "fixed" else layer)
+    yield "supports", escape(_supports(case.supports))
+
+
+def _supports(given: SupportsSection) -> str:
+    if given.kind == "fixed":
+        return "auricular faces fixed"
+    layer, usual = given.joint, SupportsSection()
+    numbers = f"{layer.modulus_mpa:g} MPa, ν {layer.poisson:g}, {layer.thickness_mm:g} mm"
+    words = f"elastic layer on the auricular faces ({numbers})"
+    bands = given.ligament_stiffness
+    words += f", ligaments at {bands.factor:g} of their stiffness" if given.ligaments else ", without ligaments"
+    own = [name for name, part in (("joint", layer), ("ligament_stiffness", bands)) if part != getattr(usual, name)]
+    if own:
+        return f"{words}; as the case gives it ({' and '.join(own)})"
+    return f"{words}; calibrated against published motion of the joints"
 
 
 def _solver(case: Case, number: Numbers) -> Iterator[Item]:
