@@ -23,7 +23,7 @@ NamedLaw = Literal[
 """Laws from density to modulus that are built in (`sacrofem.bone.laws`)."""
 
 _HALF_AXIS = within(1, 60, "from a few voxels to the size of an ala [K]")
-_MOMENT = within(-500000, 500000, "twice that of the heaviest lifting, 250 N m at L5/S1 [K]")
+_MOMENT = within(-500, 500, "twice that of the heaviest lifting, 250 N m at L5/S1 [K]")
 _DISTANCE = within(0, 50, "beyond half a sacrum every plan would violate it [D]")
 
 
@@ -214,10 +214,10 @@ class LoadCase(Section):
     slope_deg: Annotated[float, within(0, 80, "beyond, the endplate would face forward [D]")] = Field(
         default=40.0, description="force to endplate normal, degrees; 24-55 in 709 people (Mac-Thiong 2011 [A])"
     )
-    point: Point | None = Field(default=None, description="where the force acts, mm; not given: endplate centre")
-    moment: Annotated[
+    point_mm: Point | None = Field(default=None, description="where the force acts, mm; not given: endplate centre")
+    moment_n_m: Annotated[
         tuple[Annotated[float, _MOMENT], Annotated[float, _MOMENT], Annotated[float, _MOMENT]], as_tuple
-    ] = Field(default=(0.0, 0.0, 0.0), description="added moment about x, y, z, N mm")
+    ] = Field(default=(0.0, 0.0, 0.0), description="added moment about x, y, z, N m")
 
     @model_validator(mode="after")
     def _consistent(self) -> LoadCase:

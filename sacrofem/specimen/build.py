@@ -168,8 +168,8 @@ def build_loading(case: Case, space: Space, landmarks: Landmarks) -> tuple[Loadi
         section.kind,
         force_n=section.force_n,
         angle_deg=section.slope_deg if section.kind == "free" else None,
-        point_mm=section.point,
-        moment_nmm=section.moment if any(section.moment) else None,
+        point_mm=section.point_mm,
+        moment_nmm=_in_nmm(section.moment_n_m) if any(section.moment_n_m) else None,
     )
     if section.kind != "free" and kind.angle_deg is not None and section.slope_deg != DEFAULT_SLOPE_DEG:
         notes.append(
@@ -184,6 +184,11 @@ def build_loading(case: Case, space: Space, landmarks: Landmarks) -> tuple[Loadi
     centre = face_centroid(space, faces) if case.anatomy.half != "none" else None
     resultant = load_resultant(landmarks, kind, slope_deg=section.slope_deg, centre=centre)
     return Loading(kind, resultant, load_vector(space, faces, resultant)), tuple(notes)
+
+
+def _in_nmm(moment_n_m: tuple[float, float, float]) -> tuple[float, float, float]:
+    x, y, z = (1e3 * component for component in moment_n_m)
+    return x, y, z
 
 
 def build_supports(case: Case, space: Space, landmarks: Landmarks, kind: Load) -> Supports:
