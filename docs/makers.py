@@ -138,8 +138,9 @@ def loads():
     for load in LOADS.values():
         angle = "vertical at the slope of the case" if load.angle_deg is None else f"{load.angle_deg:g}°"
         force = f"{load.force_n:g} N" if load.force_n else "as given"
-        rows.append((f"`{load.kind}`", force, angle, load.source))
-    return _table(("kind", "force", "to the endplate normal", "source"), rows)
+        moment = ", ".join(f"{component / 1e3:g}" for component in load.moment_nmm) if any(load.moment_nmm) else "–"
+        rows.append((f"`{load.kind}`", force, angle, moment, load.source))
+    return _table(("kind", "force", "to the endplate normal", "moment about x, y, z, N m", "source"), rows)
 
 
 def density_laws():

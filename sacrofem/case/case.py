@@ -267,6 +267,8 @@ class Case(Section):
             "fracture.surfaces": bool(self.fracture.surfaces),
             "cement.injections": bool(self.cement.injections),
             "load.point_mm": self.load.point_mm is not None and self.load.point_mm[0] != 0.0,
+            "load.force_vector_n": self.load.force_vector_n is not None and self.load.force_vector_n[0] != 0.0,
+            "load.kind": self.load.kind in ("lateral-bending", "torsion"),
             # A reflection in x turns these two components of a moment round.
             "load.moment_n_m": any(self.load.moment_n_m[1:]),
         }

@@ -22,6 +22,7 @@ from sacrofem.mechanics.parts.interface import Filler, GapStiffness
 from sacrofem.mechanics.parts.joint import Joint
 from sacrofem.mechanics.parts.loads import (
     DEFAULT_SLOPE_DEG,
+    LOADS,
     Load,
     Resultant,
     endplate_faces,
@@ -164,19 +165,23 @@ def build_gap_law(case: Case, cement: Filler) -> GapLaw:
 def build_loading(case: Case, space: Space, landmarks: Landmarks) -> tuple[Loading, Notes]:
     """Force and moment on the endplate."""
     section, notes = case.load, []
+    x, y, z = (own + 1e3 * added for own, added in zip(LOADS[section.kind].moment_nmm, section.moment_n_m, strict=True))
     kind = load(
         section.kind,
         force_n=section.force_n,
         angle_deg=section.slope_deg if section.kind == "free" else None,
+        vector_n=section.force_vector_n,
         point_mm=section.point_mm,
-        moment_nmm=_in_nmm(section.moment_n_m) if any(section.moment_n_m) else None,
+        moment_nmm=(x, y, z),
     )
+    if section.force_vector_n is not None and section.slope_deg != DEFAULT_SLOPE_DEG:
+        notes.append(f"load.slope_deg = {section.slope_deg:g} does not count: the force is given as a vector")
     if section.kind != "free" and kind.angle_deg is not None and section.slope_deg != DEFAULT_SLOPE_DEG:
         notes.append(
             f"load.slope_deg = {section.slope_deg:g} does not count: {kind.kind} acts at {kind.angle_deg:g}° "
             "to the endplate normal"
         )
-    if case.anatomy.half != "none" and not kind.one_legged and section.force_n is None:
+    if case.anatomy.half != "none" and not kind.one_legged and section.kind != "free" and section.force_n is None:
         notes.append(
             f"half a sacrum bears the whole load ({kind.force_n:g} N): in a symmetric stance it bears half of that"
         )
@@ -184,11 +189,6 @@ def build_loading(case: Case, space: Space, landmarks: Landmarks) -> tuple[Loadi
     centre = face_centroid(space, faces) if case.anatomy.half != "none" else None
     resultant = load_resultant(landmarks, kind, slope_deg=section.slope_deg, centre=centre)
     return Loading(kind, resultant, load_vector(space, faces, resultant)), tuple(notes)
-
-
-def _in_nmm(moment_n_m: tuple[float, float, float]) -> tuple[float, float, float]:
-    x, y, z = (1e3 * component for component in moment_n_m)
-    return x, y, z
 
 
 def build_supports(case: Case, space: Space, landmarks: Landmarks, kind: Load) -> Supports:

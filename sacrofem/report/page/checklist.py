@@ -178,19 +178,24 @@ def _mesh(case: Case, number: Numbers) -> Iterator[Item]:
 
 def _loads(case: Case, number: Numbers) -> Iterator[Item]:
     load = LOADS[case.load.kind]
+    usual = "as the case gives it" if case.load.kind == "free" else f"{load.force_n:g} N on the S1 endplate"
     yield (
         "load",
-        Markup("{}: {}").format(
-            case.load.kind, _given(number, "load/force_n", "N", f"{load.force_n:g} N on the S1 endplate")
-        ),
+        Markup("{}: {}").format(case.load.kind, _given(number, "load/force_n", "N", usual)),
     )
     if load.source:
         own = "" if case.load.force_n in (None, load.force_n) else "force as the case gives it; its direction: "
         yield "source of the load", escape(f"{own}{load.source}")
-    if load.angle_deg is None:
+    if case.load.force_vector_n is not None:
+        shown = ", ".join(f"{component:g}" for component in case.load.force_vector_n)
+        yield "force to the left, back and up", escape(f"({shown}) N")
+    elif load.angle_deg is None:
         yield "sacral slope", _given(number, "load/slope_deg", "°", "–")
     else:
         yield "direction of the load", escape(f"{load.angle_deg:g}° to the endplate normal")
+    if any(case.load.moment_n_m):
+        shown = ", ".join(f"{component:g}" for component in case.load.moment_n_m)
+        yield "moment added about these axes", escape(f"({shown}) N m")
     yield "supports", escape(_supports(case.supports))
 
 

@@ -164,6 +164,8 @@ def sentence(case: Case, content: Mapping[str, Any], numbers: Numbers | None = N
     if case.cement.spot is not None:
         treated += f", fused over a disc of {case.cement.spot.radius_mm:g} mm radius"
     force = "" if case.load.force_n is None else f" with {case.load.force_n:g} N"
+    if (vector := case.load.force_vector_n) is not None:
+        force = f" with ({', '.join(f'{component:g}' for component in vector)}) N"
     what = " and ".join(broken) or "no fracture"
     text = Markup("{} with {}, {}{}, before and after {}.")
     whole = text.format(f"{bone[0].upper()}{bone[1:]}", what, case.load.kind, force, treated)
