@@ -138,8 +138,9 @@ def loads():
     for load in LOADS.values():
         angle = "vertical at the slope of the case" if load.angle_deg is None else f"{load.angle_deg:g}°"
         force = f"{load.force_n:g} N" if load.force_n else "as given"
-        rows.append((f"`{load.kind}`", force, angle, load.source))
-    return _table(("kind", "force", "to the endplate normal", "source"), rows)
+        moment = ", ".join(f"{component / 1e3:g}" for component in load.moment_nmm) if any(load.moment_nmm) else "–"
+        rows.append((f"`{load.kind}`", force, angle, moment, load.source))
+    return _table(("kind", "force", "to the endplate normal", "moment about x, y, z, N m", "source"), rows)
 
 
 def density_laws():
@@ -266,6 +267,20 @@ def fields():
     return _table(("field", "unit", "where", "shape", "what it is"), rows)
 
 
+def validity():
+    """The checks of validity with their bounds and where these are from."""
+    from sacrofem.mechanics.measures.validity import CHECKS
+
+    def bound(check, value):
+        return f"{100 * value:g} %" if check.unit == "%" else f"{value:g}{'' if check.unit == '°' else ' '}{check.unit}"
+
+    rows = [
+        (_name(key), check.words, bound(check, check.amber), bound(check, check.outside), check.source)
+        for key, check in CHECKS.items()
+    ]
+    return _table(("check", "what it is", "amber above", "outside above", "source"), rows)
+
+
 def commands():
     """The help of every command, as the command line itself has it."""
     import sacrofem.cli
@@ -295,4 +310,5 @@ MAKERS = {
     "presets": presets,
     "study-tables": study_tables,
     "supports": supports,
+    "validity": validity,
 }

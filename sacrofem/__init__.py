@@ -21,8 +21,8 @@ if TYPE_CHECKING:
         Mesh,
         SafetySection,
         SolverSection,
-        SupportsSection,
     )
+    from sacrofem.case.supports import JointSection, LigamentsSection, SupportsSection
     from sacrofem.errors import (
         BaselineError,
         EnvironmentFailure,
@@ -61,7 +61,9 @@ _HOMES = {
     "FlowSection": "case.cement",
     "InjectionSection": "case.cement",
     "Spot": "case.cement",
-    "SupportsSection": "case.sections",
+    "SupportsSection": "case.supports",
+    "JointSection": "case.supports",
+    "LigamentsSection": "case.supports",
     "LoadCase": "case.sections",
     "SolverSection": "case.sections",
     "SafetySection": "case.sections",
@@ -107,6 +109,8 @@ __all__ = [  # noqa: RUF022 - what a reader needs first comes first
     "InjectionSection",
     "Spot",
     "SupportsSection",
+    "JointSection",
+    "LigamentsSection",
     "LoadCase",
     "SolverSection",
     "SafetySection",

@@ -67,7 +67,7 @@ def zone_borders(points: FloatArray, landmarks: Landmarks) -> tuple[FloatArray, 
     -------
     medial, lateral : (n,) float
         Distances in mm from the median plane at the level and on the side of each point: the foramina's borders,
-        linear between the levels.
+        linear between the levels; infinite on a side of which no foramen is known.
     """
     position = axial_position(points, landmarks)
     medial, lateral = np.empty(len(points)), np.empty(len(points))
@@ -83,6 +83,9 @@ def zone_borders(points: FloatArray, landmarks: Landmarks) -> tuple[FloatArray, 
             # The front of the corridor: behind, it has entered the canal and turned back.
             inner.append((x[:2] - corridor.radii[:2]).min())
             outer.append((x + corridor.radii).max())
+        if not stations:
+            medial[here] = lateral[here] = np.inf
+            continue
         medial[here] = np.interp(position[here], stations, inner)
         lateral[here] = np.interp(position[here], stations, outer)
     return medial, lateral

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from sacrofem.case.anatomy import Anatomy
 from sacrofem.case.cement import Cement
@@ -15,6 +15,7 @@ from sacrofem.case.fracture import GAP_STATES, Fracture
 from sacrofem.case.frozen import deeper_than
 from sacrofem.case.presets import DEFAULT_PRESET, PRESETS
 from sacrofem.case.problems import CaseError, nearest, refused
+from sacrofem.case.schema import SCHEMA, translated
 from sacrofem.case.section import Section, Side, not_true, written
 from sacrofem.case.sections import (
     LesionSection,
@@ -23,12 +24,11 @@ from sacrofem.case.sections import (
     Mesh,
     SafetySection,
     SolverSection,
-    SupportsSection,
 )
+from sacrofem.case.supports import SupportsSection
 from sacrofem.case.tomlfile import MOST_LEVELS, Whole, emit_toml, merged, nested, read_toml
 from sacrofem.errors import InputError
 
-SCHEMA: Literal[1] = 1
 OWN_FILES = (("anatomy", "path"), ("anatomy", "ct"), ("anatomy", "landmarks_file"), ("materials", "moduli"))
 """Keys that name a file: taken from the folder of the case file."""
 
@@ -59,7 +59,7 @@ class Case(Section):
     # Defaults are checked too, so that all sections of a case are complete.
     model_config = ConfigDict(populate_by_name=True, validate_default=True)
 
-    schema_version: Annotated[Literal[1], not_true] = Field(
+    schema_version: Annotated[Literal[2], not_true] = Field(
         default=SCHEMA, alias="schema", description="version of these names, no unit"
     )
     name: str = Field(default=DEFAULT_PRESET, min_length=1, max_length=200, description="what results are called")
@@ -73,6 +73,7 @@ class Case(Section):
     load: LoadCase = Field(default_factory=LoadCase)
     solver: SolverSection = Field(default_factory=SolverSection)
     safety: SafetySection = Field(default_factory=SafetySection)
+    _translations: tuple[str, ...] = PrivateAttr(default=())
 
     if TYPE_CHECKING:
 
@@ -146,11 +147,12 @@ class Case(Section):
         version = data.get("schema", SCHEMA)
         if isinstance(version, int) and version > SCHEMA:
             raise CaseError.single("schema", version, "of a newer sacrofem", f"upgrade, or use {SCHEMA}", file)
+        data, translations = translated(data)
         name = data.pop("preset", DEFAULT_PRESET)
         if not isinstance(name, str) or name not in PRESETS:
             guess = nearest(name if isinstance(name, str) else "", PRESETS)
             raise CaseError.single("preset", name, "no such preset", f"nearest is {guess!r}", file)
-        return cls._laid({"name": name, **PRESETS[name].data}, data, file)
+        return cls._laid({"name": name, **PRESETS[name].data}, data, file).noting(translations)
 
     @classmethod
     def _laid(cls, base: Mapping[str, Any], changes: Mapping[str, Any], file: object = None) -> Case:
@@ -237,11 +239,25 @@ class Case(Section):
         if isinstance(fracture, dict) and not isinstance(fracture, Whole) and isinstance(fracture.get("state"), str):
             # A complete case names what its old state says of the gap: that of the new one takes its place.
             update["fracture"] = {**GAP_STATES.get(fracture["state"], {}), **fracture}
-        return self._laid(self.to_dict(), update)
+        return self._laid(self.to_dict(), update).noting(self._translations)
 
     def with_anatomy(self, anatomy: Anatomy | Mapping[str, Any]) -> Case:
         """A checked copy with another sacrum: a whole ``[anatomy]`` in place of its own."""
-        return self._laid(self.to_dict(), {"anatomy": Whole(written(anatomy))})
+        return self._laid(self.to_dict(), {"anatomy": Whole(written(anatomy))}).noting(self._translations)
+
+    def noting(self, translations: Iterable[str]) -> Case:
+        """This case, which keeps in mind which keys were read from an older schema."""
+        # A private attribute of a frozen model; it is no part of what the case is.
+        assert self.__pydantic_private__ is not None
+        self.__pydantic_private__["_translations"] = tuple(translations)
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        """Equal in all keys, whichever schema they were read from."""
+        return type(other) is type(self) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.__dict__.values()))
 
     def on_side(self, side: Side) -> Case:
         """A copy of a unilateral case, fractured and treated on the other or the same side."""
@@ -250,9 +266,11 @@ class Case(Section):
         coordinates = {
             "fracture.surfaces": bool(self.fracture.surfaces),
             "cement.injections": bool(self.cement.injections),
-            "load.point": self.load.point is not None and self.load.point[0] != 0.0,
+            "load.point_mm": self.load.point_mm is not None and self.load.point_mm[0] != 0.0,
+            "load.force_vector_n": self.load.force_vector_n is not None and self.load.force_vector_n[0] != 0.0,
+            "load.kind": self.load.kind in ("lateral-bending", "torsion"),
             # A reflection in x turns these two components of a moment round.
-            "load.moment": any(self.load.moment[1:]),
+            "load.moment_n_m": any(self.load.moment_n_m[1:]),
         }
         if own := next((name for name, given in coordinates.items() if given), None):
             raise InputError(f"{own} has coordinates of its own", field="side", value=side, mend="mirror those instead")
@@ -278,6 +296,11 @@ class Case(Section):
         return self.with_(**changes)
 
     # ------------------------------------------------------------------ derived
+    @property
+    def translations(self) -> tuple[str, ...]:
+        """A note on each key that was read from an older schema."""
+        return self._translations
+
     @property
     def touches(self) -> bool:
         """Whether anything in the gap is in contact instead of bonded."""

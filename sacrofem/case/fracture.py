@@ -119,7 +119,7 @@ class Fracture(Section):
             if self.aperture_mm > FRESH_APERTURE_MM:
                 problem, mend = "too wide for a fresh gap", f"give at most {FRESH_APERTURE_MM:g}, or leave it out"
                 raise refused(problem, mend, "aperture_mm", self.aperture_mm)
-        if self.joint_distance_mm < 10 and not self.allow_near_joint:
+        if self.beside_joint and self.joint_distance_mm < 10 and not self.allow_near_joint:
             raise refused(
                 "less than 10 mm from the joint, where supports disturb the gap",
                 "give 10 or more, or set fracture.allow_near_joint = true",
@@ -132,6 +132,11 @@ class Fracture(Section):
         if len(set(names)) < len(names):
             raise refused("two surfaces bear one name", "name each differently", "surfaces", names)
         return self
+
+    @property
+    def beside_joint(self) -> bool:
+        """Whether it has a limb in zone 1, the only one whose place is told from the joint."""
+        return self.zone in ("zone1", "H", "U")
 
     @property
     def friction_coefficient(self) -> float:

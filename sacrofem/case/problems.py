@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
 from sacrofem.case.fields import choices, keys, numbers, section_in, table_of
+from sacrofem.case.schema import RENAMED
 from sacrofem.errors import InputError, cut, listed, shown
 
 MOST_DESCRIBED = 50
@@ -135,7 +136,9 @@ def _problem(detail: Mapping[str, Any], model: type[BaseModel], inside: str) -> 
         where = ".".join(part for part in (field, at) if part)
         return Problem(where, context["found"].value, context["problem"], context["mend"])
     if kind == "extra_forbidden":
-        return Problem(field, None if isinstance(value, Mapping) else value, "unknown key", _unknown(path, model))
+        return Problem(
+            field, None if isinstance(value, Mapping) else value, "unknown key", _unknown(field, path, model)
+        )
     if detail["loc"][-1:] == ("[key]",):
         table = table_of(_annotation(path[:-1], model))
         return Problem(field, None, "unknown key", unknown(path[-1], choices(table[0]) if table else ()))
@@ -169,7 +172,9 @@ def _problem(detail: Mapping[str, Any], model: type[BaseModel], inside: str) -> 
     return Problem(field, value, said[:1].lower() + said[1:], "see `sacrofem init` for an example")
 
 
-def _unknown(path: Sequence[str], model: type[BaseModel]) -> str:
+def _unknown(field: str, path: Sequence[str], model: type[BaseModel]) -> str:
+    if (new := RENAMED.get(field)) is not None:
+        return f"it is {new.key} now ({new.words}); a file with schema = 1 is still read"
     key, section = path[-1], _section_at(path[:-1], model)
     siblings = list(keys(section)) if section else []
     if not siblings:

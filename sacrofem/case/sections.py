@@ -8,6 +8,7 @@ of the load that a person writes the `LoadCase`. Anatomy, fracture and cement ha
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
@@ -23,7 +24,9 @@ NamedLaw = Literal[
 """Laws from density to modulus that are built in (`sacrofem.bone.laws`)."""
 
 _HALF_AXIS = within(1, 60, "from a few voxels to the size of an ala [K]")
-_MOMENT = within(-500000, 500000, "twice that of the heaviest lifting, 250 N m at L5/S1 [K]")
+_MOMENT = within(-500, 500, "twice that of the heaviest lifting, 250 N m at L5/S1 [K]")
+_LEAST_N = 1.0
+_FORCE = within(-20000, 20000, "twice what a lumbar spine bears [K]")
 _DISTANCE = within(0, 50, "beyond half a sacrum every plan would violate it [D]")
 
 
@@ -202,36 +205,43 @@ class Materials(Section):
         return self
 
 
-class SupportsSection(Section):
-    """[supports]: what holds the auricular faces."""
-
-    kind: Literal["elastic", "fixed"] = Field(
-        default="elastic", description="calibrated joint, or fixed (Whitlow 2007 [T])"
-    )
-    ligaments: bool = Field(default=True, description="ligament springs beside the elastic layer")
-
-
 class LoadCase(Section):
     """[load]: what stands on the S1 endplate."""
 
-    kind: Literal["standing", "standing-muscle", "walking", "sitting", "one-legged", "free"] = Field(
-        default="standing", description="named load with its source; listed by `sacrofem info`"
-    )
+    kind: Literal[
+        "standing", "standing-muscle", "walking", "sitting", "one-legged", "lateral-bending", "torsion", "free"
+    ] = Field(default="standing", description="named load with its source; listed by `sacrofem info`")
     force_n: Annotated[float | None, within(1, 20000, "a unit load to twice what a lumbar spine bears [K]")] = Field(
         default=None, description="N; not given: that of the kind; standing 700 N"
+    )
+    force_vector_n: Annotated[
+        tuple[Annotated[float, _FORCE], Annotated[float, _FORCE], Annotated[float, _FORCE]] | None, as_tuple
+    ] = Field(
+        default=None,
+        description="N, of a free load: the force along x (left), y (back) and z (up) instead of force_n and slope_deg",
     )
     slope_deg: Annotated[float, within(0, 80, "beyond, the endplate would face forward [D]")] = Field(
         default=40.0, description="force to endplate normal, degrees; 24-55 in 709 people (Mac-Thiong 2011 [A])"
     )
-    point: Point | None = Field(default=None, description="where the force acts, mm; not given: endplate centre")
-    moment: Annotated[
+    point_mm: Point | None = Field(default=None, description="where the force acts, mm; not given: endplate centre")
+    moment_n_m: Annotated[
         tuple[Annotated[float, _MOMENT], Annotated[float, _MOMENT], Annotated[float, _MOMENT]], as_tuple
-    ] = Field(default=(0.0, 0.0, 0.0), description="added moment about x, y, z, N mm")
+    ] = Field(default=(0.0, 0.0, 0.0), description="added moment about x, y, z, N m")
 
     @model_validator(mode="after")
     def _consistent(self) -> LoadCase:
-        if self.kind == "free" and self.force_n is None:
-            raise refused("a free load has no force of its own", "give load.force_n in N", "force_n")
+        if self.force_vector_n is not None:
+            given = list(self.force_vector_n)
+            if self.kind != "free":
+                raise refused("only a free load has it", 'use kind = "free", or leave it out', "force_vector_n", given)
+            if self.force_n is not None:
+                raise refused("is given beside load.force_n", "leave one of them out", "force_vector_n", given)
+            if math.hypot(*self.force_vector_n) < _LEAST_N:
+                mend = "give 1 N or more, or leave it out for a moment alone"
+                raise refused("less than a unit load", mend, "force_vector_n", given)
+        if self.kind == "free" and self.force_n is None and self.force_vector_n is None and not any(self.moment_n_m):
+            mend = "give load.force_n or load.force_vector_n in N, or load.moment_n_m"
+            raise refused("a free load has no force of its own", mend, "force_n")
         return self
 
 

@@ -21,7 +21,7 @@ def unused_keys(case: Case) -> tuple[str, ...]:
 
 def unused_specimen_keys(case: Case) -> tuple[str, ...]:
     """Those of bone, fracture, supports and load."""
-    return _sentences((*_of_anatomy(case), *_of_fracture(case)), case)
+    return _sentences((*_of_anatomy(case), *_of_fracture(case), *_of_supports(case)), case)
 
 
 def unused_plan_keys(case: Case) -> tuple[str, ...]:
@@ -98,6 +98,11 @@ def _of_fracture(case: Case) -> tuple[_Rule, ...]:
             ("fracture.side", "fracture.extent", "fracture.extent_from"),
         ),
         (fracture.zone in ("zone3", "transverse"), f"{fracture.zone} has no side", ("fracture.side",)),
+        (
+            not fracture.beside_joint,
+            f"it places a fracture of zone 1 (zone = {fracture.zone})",
+            ("fracture.joint_distance_mm", "fracture.tilt_deg", "fracture.allow_near_joint"),
+        ),
         (fracture.zone != "none" and fracture.extent == 1, "fracture.extent is 1", ("fracture.extent_from",)),
         (
             not sound and fracture.filler in ("open", "cement"),
@@ -107,17 +112,17 @@ def _of_fracture(case: Case) -> tuple[_Rule, ...]:
     )
 
 
-def _of_needles(case: Case) -> tuple[_Rule, ...]:
-    fracture, bolus = case.fracture, case.cement.volume_ml > 0
-    placed = ("zone1", "H", "U")
+def _of_supports(case: Case) -> tuple[_Rule, ...]:
+    fixed, springs = case.supports.kind == "fixed", ("supports.ligament_stiffness",)
     return (
-        (
-            fracture.zone not in placed and (bool(case.cement.injections) or not bolus),
-            f"no zone-1 fracture and no preset needle follows it (zone = {fracture.zone})",
-            ("fracture.joint_distance_mm", "fracture.tilt_deg"),
-        ),
-        (fracture.zone == "none" and not fracture.surfaces, "there is no fracture", ("cement.in_gap",)),
+        (fixed, "the auricular faces are fixed", ("supports.joint", *springs)),
+        (not fixed and not case.supports.ligaments, "supports.ligaments is false", springs),
     )
+
+
+def _of_needles(case: Case) -> tuple[_Rule, ...]:
+    fracture = case.fracture
+    return ((fracture.zone == "none" and not fracture.surfaces, "there is no fracture", ("cement.in_gap",)),)
 
 
 def _of_cement(case: Case) -> tuple[_Rule, ...]:

@@ -11,7 +11,8 @@ import numpy as np
 from sacrofem.anatomy.regions import alar_plane
 from sacrofem.anatomy.solid import Corridor, Landmarks, Side
 from sacrofem.cement.needle import Gauge, Needle
-from sacrofem.cement.safety import Structures, needle_path
+from sacrofem.cement.safety import needle_path
+from sacrofem.cement.structures import Structures
 from sacrofem.errors import InputError
 from sacrofem.system.arrays import BoolArray, FloatArray
 

@@ -2,124 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from typing import Literal
 
 import numpy as np
-from scipy.spatial import KDTree
 
-from sacrofem.anatomy.regions import corridor_distance
-from sacrofem.anatomy.solid import SIDES, Corridor, Landmarks
+from sacrofem.anatomy.solid import SIDES
 from sacrofem.cement.arrival import ShapeArrival
 from sacrofem.cement.flow import FlowArrival
 from sacrofem.cement.needle import Needle
 from sacrofem.cement.spread import CementRegion, PlacedInjection
-from sacrofem.mesh.locate import Locator
-from sacrofem.mesh.tetmesh import TetMesh
-from sacrofem.system.arrays import BoolArray, FloatArray
+from sacrofem.cement.structures import Structures
+from sacrofem.system.arrays import FloatArray
 
-# Spacing of the points at which regions, corridors and needles are looked at, mm.
+# Spacing of the points at which regions and needles are looked at, mm.
 _REGION_STEP_MM = 0.6
-_CORRIDOR_STEP_MM = 0.5
 _NEEDLE_STEP_MM = 0.25
-_AROUND = 24
-# The anterior cortex is what looks forward more than aside: within 60° of straight ahead.
-_FORWARD = -0.5
 
-
-@dataclass(frozen=True, eq=False)
-class Structures:
-    """What cement and needles have to keep clear of, on one mesh.
-
-    Parameters
-    ----------
-    mesh : TetMesh
-        With the sets ``outer``, ``endplate``, ``auricular_left`` and ``auricular_right``, as far as it has them.
-    landmarks : Landmarks
-    cortex_mm
-        Thickness that counts as cortex along a needle.
-    """
-
-    mesh: TetMesh
-    landmarks: Landmarks
-    cortex_mm: float = 0.8
-
-    @cached_property
-    def corridors(self) -> Mapping[str, Corridor]:
-        """Canal and foramina by name: inside them nothing may lie."""
-        return {"canal": self.landmarks.canal, **self.landmarks.foramina}
-
-    @cached_property
-    def keep_clear(self) -> Mapping[str, FloatArray]:
-        """(n, 3) points on walls and axis of each of them."""
-        return {name: _corridor_points(corridor) for name, corridor in self.corridors.items()}
-
-    @cached_property
-    def locate(self) -> Locator:
-        """Finds the tet that a point lies in."""
-        return Locator(self.mesh)
-
-    @cached_property
-    def _surface(self) -> tuple[FloatArray, FloatArray, list[str]]:
-        """Sample points of the outer surface, the part of each, and the names of the parts."""
-        mesh = self.mesh
-        outer = mesh.face_sets.get("outer")
-        chosen = np.ones(len(mesh.faces), bool) if outer is None else np.asarray(outer, bool)
-        chosen = chosen & (np.asarray(mesh.pair) == 0)
-        names = ["anterior", "posterior", "disc", "joint_left", "joint_right"]
-        part = np.where(mesh.face_normals[:, 1] < _FORWARD, 0, 1)
-        for number, key in ((2, "endplate"), (3, "auricular_left"), (4, "auricular_right")):
-            members = np.asarray(mesh.face_sets.get(key, np.zeros(len(mesh.faces), bool)), bool)
-            part[members] = number
-            chosen = chosen | members
-        corners = mesh.points[mesh.faces[chosen]]
-        edges = 0.5 * (corners + np.roll(corners, 1, axis=1))
-        points = np.concatenate([corners, edges, corners.mean(axis=1, keepdims=True)], axis=1)
-        return points.reshape(-1, 3), np.repeat(part[chosen], points.shape[1]), names
-
-    @cached_property
-    def _trees(self) -> Mapping[str, KDTree]:
-        points, part, names = self._surface
-        found = {name: points[part == n] for n, name in enumerate(names) if (part == n).any()}
-        for side in SIDES:
-            if f"joint_{side}" in found:
-                found[f"joint_{side}"] = _patch_points(self.mesh, self.mesh.face_sets[f"auricular_{side}"])
-        return {name: KDTree(points) for name, points in found.items()}
-
-    @property
-    def surfaces(self) -> tuple[str, ...]:
-        """Names of the parts of the surface that the mesh has."""
-        return tuple(self._trees)
-
-    @cached_property
-    def _whole_surface(self) -> KDTree:
-        return KDTree(self._surface[0])
-
-    def distances(self, points: FloatArray) -> dict[str, FloatArray]:
-        """(n,) mm from points (n, 3) to each structure: canal and foramina signed, surfaces not."""
-        found = {name: corridor_distance(points, corridor) for name, corridor in self.corridors.items()}
-        for name in ("joint_left", "joint_right", "anterior"):
-            if name in self._trees:
-                found[name] = np.asarray(self._trees[name].query(points)[0])
-        return found
-
-    def depth(self, points: FloatArray) -> FloatArray:
-        """(n,) mm to the nearest point of the surface."""
-        return np.asarray(self._whole_surface.query(points)[0])
-
-    def where(self, points: FloatArray) -> list[str]:
-        """Where points outside the bone (n, 3) lie: in a corridor, or beyond a part of the surface."""
-        if not len(points):
-            return []
-        names = list(self.corridors)
-        signed = np.stack([corridor_distance(points, self.corridors[name]) for name in names])
-        nearest = signed.argmin(axis=0)
-        parts, kinds = self._surface[1], self._surface[2]
-        beyond = parts[self._whole_surface.query(points)[1]]
-        return [
-            names[nearest[n]] if signed[nearest[n], n] <= 0.5 else kinds[int(beyond[n])] for n in range(len(points))
-        ]
+TOUCHING_MM = 1.0
+"""Nearer than that, cement or a needle touches: about a voxel of the CT on which it would be judged [D]."""
+MOST_ALA_SHARE = 0.26
+"""Of an ala, Denis zone 1 from S1 to S3: 9 ml, the most a side that a source reports (Richards 2009 [A]), over the
+35 ml of the built-in female sacrum [D]."""
+_LEAST_LEAK_ML = 0.005
+_SOURCES = {
+    "mm": "about a voxel of a CT [D]",
+    "share": "9 ml a side (Richards 2009 [A]) over the ala of the built-in female sacrum [D]",
+    "ml": "any leak is seen on a CT; where cement leaks: Waites 2008 [A]",
+}
 
 
 @dataclass(frozen=True)
@@ -155,6 +66,56 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Touch:
+    """Something that a radiologist would point at: nearer, or more, than its bound.
+
+    Attributes
+    ----------
+    what : str
+        ``cement``, ``needle 1`` and so on, ``ala`` or ``leak``.
+    where : str
+        Structure, side of the ala, or where what leaked lies.
+    value, bound : float
+    unit : str
+        ``mm``, ``share`` or ``ml``.
+    """
+
+    what: str
+    where: str
+    value: float
+    bound: float
+    unit: str
+
+    @property
+    def source(self) -> str:
+        """Where the bound is from."""
+        return _SOURCES[self.unit]
+
+    def __str__(self) -> str:
+        if self.unit == "share":
+            filled, most = (f"{100.0 * share:.0f} %" for share in (self.value, self.bound))
+            return f"{filled} of the {self.where} ala is cement (at most {most} in any source)"
+        if self.unit == "ml":
+            return f"{self.value:.2f} ml left the bone ({self.where})"
+        return f"{self.what} {max(self.value, 0.0):.1f} mm from {_words(self.where)}"
+
+    def to_json(self) -> dict[str, object]:
+        """As plain data."""
+        return {
+            "what": self.what,
+            "where": self.where,
+            "value": self.value,
+            "bound": self.bound,
+            "unit": self.unit,
+            "source": self.source,
+        }
+
+
+Verdict = Literal["clear", "touching", "encroaching"]
+"""Encroaching: inside canal or foramen. Touching: nothing is, but something is nearer or more than its bound."""
+
+
+@dataclass(frozen=True)
 class Safety:
     """What needles and cement of a plan come near to.
 
@@ -171,6 +132,10 @@ class Safety:
         Limits of the case that are exceeded, in words.
     first_reached : mapping or None
         The structure that growing cement reaches first, and the injected volume of that needle by then.
+    touching : tuple of Touch
+        What is nearer than 1 mm without being inside, what leaked, and an ala that is fuller than any source reports.
+    ala_share : mapping of str to float
+        Share of the ala of each side that is cement.
     """
 
     needles: tuple[NeedlePath, ...] = ()
@@ -179,6 +144,13 @@ class Safety:
     encroached: tuple[str, ...] = ()
     exceeded: tuple[str, ...] = ()
     first_reached: Mapping[str, float | str] | None = None
+    touching: tuple[Touch, ...] = ()
+    ala_share: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of canal, foramina, joints, cortex and ala; limits of the case are beside it: see `violated`."""
+        return "encroaching" if self.encroached else "touching" if self.touching else "clear"
 
     @property
     def violated(self) -> bool:
@@ -188,6 +160,10 @@ class Safety:
     def sentences(self) -> list[str]:
         """The verdict in words, the worst first."""
         said = [f"inside {_words(name)}" for name in self.encroached] + list(self.exceeded)
+        if self.touching:
+            shown = [str(touch) for touch in self.touching[:_MOST_TOUCHES]]
+            more = len(self.touching) - len(shown)
+            said.append("touching: " + "; ".join([*shown, *([f"and {more} more"] if more else [])]))
         said = [f"safety: {text}" for text in said]
         if self.first_reached:
             structure, volume = self.first_reached["structure"], self.first_reached["volume_ml"]
@@ -198,7 +174,15 @@ class Safety:
     def to_json(self) -> dict[str, object]:
         """The key ``safety`` of ``comparison.json``."""
         return {
+            "verdict": self.verdict,
             "violated": self.violated,
+            "touching": [touch.to_json() for touch in self.touching],
+            "ala_share": dict(self.ala_share),
+            "bounds": {
+                "touching_mm": {"bound": TOUCHING_MM, "source": _SOURCES["mm"]},
+                "ala_share": {"bound": MOST_ALA_SHARE, "source": _SOURCES["share"]},
+                "leaked_ml": {"bound": 0.0, "source": _SOURCES["ml"]},
+            },
             "encroached": list(self.encroached),
             "exceeded": list(self.exceeded),
             "first_reached": None if self.first_reached is None else dict(self.first_reached),
@@ -215,46 +199,17 @@ class Safety:
         }
 
 
+# Of what touches, in one line.
+_MOST_TOUCHES = 5
+
+
 def _words(name: str) -> str:
     if name == "canal":
         return "the sacral canal"
     level, _, side = name.partition("_")
-    return f"the {side} {level} foramen" if side else f"the {name}"
-
-
-def _patch_points(mesh: TetMesh, members: BoolArray) -> FloatArray:
-    """Centres of faces (n, 3), and the edges and corners between them.
-
-    The corners of its rim stand out from a set of faces by up to an edge, each mesh's elsewhere; the centres are what
-    made the faces members.
-    """
-    faces = mesh.faces[members]
-    edges = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
-    edges, count = np.unique(edges, axis=0, return_counts=True)
-    inner = np.setdiff1d(faces, edges[count == 1])
-    middles = mesh.points[edges[count > 1]].mean(axis=1)
-    return np.concatenate([mesh.points[faces].mean(axis=1), middles, mesh.points[inner]])
-
-
-def _corridor_points(corridor: Corridor) -> FloatArray:
-    """Axis and wall of a corridor, densely."""
-    axis, radii, along = [], [], []
-    ends = zip(corridor.points[:-1], corridor.points[1:], corridor.radii[:-1], corridor.radii[1:], strict=True)
-    for start, end, r0, r1 in ends:
-        length = float(np.linalg.norm(end - start))
-        t = np.linspace(0.0, 1.0, max(2, int(np.ceil(length / _CORRIDOR_STEP_MM)) + 1))
-        axis.append(start + t[:, None] * (end - start))
-        radii.append(r0 + t * (r1 - r0))
-        along.append(np.tile((end - start) / length, (len(t), 1)))
-    middle, radius, direction = np.concatenate(axis), np.concatenate(radii), np.concatenate(along)
-    helper = np.where(np.abs(direction[:, :1]) < 0.9, [[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]])
-    first = np.cross(direction, helper)
-    first /= np.linalg.norm(first, axis=1, keepdims=True)
-    second = np.cross(direction, first)
-    angle = 2.0 * np.pi * np.arange(_AROUND) / _AROUND
-    ring = np.cos(angle)[:, None, None] * first + np.sin(angle)[:, None, None] * second
-    wall = (middle + radius[:, None] * ring).reshape(-1, 3)
-    return np.concatenate([middle, wall])
+    if level == "joint":
+        return f"the {side} sacroiliac joint"
+    return f"the {side} {level} foramen" if side else f"the {name} cortex" if name == "anterior" else f"the {name}"
 
 
 def needle_path(needle: Needle, structures: Structures, *, own_joint: bool = False) -> NeedlePath:
@@ -339,7 +294,34 @@ def _region_points(arrival: ShapeArrival | FlowArrival, radius: float) -> FloatA
     return arrival.reached(radius)
 
 
-def plan_safety(region: CementRegion, structures: Structures, limits: Limits, *, own_joint: bool = False) -> Safety:
+def ala_share(
+    structures: Structures, in_tets_ml: FloatArray, gap_points: FloatArray, in_gap_ml: FloatArray
+) -> dict[str, float]:
+    """Share of the ala of each side that is cement.
+
+    Parameters
+    ----------
+    structures : Structures
+    in_tets_ml : (m,)
+        Cement in each tet.
+    gap_points, in_gap_ml : (n, 3), (n,)
+        Cement in the gap, point by point.
+    """
+    sides = dict(zip(map(str, SIDES), structures.in_ala(gap_points), strict=True))
+    return {
+        side: (float(in_tets_ml[members].sum()) + float(in_gap_ml[sides[side]].sum())) / volume
+        for side, (members, volume) in structures.alae.items()
+    }
+
+
+def plan_safety(
+    region: CementRegion,
+    structures: Structures,
+    limits: Limits,
+    *,
+    own_joint: bool = False,
+    filled: Mapping[str, float] | None = None,
+) -> Safety:
     """Clearances, leaks and violations of what was placed.
 
     Parameters
@@ -350,6 +332,8 @@ def plan_safety(region: CementRegion, structures: Structures, limits: Limits, *,
     limits : Limits
     own_joint
         Whether needles are meant to come through a joint.
+    filled
+        Share of the ala of each side that is cement, see `ala_share`.
     """
     paths = tuple(needle_path(p.injection.needle, structures, own_joint=own_joint) for p in region.injections)
     clearance: dict[str, float] = {}
@@ -372,7 +356,33 @@ def plan_safety(region: CementRegion, structures: Structures, limits: Limits, *,
         tuple(inside),
         tuple(_exceeded(paths, clearance, leaked, limits, own_joint)),
         _first_reached(region.injections),
+        tuple(_touching(paths, clearance, leaked, filled or {}, inside, own_joint)),
+        dict(filled or {}),
     )
+
+
+def _touching(
+    paths: Sequence[NeedlePath],
+    clearance: Mapping[str, float],
+    leaked: Mapping[str, float],
+    filled: Mapping[str, float],
+    inside: Sequence[str],
+    own_joint: bool,
+) -> Iterator[Touch]:
+    """What is nearer, or more, than its bound, without being inside canal or foramen; cement first, nearest first."""
+    near = [("cement", name, value) for name, value in clearance.items()]
+    own = {"joint_left", "joint_right"} if own_joint else set()
+    for number, path in enumerate(paths, 1):
+        near += [(f"needle {number}", name, value) for name, value in path.clearance_mm.items() if name not in own]
+    for what, where, value in sorted(near, key=lambda entry: (entry[0], entry[2])):
+        if value < TOUCHING_MM and where not in inside:
+            yield Touch(what, where, value, TOUCHING_MM, "mm")
+    for side, share in filled.items():
+        if share > MOST_ALA_SHARE:
+            yield Touch("ala", side, share, MOST_ALA_SHARE, "share")
+    for where, volume in leaked.items():
+        if volume > _LEAST_LEAK_ML and where not in inside:
+            yield Touch("leak", where, volume, 0.0, "ml")
 
 
 def _exceeded(

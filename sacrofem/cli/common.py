@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from sacrofem.errors import InputError
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from sacrofem.case.case import Case
 
 
@@ -70,6 +72,26 @@ def near(content: dict[str, Any]) -> list[str]:
     if cement.get("withheld_ml"):
         lines.append(f"withheld at encroachment: {cement['withheld_ml']:.2f} of {cement['requested_ml']:.2f} ml")
     return lines
+
+
+def verdict(content: dict[str, Any]) -> Text:
+    """The safety verdict of a ``comparison.json`` in colour; the notes say what it rests on."""
+    from rich.text import Text
+
+    safety = content.get("safety") or {}
+    state = safety.get("verdict", "not checked")
+    colours = {"clear": "green", "touching": "yellow", "encroaching": "red"}
+    exceeded = "; a limit of the case is exceeded" if safety.get("exceeded") else ""
+    return Text(f"safety: {state}{exceeded}", style="red" if exceeded else colours.get(state, ""))
+
+
+def standing(content: dict[str, Any]) -> Text:
+    """The validity of a ``comparison.json`` in colour."""
+    from rich.text import Text
+
+    found = content.get("validity") or {}
+    colour = {"amber": "yellow", "outside": "bold red"}.get(found.get("state", ""), "")
+    return Text(f"validity: {found.get('text', 'not checked')}", style=colour)
 
 
 def safety_status(content: dict[str, Any]) -> int:

@@ -16,7 +16,11 @@ from sacrofem.cli.common import (
     read_from,
     safety_status,
     show,
+    standing,
+    verdict,
 )
+
+NO_HEADLINE = "No headline: the model does not hold for these numbers. --json and --out have them all."
 
 
 @app.command
@@ -87,11 +91,14 @@ def compare(
     lines = rows(result.before, result.after, result.change, result.intact, mesh_band=mesh_band, input_range=inputs)
     unsettled = left_out(result.before, mesh_band)
     info = content["mesh"]
+    outside = (content.get("validity") or {}).get("state") == "outside"
     written = [] if out is None else [f"written: {out}"]
     show(
         f"{resolved.name}: {placed(content)}",
+        standing(content),
+        verdict(content),
         *near(content),
-        terminal_table(lines, intact=result.intact is not None),
+        terminal_table(lines, intact=result.intact is not None) if not outside else NO_HEADLINE,
         f"modulus of bone: {content['bone']['modulus']['text']}",
         *(f"note: {text}" for text in result.warnings),
         *([f"not converged under refinement, and left out: {'; '.join(unsettled)}"] if unsettled else []),

@@ -37,7 +37,9 @@ def check(case: Path | None = None, /, *, options: CaseOptions | None = None, js
         return status
     for name, value in _flat(summary):
         print(f"{name}: {f'{value:.4g}' if isinstance(value, float) else value}")
-    print(f"{resolved.name}: {'not safe, see above' if status else 'ready to solve'}")
+    touching = "ready to solve, but cement or a needle touches, see above"
+    ready = touching if (summary.get("safety") or {}).get("verdict") == "touching" else "ready to solve"
+    print(f"{resolved.name}: {'not safe, see above' if status else ready}")
     return status
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sacrofem.case.schema import SCHEMA
 from sacrofem.case.tomlfile import emit_toml
 from sacrofem.mesh.files.files import write_mesh
 from sacrofem.report.figures.drawing import save_figure
@@ -49,7 +50,7 @@ def write_import(folder: Path, imported: ImportedSacrum, *, inputs: Mapping[str,
     content = imported.to_json()
     with result_folder(folder, inputs=dict(inputs)) as stage:
         shutil.copyfile(given, stage / (SOURCE + suffix))
-        data = {"schema": 1, "preset": "sif-bilateral", "anatomy": keys}
+        data = {"schema": SCHEMA, "preset": "sif-bilateral", "anatomy": keys}
         (stage / "case.toml").write_text(emit_toml(data, None), encoding="utf-8")
         landmarks = {"schema": 1, "landmarks": content["landmarks"], "confidence": content["confidence"]}
         for name, part in (("landmarks.json", landmarks), ("import.json", content)):

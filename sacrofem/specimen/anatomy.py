@@ -82,7 +82,7 @@ def fitted(case: Case, landmarks: Landmarks) -> tuple[Case, tuple[str, ...]]:
     usual = Fracture.model_fields["joint_distance_mm"].default
     own = case.anatomy.kind != "parametric" and (case.anatomy.kind != "mesh" or case.anatomy.landmarks_file is not None)
     given = fracture.joint_distance_mm != usual or fracture.tilt_deg != 0
-    if not own or fracture.zone not in ("zone1", "H", "U") or given:
+    if not own or not fracture.beside_joint or given:
         return case, ()
     sides: tuple[Side, ...] = ("left", "right") if fracture.side == "both" else (fracture.side,)
 

@@ -19,8 +19,10 @@ from sacrofem.mechanics.parts.cortex import Membrane
 from sacrofem.mechanics.parts.fragments import check_held
 from sacrofem.mechanics.parts.gaplaw import GapCement, GapLaw
 from sacrofem.mechanics.parts.interface import Filler, GapStiffness
+from sacrofem.mechanics.parts.joint import Joint
 from sacrofem.mechanics.parts.loads import (
     DEFAULT_SLOPE_DEG,
+    LOADS,
     Load,
     Resultant,
     endplate_faces,
@@ -163,19 +165,23 @@ def build_gap_law(case: Case, cement: Filler) -> GapLaw:
 def build_loading(case: Case, space: Space, landmarks: Landmarks) -> tuple[Loading, Notes]:
     """Force and moment on the endplate."""
     section, notes = case.load, []
+    x, y, z = (own + 1e3 * added for own, added in zip(LOADS[section.kind].moment_nmm, section.moment_n_m, strict=True))
     kind = load(
         section.kind,
         force_n=section.force_n,
         angle_deg=section.slope_deg if section.kind == "free" else None,
-        point_mm=section.point,
-        moment_nmm=section.moment if any(section.moment) else None,
+        vector_n=section.force_vector_n,
+        point_mm=section.point_mm,
+        moment_nmm=(x, y, z),
     )
+    if section.force_vector_n is not None and section.slope_deg != DEFAULT_SLOPE_DEG:
+        notes.append(f"load.slope_deg = {section.slope_deg:g} does not count: the force is given as a vector")
     if section.kind != "free" and kind.angle_deg is not None and section.slope_deg != DEFAULT_SLOPE_DEG:
         notes.append(
             f"load.slope_deg = {section.slope_deg:g} does not count: {kind.kind} acts at {kind.angle_deg:g}° "
             "to the endplate normal"
         )
-    if case.anatomy.half != "none" and not kind.one_legged and section.force_n is None:
+    if case.anatomy.half != "none" and not kind.one_legged and section.kind != "free" and section.force_n is None:
         notes.append(
             f"half a sacrum bears the whole load ({kind.force_n:g} N): in a symmetric stance it bears half of that"
         )
@@ -190,7 +196,15 @@ def build_supports(case: Case, space: Space, landmarks: Landmarks, kind: Load) -
     free = _swing_side(case, kind)
     if case.supports.kind == "fixed":
         return fixed_supports(space, free_side=free)
-    return elastic_supports(space, landmarks, with_ligaments=case.supports.ligaments, free_side=free)
+    layer, bands = case.supports.joint, case.supports.ligament_stiffness
+    return elastic_supports(
+        space,
+        landmarks,
+        joint=Joint(layer.modulus_mpa, layer.poisson, layer.thickness_mm, bands.factor),
+        stiffness=bands.n_per_mm,
+        with_ligaments=case.supports.ligaments,
+        free_side=free,
+    )
 
 
 def _swing_side(case: Case, kind: Load) -> Side | None:

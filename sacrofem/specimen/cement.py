@@ -10,15 +10,19 @@ import numpy as np
 
 from sacrofem.anatomy.solid import Landmarks
 from sacrofem.case.case import Case
+from sacrofem.case.fracture import Fracture
 from sacrofem.cement.flow import Flow, FlowLaw, Medium
 from sacrofem.cement.injection import Injection
 from sacrofem.cement.mixture import CementMaterial, cement_material
 from sacrofem.cement.needle import Needle
 from sacrofem.cement.planners import plan_needles
-from sacrofem.cement.safety import Limits, Safety, Structures, plan_safety
+from sacrofem.cement.reach import Reach, fracture_reach
+from sacrofem.cement.safety import Limits, Safety, ala_share, plan_safety
 from sacrofem.cement.shapes import LONG_AXIS_COLUMN, SHORT_AXIS_COLUMN, Column, Ellipsoid, Spread
 from sacrofem.cement.spread import CementRegion, place_cement, spot_coverage
+from sacrofem.cement.structures import Structures
 from sacrofem.errors import InputError
+from sacrofem.mechanics.measures.zones import fracture_pairs
 from sacrofem.mechanics.space.space import Space
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.system.arrays import FloatArray
@@ -85,6 +89,8 @@ def needle_plan(case: Case, site: Site) -> tuple[Injection, ...]:
         )
     if cement.volume_ml == 0:
         return ()
+    # Where no fracture lies beside the joint, the needle keeps to the usual plane there.
+    beside = case.fracture if case.fracture.beside_joint else Fracture()
     needles = [
         needle
         for side in case.treated_sides
@@ -94,8 +100,8 @@ def needle_plan(case: Case, site: Site) -> tuple[Injection, ...]:
             side,
             cement.needles,
             site.structures,
-            joint_distance_mm=case.fracture.joint_distance_mm,
-            fracture_tilt_deg=case.fracture.tilt_deg,
+            joint_distance_mm=beside.joint_distance_mm,
+            fracture_tilt_deg=beside.tilt_deg,
             signed_distance=site.inside,
             gauge=cement.gauge,
         )
@@ -126,8 +132,29 @@ def _spread(case: Case) -> Spread | Flow:
     return LONG_AXIS_COLUMN if withdrawn else SHORT_AXIS_COLUMN
 
 
-def place(case: Case, site: Site) -> tuple[CementRegion, FloatArray, Safety]:
-    """What the needles of a case placed, the share of the gap (p, q) that is cement, a spot included, and how near."""
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """What the needles of a case placed.
+
+    Attributes
+    ----------
+    region : CementRegion
+    coverage : (p, q)
+        Share of the gap that is cement, a spot included.
+    safety : Safety
+        What needles and cement come near to.
+    reach : Reach
+        Which fractures cement comes to.
+    """
+
+    region: CementRegion
+    coverage: FloatArray
+    safety: Safety
+    reach: Reach
+
+
+def place(case: Case, site: Site) -> Placed:
+    """Place the cement of a case."""
     gap = site.space.gap if len(site.space.gap.areas) else None
     in_gap = case.cement.in_gap != "none"
     region = place_cement(
@@ -143,21 +170,38 @@ def place(case: Case, site: Site) -> tuple[CementRegion, FloatArray, Safety]:
         together=case.cement.sequence == "together",
         media=site.medium,
     )
+    coverage = _with_spot(case, site, region)
     limits = Limits(case.safety.needle_clearance_mm, case.safety.cement_clearance_mm, case.safety.leaked_ml)
     own_joint = case.cement.approach == "transiliac" and not case.cement.injections
-    safety = plan_safety(region, site.structures, limits, own_joint=own_joint)
+    points = site.space.gap
+    filled = ala_share(
+        site.structures,
+        region.fraction * site.pores * site.mesh.volumes / 1e3,
+        points.points.reshape(-1, 3),
+        (coverage * points.areas).ravel() * case.fracture.aperture_mm / 1e3,
+    )
+    safety = plan_safety(region, site.structures, limits, own_joint=own_joint, filled=filled)
+    reach = Reach()
+    if gap is not None:
+        reach = fracture_reach(region, coverage, gap, fracture_pairs(site.mesh), site.mesh)
     # Arrival times are large, and what they were needed for is done.
     region = replace(region, injections=tuple(replace(placed, arrival=None) for placed in region.injections))
-    coverage = region.coverage
-    if case.cement.spot is not None:
-        if gap is None:
-            raise InputError("a spot needs a fracture", field="cement.spot", mend="set fracture.zone")
-        centre = case.cement.spot.centre
-        middle = np.average(gap.points.reshape(-1, 3), axis=0, weights=gap.areas.ravel())
-        if centre is None:
-            # The centroid of a curved fracture need not lie on it.
-            nearest = int(np.argmin(np.linalg.norm(gap.points.reshape(-1, 3) - middle, axis=1)))
-            middle = gap.points.reshape(-1, 3)[nearest]
-        spot = spot_coverage(gap, middle if centre is None else np.asarray(centre), case.cement.spot.radius_mm)
-        coverage = np.maximum(coverage, spot)
-    return region, coverage, safety
+    return Placed(region, coverage, safety, reach)
+
+
+def _with_spot(case: Case, site: Site, region: CementRegion) -> FloatArray:
+    """(p, q) share of the gap that is cement, a spot included."""
+    gap = site.space.gap
+    coverage = region.coverage if region.coverage.size else np.zeros(gap.areas.shape)
+    if case.cement.spot is None:
+        return coverage
+    if not len(gap.areas):
+        raise InputError("a spot needs a fracture", field="cement.spot", mend="set fracture.zone")
+    centre = case.cement.spot.centre
+    middle = np.average(gap.points.reshape(-1, 3), axis=0, weights=gap.areas.ravel())
+    if centre is None:
+        # The centroid of a curved fracture need not lie on it.
+        nearest = int(np.argmin(np.linalg.norm(gap.points.reshape(-1, 3) - middle, axis=1)))
+        middle = gap.points.reshape(-1, 3)[nearest]
+    spot = spot_coverage(gap, middle if centre is None else np.asarray(centre), case.cement.spot.radius_mm)
+    return np.asarray(np.maximum(coverage, spot))

@@ -19,7 +19,7 @@ def summary(specimen: Setup, plan: Plan) -> dict[str, dict[str, Any]]:
     bone, held = specimen.bone.elasticity, specimen.supports
     resultant = specimen.loading.resultant
     info = specimen.mesh_info
-    warnings = (*specimen.notes, *plan.notes)
+    warnings = (*plan.first_notes, *specimen.notes, *plan.notes)
     return {
         "mesh": {
             "points": info["nodes"],
@@ -52,4 +52,4 @@ def summary(specimen: Setup, plan: Plan) -> dict[str, dict[str, Any]]:
 
 def _near(plan: Plan) -> dict[str, Any]:
     content = plan.to_json()
-    return {key: content[key] for key in ("leaked_ml", "clearance_mm")}
+    return {key: content[key] for key in ("leaked_ml", "clearance_mm", "reached", "covered_share")}

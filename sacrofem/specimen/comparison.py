@@ -24,6 +24,7 @@ from sacrofem.mechanics.measures.catalogue import (
     changes,
 )
 from sacrofem.mechanics.measures.measures import Measures
+from sacrofem.mechanics.measures.validity import Validity, validity
 from sacrofem.mechanics.measures.zones import NEAR_MM, Zones
 from sacrofem.mechanics.parts.materials import floor_note
 from sacrofem.mechanics.space.space import Space
@@ -39,8 +40,6 @@ from sacrofem.system.htmltable import CLAIM, table
 Values = Mapping[str, float | None]
 # Filler over the bone beside it: up to here the bone that the mesh has in place of the gap is negligible.
 NEGLIGIBLE_FILLER = 0.1
-# Jump over aperture above which small-displacement gap springs are out of their range.
-SMALL_GAP_STRAIN = 0.3
 
 
 @dataclass(frozen=True)
@@ -141,6 +140,8 @@ class Comparison:
         Contact in the gap and what it changed; None where all is bonded.
     common_zones : CommonZones or None
         The same in a zone common to several plans, where that was asked for.
+    validity : Validity
+        Whether the numbers lie inside the model; outside it none of them is a headline.
     """
 
     case: Case
@@ -158,6 +159,7 @@ class Comparison:
     bands: Mapping[str, Any] = field(default_factory=dict)
     closure: Closure | None = None
     common_zones: CommonZones | None = None
+    validity: Validity = field(default_factory=Validity)
 
     # ------------------------------------------------------------------ one measure, or all
     def __getitem__(self, key: str) -> Compared:
@@ -273,7 +275,8 @@ class Comparison:
     def warnings(self) -> list[str]:
         """All that a reader has to know: of specimen, plan, solutions and comparison."""
         solved = (note for solution in self.solutions.values() for note in solution.notes)
-        return [*self.specimen.notes, *self.plan.notes, *solved, *self.notes]
+        told = () if self.validity.state == "inside" else (self.validity.text,)
+        return [*self.plan.first_notes, *told, *self.specimen.notes, *self.plan.notes, *solved, *self.notes]
 
     # ------------------------------------------------------------------ words and files
     def table(self) -> str:
@@ -304,7 +307,8 @@ class Comparison:
 
     def __str__(self) -> str:
         placed = f"{self.plan.volumes_ml['placed_ml']:.2f} ml of cement"
-        lines = [f"{self.case.name}: {placed}", *(f"  {self[key]}" for key in HEADLINES)]
+        shown = () if self.validity.outside else HEADLINES
+        lines = [f"{self.case.name}: {placed}", *(f"  {self[key]}" for key in shown)]
         notes = self.warnings
         lines += [f"  note: {text}" for text in notes[:_MOST_NOTES]]
         if len(notes) > _MOST_NOTES:
@@ -341,6 +345,7 @@ class Comparison:
             "contact": None if self.closure is None else self.closure.to_json(),
             "common_zones": None if self.common_zones is None else self.common_zones.to_json(),
             "safety": self.safety.to_json(),
+            "validity": self.validity.to_json(),
             "reasons": dict(self.reasons),
             "left_out": dict(self.left_out),
             "warnings": list(self.warnings),
@@ -411,6 +416,7 @@ def comparison_of(
         solutions,
         (*(closed.notes() if closed else ()), *_notes(specimen, plan, measured)),
         closure=closed,
+        validity=validity({name: measured[name].extremes for name in ("before", "after")}),
     )
 
 
@@ -453,12 +459,6 @@ def _notes(specimen: Setup, plan: Plan, measured: Mapping[str, Measures]) -> Seq
                 f"{100 * worst:.2g} % of the fracture area closed by more than its aperture "
                 f"({law.aperture_mm:g} mm): there the bonded filler stands for contact"
             )
-    strain = max((values.values["gap_strain_p95"] or 0.0 for values in measured.values()), default=0.0)
-    if strain > SMALL_GAP_STRAIN:
-        notes.append(
-            f"the gap moves by {100 * strain:.0f} % of its aperture (95th percentile): the linear gap law is meant for "
-            f"less than {100 * SMALL_GAP_STRAIN:.0f} %"
-        )
     near = specimen.space.gap_distance <= NEAR_MM if len(specimen.space.gap.areas) else None
     if (floor := floor_note(specimen.mesh, bone, near)) is not None:
         notes.append(floor)
@@ -478,7 +478,7 @@ def _notes(specimen: Setup, plan: Plan, measured: Mapping[str, Measures]) -> Seq
 def comparison_html(comparison: Comparison) -> str:
     """Headlines before and after, and what was placed."""
     rows = []
-    for key in HEADLINES:
+    for key in () if comparison.validity.outside else HEADLINES:
         change = comparison.change[key]
         shown = None if change is None else f"{100 * change:+.1f} %"
         rows.append((key, comparison.before[key], comparison.after[key], shown))

@@ -12,6 +12,7 @@ from sacrofem.case.case import Case
 from sacrofem.case.unused import unused_plan_keys
 from sacrofem.cement.mixture import CementMaterial
 from sacrofem.cement.needle import Needle
+from sacrofem.cement.reach import Reach
 from sacrofem.cement.safety import Safety
 from sacrofem.cement.spread import CementRegion
 from sacrofem.mechanics.measures.zones import ReferencePlan
@@ -41,8 +42,10 @@ class Plan:
         Cement of the spot alone.
     safety : Safety
         What needles and cement come near to.
+    reach : Reach
+        Which fractures cement comes to.
     notes : tuple of str
-        What a reader has to know of this plan.
+        What a reader has to know of this plan, beside what comes first of all: `first_notes`.
     """
 
     case: Case
@@ -51,6 +54,7 @@ class Plan:
     coverage: FloatArray
     spot_ml: float
     safety: Safety
+    reach: Reach
     notes: tuple[str, ...] = ()
 
     @property
@@ -71,6 +75,11 @@ class Plan:
         return ReferencePlan(fraction, self.region.placed_ml) if fraction.any() else None
 
     @property
+    def first_notes(self) -> list[str]:
+        """What stands before all other notes of a result: fractures that the plan does not reach."""
+        return self.reach.sentences()
+
+    @property
     def volumes_ml(self) -> Mapping[str, float]:
         """Volumes in ml under the keys of ``comparison.json``, a spot included."""
         region = self.region
@@ -89,6 +98,8 @@ class Plan:
             **self.volumes_ml,
             "leaked_ml": dict(self.safety.leaked_ml),
             "clearance_mm": dict(self.safety.clearance_mm),
+            "reached": self.reach.reached,
+            "covered_share": dict(self.reach.covered_share),
         }
 
 
@@ -105,21 +116,21 @@ def lay(case: Case, site: Site) -> Plan:
     InputError
         A needle misses the bone, there is no room for the volume, or a spot misses the fracture.
     """
-    region, coverage, safety = place(case, site)
-    if not coverage.size:
-        coverage = np.zeros(site.space.gap.areas.shape)
-    spot_ml = 0.0
+    placed = place(case, site)
+    region, spot_ml = placed.region, 0.0
     if case.cement.spot is not None:
-        covered = float((site.space.gap.areas * coverage).sum() * case.fracture.aperture_mm / 1e3)
+        covered = float((site.space.gap.areas * placed.coverage).sum() * case.fracture.aperture_mm / 1e3)
         spot_ml = covered - region.in_gap_ml
-    notes = [*unused_plan_keys(case), *safety.sentences()]
+    notes = [*unused_plan_keys(case), *placed.safety.sentences()]
     filled = int(np.count_nonzero(region.fraction >= 0.5))
     if 0 < filled < RESOLVED or (region.injections and not filled):
         notes.append(
             f"cement fills half or more of {filled} tets only: its volume is exact, its shape is not resolved; "
             "use a finer mesh"
         )
-    return Plan(case, cement_of(case), region, coverage, spot_ml, safety, tuple(notes))
+    return Plan(
+        case, cement_of(case), region, placed.coverage, spot_ml, placed.safety, placed.reach, tuple(notes)
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

@@ -152,6 +152,7 @@ class Solution(HasFields):
             resultant=self.specimen.loading.resultant,
             reactions=solved.reactions,
             aperture_mm=self.specimen.gap_law.aperture_mm,
+            empty_gap=self.specimen.gap_law.open,
             strain=strain,
         )
 

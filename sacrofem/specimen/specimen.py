@@ -98,7 +98,7 @@ class Specimen(Setup):
             stage("landmarks")
         anatomy = case_anatomy(asked)
         stage("mesh")
-        case, notes = asked, list(unused_specimen_keys(asked))
+        case, notes = asked, [*asked.translations, *unused_specimen_keys(asked)]
         own_mesh, own_landmarks = mesh is not None, landmarks is not None
         landmarks = anatomy.landmarks if landmarks is None else landmarks
         if mesh is None:

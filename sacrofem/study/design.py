@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from sacrofem.case.case import Case
 from sacrofem.case.presets import DEFAULT_PRESET
 from sacrofem.case.problems import CaseError
+from sacrofem.case.schema import SCHEMA, translated_study
 from sacrofem.case.tomlfile import LARGEST_STUDY, read_toml
 from sacrofem.errors import InputError, SacrofemError
 from sacrofem.study.sampling import shares
@@ -76,7 +77,7 @@ class Study:
         """Plain data from which `study_of` makes the same study, whatever became of the files that it was read from."""
         assert self.base is not None
         return {
-            "schema": 1,
+            "schema": SCHEMA,
             "name": self.name,
             "base": self.base.to_dict(),
             "design": self.design.model_dump(mode="json"),
@@ -121,12 +122,13 @@ def read_study(path: Path) -> Study:
     InputError
         Naming the file, the field or scenario, and the mend.
     """
-    data = read_toml(path, "study", LARGEST_STUDY)
+    data, translations = translated_study(read_toml(path, "study", LARGEST_STUDY))
     try:
         content = StudyFile.model_validate(data)
     except ValidationError as error:
         raise CaseError.of(error, StudyFile, file=path) from None
-    return _study(content, _base(content, path), path)
+    base = _base(content, path)
+    return _study(content, base.noting((*base.translations, *translations)), path)
 
 
 def study_of(data: Mapping[str, Any], *, file: Path) -> Study:
@@ -145,7 +147,8 @@ def study_of(data: Mapping[str, Any], *, file: Path) -> Study:
     """
     mend = "run the study again with `sacrofem study run`: what is solved is kept"
     try:
-        content = StudyFile.model_validate({key: value for key, value in data.items() if key != "base"})
+        described, _ = translated_study({key: value for key, value in data.items() if key != "base"})
+        content = StudyFile.model_validate(described)
         base = Case.from_dict(data["base"])
     except (AttributeError, KeyError, TypeError, ValidationError, InputError):
         raise InputError("describes no study that this version can read", file=file, mend=mend) from None

@@ -175,5 +175,8 @@ def record(comparison: Comparison) -> Record:
     clearance = cement["clearance_mm"]
     values["cement_clearance_mm"] = min(clearance.values()) if clearance else None
     values["cement_nearest"] = min(clearance, key=lambda name: clearance[name]) if clearance else None
+    values["cement_missed"] = ", ".join(name for name, met in cement["reached"].items() if not met) or None
+    values["validity"] = comparison.validity.state
+    values["safety_verdict"] = comparison.safety.verdict
     values["safety_violated"] = comparison.safety.violated
     return {"status": "done", "error": "", "values": values}

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from sacrofem.case.fields import within
 from sacrofem.case.frozen import Anything, as_frozen
 from sacrofem.case.problems import refused
+from sacrofem.case.schema import SCHEMA
 from sacrofem.case.section import FilePath, Section, not_true
 
 Kind = Literal["grid", "list", "one-at-a-time", "latin-hypercube", "sobol", "morris", "sobol-indices"]
@@ -124,8 +125,8 @@ class MeasuringZones(Section):
 class StudyFile(Section):
     """The content of a study.toml."""
 
-    schema_version: Annotated[Literal[1], not_true] = Field(
-        default=1, alias="schema", description="version of these names, no unit"
+    schema_version: Annotated[Literal[2], not_true] = Field(
+        default=SCHEMA, alias="schema", description="version of these names, no unit"
     )
     name: str = Field(min_length=1, max_length=200, description="what results are called")
     preset: str | None = Field(default=None, description="named case that is varied; not given: sif-bilateral")

@@ -245,3 +245,27 @@ def test_friction_belongs_to_what_touches():
     with pytest.raises(CaseError, match="a bonded gap has no friction"):
         Case().with_(fracture__friction=0.3)
     assert Case().with_(fracture__friction=0.3, cement__in_gap="contact").fracture.friction == 0.3
+
+
+@pytest.mark.parametrize(
+    ("load", "words"),
+    [
+        ({"kind": "standing", "force_vector_n": (0.0, 0.0, -700.0)}, "only a free load has it"),
+        ({"kind": "free", "force_n": 5.0, "force_vector_n": (0.0, 0.0, -700.0)}, "beside load.force_n"),
+        ({"kind": "free", "force_vector_n": (0.0, 0.0, 0.5)}, "less than a unit load"),
+        ({"kind": "free"}, "load.force_vector_n in N, or load.moment_n_m"),
+        ({"kind": "free", "force_vector_n": (0.0, 0.0)}, "load.force_vector_n"),
+        ({"kind": "free", "force_vector_n": (0.0, 0.0, -1e6)}, "lumbar spine"),
+    ],
+)
+def test_loads_that_contradict_themselves_are_refused(load, words):
+    with pytest.raises(CaseError, match=words):
+        Case(load=load)
+
+
+def test_loads_of_a_side_are_not_mirrored():
+    for load in ({"kind": "torsion"}, {"kind": "free", "force_vector_n": (50.0, 0.0, -700.0)}):
+        with pytest.raises(InputError, match=r"load\..* has coordinates of its own"):
+            Case.preset("sif-unilateral", load=load).on_side("right")
+    straight = Case.preset("sif-unilateral", load={"kind": "free", "force_vector_n": (0.0, 10.0, -700.0)})
+    assert straight.on_side("right").fracture.side == "right"

@@ -74,7 +74,7 @@ def test_forty_lines_are_enough_for_any_case():
         materials={"bone": "normal", "density_factor": 1.1, "floor_mpa": 20.0, "poisson": 0.2, "alar_void": False},
         cement={"needles": 2, "volume_ml": 8.0, "approach": "long-axis", "spread": "column", "gauge": 13,
                 "mixture": "voigt", "modulus_mpa": 3000.0, "poisson": 0.3, "injections": [INJECTION] * 4},
-        load={"kind": "free", "force_n": 5.0, "point": [1.0, 2.0, 3.0], "moment": [1.0, 2.0, 3.0]},
+        load={"kind": "free", "force_n": 5.0, "point_mm": [1.0, 2.0, 3.0], "moment_n_m": [1.0, 2.0, 3.0]},
     )  # fmt: skip
     lines = str(case).splitlines()
     assert len(lines) == 40

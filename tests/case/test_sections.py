@@ -105,9 +105,9 @@ def test_dimensions_of_the_built_in_sacra_are_within_their_range(sex):
 PLANE = {"name": "own", "point": [0, 0, 0], "normal": [0, 0, 1]}
 NEEDLE = {"entry_mm": [30, 40, -10], "target_mm": [30, 5, -10], "volume_ml": 2.0}
 OUTSIDE = {
-    "load.moment": [1e12, 0, 0],
+    "load.moment_n_m": [1e9, 0, 0],
     "load.force_n": 1e-300,
-    "load.point": [0, 1e6, 0],
+    "load.point_mm": [0, 1e6, 0],
     "materials.density_factor": 1e-12,
     "solver.threads": 1024,
     "cement.volume_ml": 1e-300,

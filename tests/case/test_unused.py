@@ -34,9 +34,26 @@ SCAN = {"anatomy.kind": "labels", "anatomy.path": "l.nii", "anatomy.ct": "c.nii"
             "the gap is open",
         ),
         (
-            {"fracture.zone": "zone2", "fracture.joint_distance_mm": 14.0, "cement.injections": [INJECTION]},
-            "fracture.joint_distance_mm = 14",
+            {"fracture.zone": "zone2", "fracture.joint_distance_mm": 5.0},
+            "fracture.joint_distance_mm = 5",
             "zone = zone2",
+        ),
+        ({"fracture.zone": "zone3", "fracture.tilt_deg": 8.0}, "fracture.tilt_deg = 8", "zone = zone3"),
+        (
+            {"fracture.zone": "transverse", "fracture.allow_near_joint": True},
+            "fracture.allow_near_joint = True",
+            "zone = transverse",
+        ),
+        ({**SOUND, "fracture.joint_distance_mm": 20.0}, "fracture.joint_distance_mm = 20", "zone = none"),
+        (
+            {"supports.kind": "fixed", "supports.joint.modulus_mpa": 9.0},
+            "supports.joint = JointSection(modulus_mpa=9.0)",
+            "the auricular faces are fixed",
+        ),
+        (
+            {"supports.ligaments": False, "supports.ligament_stiffness.factor": 1.0},
+            "supports.ligament_stiffness = LigamentsSection(factor=1.0)",
+            "supports.ligaments is false",
         ),
         ({"lesion.radii_mm": (9.0, 9.0, 9.0)}, "lesion.radii_mm = [9.0, 9.0, 9.0]", "there is no lesion"),
         ({"mesh.size_mm": 5.0, "mesh.reference": "tiny"}, "mesh.reference = 'tiny'", "mesh.size_mm is given"),

@@ -9,7 +9,8 @@ from sacrofem import Case
 from sacrofem.anatomy.regions import alar_plane
 from sacrofem.anatomy.solid import Corridor
 from sacrofem.cement.planners import PLANNERS, plan_needles
-from sacrofem.cement.safety import Structures, needle_path
+from sacrofem.cement.safety import needle_path
+from sacrofem.cement.structures import Structures
 from sacrofem.errors import InputError
 from sacrofem.specimen.specimen import Specimen
 

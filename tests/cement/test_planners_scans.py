@@ -6,7 +6,8 @@ import scans
 import segmented
 
 from sacrofem.cement.planners import plan_needles
-from sacrofem.cement.safety import Structures, needle_path
+from sacrofem.cement.safety import needle_path
+from sacrofem.cement.structures import Structures
 
 pytestmark = pytest.mark.slow
 

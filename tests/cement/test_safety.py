@@ -1,6 +1,7 @@
 """Clearances against the distance of capsules, and what counts as a violation."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,9 +12,17 @@ from sacrofem.anatomy.solid import AuricularFace, Corridor, Landmarks
 from sacrofem.case.presets import PRESETS
 from sacrofem.cement.injection import Injection
 from sacrofem.cement.needle import Needle
-from sacrofem.cement.safety import Limits, Structures, needle_path, plan_safety
+from sacrofem.cement.safety import (
+    MOST_ALA_SHARE,
+    TOUCHING_MM,
+    Limits,
+    ala_share,
+    needle_path,
+    plan_safety,
+)
 from sacrofem.cement.shapes import Column, Ellipsoid
 from sacrofem.cement.spread import place_cement
+from sacrofem.cement.structures import Structures
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.specimen.specimen import Specimen
 
@@ -132,6 +141,92 @@ def test_limits(block, structures):
     assert not safety.encroached
     assert any(text.startswith("needle 1 is") for text in safety.exceeded)
     assert any(text.startswith("cement is") for text in safety.exceeded)
+
+
+@pytest.mark.parametrize(
+    ("x", "verdict", "what"),
+    [
+        (-2.0, "clear", set()),
+        (3.05, "touching", {("cement", "S1_left")}),
+        (4.3, "touching", {("needle 1", "S1_left")}),
+        (12.0, "encroaching", set()),
+    ],
+)
+def test_three_states(block, structures, x, verdict, what):
+    """Nearer and nearer to the wall of the S1 foramen: far, cement, needle, inside."""
+    needle = Needle((x, 25.0, 6.0), (x, 0.0, 6.0))
+    volume = {3.05: 0.65, 4.3: 0.05}.get(x, 0.5)
+    safety = plan_safety(placed(block, structures, needle, volume), structures, Limits())
+    assert safety.verdict == verdict
+    assert {(touch.what, touch.where) for touch in safety.touching if touch.where == "S1_left"} == what
+    assert safety.violated == (verdict == "encroaching")
+    for touch in safety.touching:
+        assert touch.value < touch.bound == TOUCHING_MM
+    told = safety.to_json()
+    assert told["verdict"] == verdict
+    assert all(entry["bound"] is not None and entry["source"] for entry in told["bounds"].values())
+    if verdict == "touching":
+        assert safety.sentences()[0].startswith("safety: touching: ")
+
+
+def test_a_limit_of_the_case_makes_touching_a_violation(block, structures):
+    region = placed(block, structures, Needle((3.05, 25.0, 6.0), (3.05, 0.0, 6.0)), 0.65)
+    safety = plan_safety(region, structures, Limits(cement_clearance_mm=TOUCHING_MM))
+    assert (safety.verdict, safety.violated) == ("touching", True)
+
+
+def test_share_of_an_ala(structures):
+    """Half of the tets of the left ala full, and drops in the gap, one beside it; the other side has no foramina."""
+    mesh = structures.mesh
+    members, volume = structures.alae["left"]
+    full = np.zeros(len(mesh.tets))
+    chosen = np.flatnonzero(members)[::2]
+    full[chosen] = mesh.volumes[chosen] / 1e3
+    share = ala_share(structures, full, np.array([[28.0, 0.0, 10.0], [0.0, 0.0, 10.0]]), np.array([0.3, 5.0]))
+    assert share == {"left": pytest.approx((mesh.volumes[chosen].sum() / 1e3 + 0.3) / volume)}
+    assert 0.4 < share["left"] < 0.6
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        (
+            {"filled": {"left": 0.7, "right": MOST_ALA_SHARE}},
+            "70 % of the left ala is cement (at most 26 % in any source)",
+        ),
+        ({"leaks": True}, "ml left the bone (posterior)"),
+    ],
+)
+def test_a_full_ala_and_a_leak_are_pointed_at(block, structures, more, text):
+    region = placed(block, structures, Needle((0.0, 25.0, 0.0), (0.0, 0.0, 0.0)))
+    if more.pop("leaks", False):
+        (injection,) = region.injections
+        out = {"outside_points": np.array([[0.0, 31.0, 0.0]]), "outside_ml": np.array([0.2])}
+        region = replace(region, injections=(replace(injection, **out),))
+    safety = plan_safety(region, structures, Limits(), **more)
+    assert (safety.verdict, safety.violated) == ("touching", False)
+    assert [str(touch) for touch in safety.touching] == [text if "70" in text else f"0.20 {text}"]
+
+
+def test_a_joint_that_a_needle_comes_through_is_not_pointed_at(block, structures):
+    there = replace(structures, mesh=block.with_sets(face_sets={"auricular_left": block.face_normals[:, 0] > 0.9}))
+    region = placed(block, there, Needle((29.0, 0.0, -20.0), (10.0, 0.0, -20.0)), spread=Column(0.0))
+    near = plan_safety(region, there, Limits())
+    assert [(touch.what, touch.where) for touch in near.touching] == [("needle 1", "joint_left")]
+    assert plan_safety(region, there, Limits(), own_joint=True).verdict == "clear"
+
+
+def test_an_ala_full_of_cement_is_no_clean_result():
+    """30 ml on one side lie in nothing and touch all: amber, with the numbers, and no violation."""
+    case = Case.preset("sif-unilateral").with_(mesh__reference="tiny", mesh__order=1, cement__volume_ml=30.0)
+    plan = Specimen(case).plan()
+    assert (plan.safety.verdict, plan.safety.violated) == ("touching", False)
+    assert plan.safety.ala_share["left"] > 2 * MOST_ALA_SHARE
+    assert {"S1_left", "S2_left", "joint_left", "anterior", "left"} <= {touch.where for touch in plan.safety.touching}
+    (note,) = (text for text in plan.notes if text.startswith("safety: touching"))
+    assert len(note) < 400
+    usual = Specimen(case.with_(cement__volume_ml=2.05)).plan()
+    assert usual.safety.verdict == "clear"
 
 
 def test_path_through_cortex_and_out_in_front(block, structures):

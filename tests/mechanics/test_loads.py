@@ -72,6 +72,24 @@ def test_point_moment_and_force_can_be_replaced():
     assert resultant.moment.tolist() == [0.0, 50.0, 0.0]
 
 
+def test_a_force_of_any_direction_is_taken_as_it_is():
+    given = (120.0, -30.0, 400.0)
+    resultant = load_resultant(landmarks(), load("free", vector_n=given), slope_deg=10.0)
+    assert tuple(resultant.force) == given
+    assert load("free", vector_n=given).force_n == resultant.magnitude
+    assert load_resultant(landmarks(), load("free", moment_nmm=(1.0, 0.0, 0.0))).magnitude == 0.0
+
+
+@pytest.mark.parametrize(("kind", "axis"), [("lateral-bending", 1), ("torsion", 2)])
+def test_bending_aside_and_torsion_turn_to_the_left(kind, axis):
+    """A positive moment about y moves the upper end to x, left; one about z the front, at -y, to the left."""
+    moment = load_resultant(landmarks(), load(kind)).moment
+    assert moment[axis] > 0.0
+    assert np.count_nonzero(moment) == 1
+    upper, front = np.array([0.0, 0.0, 1.0]), np.array([0.0, -1.0, 0.0])
+    assert np.cross(moment, upper if kind == "lateral-bending" else front)[0] > 0.0
+
+
 def test_half_endplate_is_loaded_at_its_own_centre():
     space = Space(named(half_box()), 1)
     faces = endplate_faces(space)
@@ -82,7 +100,9 @@ def test_half_endplate_is_loaded_at_its_own_centre():
 
 
 def test_every_kind_names_its_source():
-    assert set(LOADS) == {"standing", "standing-muscle", "walking", "sitting", "one-legged", "free"}
+    assert set(LOADS) == {
+        "standing", "standing-muscle", "walking", "sitting", "one-legged", "lateral-bending", "torsion", "free",
+    }  # fmt: skip
     assert all(kind.source for kind in LOADS.values())
     assert [name for name, kind in LOADS.items() if kind.one_legged] == ["one-legged"]
 

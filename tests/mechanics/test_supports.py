@@ -9,6 +9,7 @@ from blocks_of_tets import box
 from elasticity import bone_of
 from named_box import half_box, landmarks, named, whole_box
 
+from sacrofem import Case, Specimen, SupportsSection
 from sacrofem.anatomy.builtin.sacrum import ParametricSacrum, SacrumParameters
 from sacrofem.errors import InputError
 from sacrofem.mechanics.linear.settings import SolverSettings
@@ -81,6 +82,42 @@ def test_stiffness_of_each_ligament_is_its_share_of_the_published_one():
         assert bands.stiffness[mine].sum() == pytest.approx(0.5 * published)
         assert (bands.stiffness[mine] > 0).any()
     np.testing.assert_allclose(np.linalg.norm(bands.directions, axis=1), 1.0)
+
+
+def test_a_stiffness_of_ones_own_takes_the_place_of_that_ligament_alone():
+    space = Space(whole_box(), 2)
+    _, usual = elastic_supports(space, landmarks())
+    _, own = elastic_supports(space, landmarks(), stiffness={"sacrospinous": 90.0, "iliolumbar": 0.0})
+    for number, name in enumerate(own.names):
+        mine, factor = own.owner == number, CALIBRATED_JOINT.ligament_factor
+        wanted = {"sacrospinous": 90.0 * factor, "iliolumbar": 0.0}.get(
+            name.rsplit("_", 1)[0], usual.stiffness[mine].sum()
+        )
+        assert own.stiffness[mine].sum() == pytest.approx(wanted)
+
+
+def test_defaults_of_the_case_are_the_calibrated_joint_and_the_published_ligaments():
+    section = SupportsSection()
+    layer, bands = section.joint, section.ligament_stiffness
+    assert Joint(layer.modulus_mpa, layer.poisson, layer.thickness_mm, bands.factor) == CALIBRATED_JOINT
+    assert bands.n_per_mm == dict(LIGAMENT_STIFFNESS)
+
+
+def test_joint_and_ligaments_of_a_case_are_those_that_hold_the_specimen():
+    case = Case.preset("sif-unilateral").with_(**{"mesh.reference": "tiny", "mesh.order": 1, "fracture.zone": "none"})
+    own = case.with_(
+        **{
+            "supports.joint": {"modulus_mpa": 12.3, "thickness_mm": 1.0},
+            "supports.ligament_stiffness.sacrospinous": 7.0,
+        }
+    )
+    layer, bands = Specimen(own).supports
+    usual_layer, usual_bands = Specimen(case).supports
+    np.testing.assert_allclose(layer.normal, 6.0 * usual_layer.normal)
+    np.testing.assert_allclose(layer.tangential, 6.0 * usual_layer.tangential)
+    changed = np.array([bands.names[n].startswith("sacrospinous") for n in bands.owner])
+    np.testing.assert_allclose(bands.stiffness[~changed], usual_bands.stiffness[~changed])
+    np.testing.assert_allclose(bands.stiffness[changed], usual_bands.stiffness[changed] * 7.0 / 1400.0)
 
 
 def test_layer_stiffness_is_modulus_over_thickness():

@@ -61,7 +61,7 @@ def test_json_has_the_schema_and_no_nan(bilateral):
     content = json.loads(json.dumps(bilateral.to_json(), allow_nan=False))
     assert set(content) >= {
         "schema", "case", "before", "after", "change", "intact", "fractures", "mesh_band", "input_range",
-        "bands", "cement", "mesh", "solver", "checks", "safety", "warnings",
+        "bands", "cement", "mesh", "solver", "checks", "safety", "validity", "warnings",
     }  # fmt: skip
     assert set(content["fractures"]) == {"zone1_left", "zone1_right"}
     assert set(content["mesh"]) == {"nodes", "tets", "dofs", "volume_ml", "min_quality", "origin"}
@@ -323,12 +323,28 @@ def test_half_a_sacrum_under_the_whole_load_is_noted():
     assert any("whole load (700 N)" in text for text in Specimen(standing.with_(load__force_n=None)).notes)
 
 
+def test_the_load_of_a_case_reaches_the_endplate():
+    case = tiny("sif-unilateral", mesh__order=1)
+    given = {"kind": "free", "force_vector_n": (30.0, -40.0, -500.0), "point_mm": (1.0, 2.0, 3.0)}
+    own = Specimen(case.with_(load={**given, "moment_n_m": (1.0, 2.0, -3.0)})).loading
+    assert own.resultant.force.tolist() == [30.0, -40.0, -500.0]
+    assert own.resultant.moment.tolist() == [1000.0, 2000.0, -3000.0]
+    np.testing.assert_allclose(own.force.sum(axis=0), own.resultant.force, atol=1e-9)
+    bent = Specimen(case.with_(load={"kind": "lateral-bending", "moment_n_m": (0.0, 1.0, 0.0)})).loading
+    assert bent.resultant.moment.tolist() == [0.0, 8500.0, 0.0]
+    alone = Specimen(case.with_(load={"kind": "free", "moment_n_m": (0.0, 0.0, 5.0)}))
+    assert alone.loading.resultant.magnitude == 0.0
+    assert alone.solve().measures["stiffness_n_per_mm"] is None
+
+
 def test_a_jump_beyond_the_linear_law_is_named(bilateral):
     assert bilateral.before["gap_strain_p95"] > 0.3
-    assert any("of its aperture (95th percentile): the linear gap law" in text for text in bilateral.warnings)
+    assert bilateral.validity.checks["gap_strain"].state == "amber"
+    assert any("at the edge of the model: gap strain" in text for text in bilateral.warnings)
     stiff = compare(bilateral.case.with_(fracture__filler_modulus_mpa=20.0))
     assert stiff.before["gap_strain_p95"] < 0.3
-    assert not any("linear gap law" in text for text in stiff.warnings)
+    assert stiff.validity.checks["gap_strain"].state == "inside"
+    assert not any("gap strain" in text for text in stiff.warnings)
 
 
 # ------------------------------------------------------------------ contact

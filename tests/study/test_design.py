@@ -173,7 +173,7 @@ def test_a_study_is_made_again_from_its_description(tmp_path, text):
     assert again.digest == found.digest
 
 
-@pytest.mark.parametrize("change", [{"schema": 2}, {"base": {"cement": {"volume": 1}}}, {"base": None}, {"more": 1}])
+@pytest.mark.parametrize("change", [{"schema": 3}, {"base": {"cement": {"volume": 1}}}, {"base": None}, {"more": 1}])
 def test_a_description_of_another_version_is_refused(tmp_path, change):
     data = study(tmp_path, GRID).to_json() | change
     with pytest.raises(InputError, match=r"study\.json: describes no study that this version can read; run the study"):

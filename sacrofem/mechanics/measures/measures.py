@@ -14,6 +14,7 @@ import numpy as np
 
 from sacrofem.mechanics.equilibrium.state import State
 from sacrofem.mechanics.measures.catalogue import FRACTURE_MEASURES, MEASURES, Value
+from sacrofem.mechanics.measures.validity import Extremes, rotations
 from sacrofem.mechanics.measures.zones import POOLED, CortexZone, Layers, Zone, Zones
 from sacrofem.mechanics.parts.cortex import membrane_stresses
 from sacrofem.mechanics.parts.interface import closed_area_fraction
@@ -47,12 +48,15 @@ class Measures:
     closed_share : float or None
         Share of the fracture area that closed by more than its aperture: above 0 the bonded result
         is not the contact result. With contact, the share on which bone meets bone. None without a fracture.
+    extremes : Extremes
+        What the validity of the state rests on.
     """
 
     values: Mapping[str, Value]
     reasons: Mapping[str, str]
     fractures: Mapping[str, Mapping[str, Value]]
     closed_share: float | None
+    extremes: Extremes
 
 
 class _Collector:
@@ -101,6 +105,7 @@ def measure(
     resultant: Resultant,
     reactions: Reactions | None,
     aperture_mm: FloatArray | float | None = None,
+    empty_gap: bool = False,
     strain: FloatArray | None = None,
 ) -> Measures:
     """All measures of a state.
@@ -118,6 +123,8 @@ def measure(
         What the supports put on the sacrum in this state; None: no reaction shares.
     aperture_mm : float or (p,), optional
         Aperture of the gap; none: no gap strain and no check for closure.
+    empty_gap
+        Whether nothing lies in the gap that could be strained.
     strain : (m q, 3), optional
         Principal strains of the state, where they are known already.
     """
@@ -142,7 +149,43 @@ def measure(
             }
         ),
         closed,
+        _extremes(space, state, strain, zones.volume["cancellous"], aperture_mm, empty_gap, collector.values),
     )
+
+
+def _extremes(
+    space: Space,
+    state: State,
+    strain: FloatArray,
+    cancellous: Zone,
+    aperture_mm: FloatArray | float | None,
+    empty_gap: bool,
+    values: Mapping[str, Value],
+) -> Extremes:
+    reasons: dict[str, str] = {}
+    mean, gap_strain, beyond = values["micromotion_mean_um"], None, None
+    motion = None if mean is None else mean / 1e3
+    if motion is None:
+        reasons |= dict.fromkeys(("gap_strain", "micromotion"), "no fracture")
+    elif empty_gap:
+        reasons["gap_strain"] = "nothing lies in the gap that could be strained"
+    elif aperture_mm is None or not np.min(aperture_mm) > 0.0:
+        reasons["gap_strain"] = "the gap has no aperture"
+    else:
+        jump = np.linalg.norm(space.jump(state.displacement), axis=2)
+        aperture = np.broadcast_to(np.asarray(aperture_mm, float), (len(jump),))
+        gap_strain = weighted_mean((jump / aperture[:, None]).ravel(), space.gap.areas.ravel())
+    if cancellous.reason:
+        reasons["beyond_yield"] = cancellous.reason
+    else:
+        beyond = weighted_mean((_of_yield(strain[cancellous.index]) > 1.0).astype(float), cancellous.weight)
+    rotation = weighted_percentile(rotations(space, state.displacement), space.mesh.volumes, 95.0)
+    return Extremes(gap_strain, motion, beyond, rotation, MappingProxyType(reasons))
+
+
+def _of_yield(principal: FloatArray) -> FloatArray:
+    """(n,) principal strains (n, 3) over those at which trabecular bone yields, whichever is more."""
+    return np.maximum(-principal[:, 0] / YIELD_STRAIN_COMPRESSION, principal[:, 2] / YIELD_STRAIN_TENSION)
 
 
 # ------------------------------------------------------------------ gap
@@ -371,9 +414,7 @@ def _yield_load(strain: FloatArray, zone: Zone, resultant: Resultant, closure: f
     elif resultant.magnitude == 0.0:
         collector.missing((key,), "the load is a moment only")
     else:
-        values = strain[zone.index]
-        index = np.maximum(-values[:, 0] / YIELD_STRAIN_COMPRESSION, values[:, 2] / YIELD_STRAIN_TENSION)
-        at = weighted_percentile(index, zone.weight, 100.0 * (1.0 - YIELD_VOLUME))
+        at = weighted_percentile(_of_yield(strain[zone.index]), zone.weight, 100.0 * (1.0 - YIELD_VOLUME))
         if not at > 0.0:
             collector.missing((key,), "nothing is strained")
         elif max(1.0, 1.0 / at) * closure > 1.0 + 1e-9:

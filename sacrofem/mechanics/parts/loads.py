@@ -24,6 +24,8 @@ from sacrofem.system.arrays import FloatArray, IntArray
 
 DEFAULT_SLOPE_DEG = 40.0
 """Sacral slope of the built-in anatomy: 24-55 deg at mean +- 2 SD (Mac-Thiong 2011 [A])."""
+# A pure moment with which spines are tested in laboratories [K].
+_LABORATORY_NMM = 7500.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Load:
         Where the force acts, anatomical frame. None: the centre of the S1 endplate.
     moment_nmm : tuple of 3 floats
         Moment about that point in addition to the force, N·mm.
+    vector_n : tuple of 3 floats or None
+        The force itself, anatomical frame, in place of magnitude and angle.
     one_legged : bool
         The joint of the swing side carries nothing.
     source : str
@@ -54,6 +58,7 @@ class Load:
     angle_deg: float | None = None
     point_mm: tuple[float, float, float] | None = None
     moment_nmm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    vector_n: tuple[float, float, float] | None = None
     one_legged: bool = False
     source: str = ""
 
@@ -95,6 +100,22 @@ LOADS: Mapping[str, Load] = MappingProxyType(
                 one_legged=True,
                 source="35 kg, about half of body weight, on S1 (Whitlow 2007 [T]); vertical, swing-side joint free",
             ),
+            Load(
+                "lateral-bending",
+                970.0,
+                angle_deg=15.0,
+                moment_nmm=(0.0, _LABORATORY_NMM, 0.0),
+                source="136-137 % of body weight at L4-L5, bent aside by 20 deg (PMC8170092 [T]), for 72.5 kg "
+                "(Waites 2007 [D]); direction as standing-muscle [K]; 7.5 N m to the left, as spines are tested [K]",
+            ),
+            Load(
+                "torsion",
+                785.0,
+                angle_deg=15.0,
+                moment_nmm=(0.0, 0.0, _LABORATORY_NMM),
+                source="middle of 95-126 % of body weight at L4-L5, turned by 15 deg (PMC8170092 [T]), for 72.5 kg "
+                "(Waites 2007 [D]); direction as standing-muscle [K]; 7.5 N m to the left, as spines are tested [K]",
+            ),
             Load("free", 0.0, source="given by the user"),
         )
     }
@@ -109,6 +130,7 @@ def load(
     angle_deg: float | None = None,
     point_mm: tuple[float, float, float] | None = None,
     moment_nmm: tuple[float, float, float] | None = None,
+    vector_n: tuple[float, float, float] | None = None,
 ) -> Load:
     """A load kind with some of its numbers replaced.
 
@@ -119,7 +141,12 @@ def load(
     """
     if kind not in LOADS:
         raise InputError("unknown load", field="load.kind", value=kind, mend=f"give one of {', '.join(LOADS)}")
-    given = {"force_n": force_n, "angle_deg": angle_deg, "point_mm": point_mm, "moment_nmm": moment_nmm}
+    if vector_n is not None:
+        force_n = float(np.linalg.norm(vector_n))
+    given = {
+        "force_n": force_n, "angle_deg": angle_deg, "point_mm": point_mm, "moment_nmm": moment_nmm,
+        "vector_n": vector_n,
+    }  # fmt: skip
     changes = {name: value for name, value in given.items() if value is not None}
     for name, value in changes.items():
         if not np.isfinite(np.asarray(value, dtype=float)).all():
@@ -180,6 +207,11 @@ def load_resultant(
         Where a load that names no point acts (default: the centre of the S1 endplate). A hemisacrum
         gives the centroid of its half endplate, as the middle of the whole lies on its edge.
     """
+    middle = landmarks.endplate_centre if centre is None else centre
+    point = np.asarray(middle if kind.point_mm is None else kind.point_mm, dtype=float)
+    moment = np.asarray(kind.moment_nmm, dtype=float)
+    if kind.vector_n is not None:
+        return Resultant(np.asarray(kind.vector_n, dtype=float), point, moment)
     angle = slope_deg if kind.angle_deg is None else kind.angle_deg
     if not -90.0 < angle < 90.0:
         raise InputError(
@@ -188,12 +220,7 @@ def load_resultant(
             value=angle,
             mend="give an angle between -90 and 90",
         )
-    middle = landmarks.endplate_centre if centre is None else centre
-    return Resultant(
-        kind.force_n * load_direction(landmarks.endplate_normal, angle),
-        np.asarray(middle if kind.point_mm is None else kind.point_mm, dtype=float),
-        np.asarray(kind.moment_nmm, dtype=float),
-    )
+    return Resultant(kind.force_n * load_direction(landmarks.endplate_normal, angle), point, moment)
 
 
 def endplate_faces(space: Space) -> IntArray:

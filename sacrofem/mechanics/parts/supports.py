@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 
 from sacrofem.anatomy.solid import SIDES, Landmarks, Side
 from sacrofem.errors import InputError
 from sacrofem.mechanics.parts.held import HeldNodes
 from sacrofem.mechanics.parts.joint import CALIBRATED_JOINT, ElasticLayer, Joint
-from sacrofem.mechanics.parts.ligaments import attached, ligaments
+from sacrofem.mechanics.parts.ligaments import LIGAMENT_STIFFNESS, attached, ligaments
 from sacrofem.mechanics.parts.part import Part
 from sacrofem.mechanics.space.space import Space
 
@@ -20,6 +23,7 @@ def elastic_supports(
     landmarks: Landmarks,
     *,
     joint: Joint = CALIBRATED_JOINT,
+    stiffness: Mapping[str, float] = LIGAMENT_STIFFNESS,
     with_ligaments: bool = True,
     free_side: Side | None = None,
 ) -> Supports:
@@ -31,6 +35,8 @@ def elastic_supports(
     landmarks
     joint
         Constants of layer and ligaments.
+    stiffness : mapping of str to float
+        Of each ligament in N/mm, without the factor of the joint; those that are left out are as published.
     with_ligaments
         Whether the ligaments are there at all.
     free_side
@@ -50,7 +56,8 @@ def elastic_supports(
     )
     if not with_ligaments:
         return (layer,)
-    bands = [ligament for side in sides for ligament in ligaments(landmarks, side)]
+    published = [ligament for side in sides for ligament in ligaments(landmarks, side)]
+    bands = [replace(band, stiffness=stiffness.get(band.name, band.stiffness)) for band in published]
     return layer, attached(space, bands, joint.ligament_factor)
 
 

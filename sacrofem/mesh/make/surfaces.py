@@ -165,7 +165,7 @@ def fracture_surfaces(
         choices = known.__args__  # type: ignore[attr-defined]
         if value not in choices:
             raise InputError("unknown", field=f"fracture.{name}", value=value, mend=f"use {', '.join(choices)}")
-    if joint_distance_mm < NEAR_JOINT_MM and not allow_near_joint:
+    if zone in ("zone1", "H", "U") and joint_distance_mm < NEAR_JOINT_MM and not allow_near_joint:
         raise InputError(
             f"less than {NEAR_JOINT_MM:g} mm from the joint, where supports disturb the gap",
             field="fracture.joint_distance_mm",

@@ -12,6 +12,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from sacrofem.case.case import Case
+from sacrofem.case.supports import SupportsSection
 from sacrofem.cement.mixture import cement_material
 from sacrofem.mechanics.parts.loads import LOADS
 from sacrofem.report.page.page import Numbers
@@ -177,22 +178,39 @@ def _mesh(case: Case, number: Numbers) -> Iterator[Item]:
 
 def _loads(case: Case, number: Numbers) -> Iterator[Item]:
     load = LOADS[case.load.kind]
+    usual = "as the case gives it" if case.load.kind == "free" else f"{load.force_n:g} N on the S1 endplate"
     yield (
         "load",
-        Markup("{}: {}").format(
-            case.load.kind, _given(number, "load/force_n", "N", f"{load.force_n:g} N on the S1 endplate")
-        ),
+        Markup("{}: {}").format(case.load.kind, _given(number, "load/force_n", "N", usual)),
     )
     if load.source:
         own = "" if case.load.force_n in (None, load.force_n) else "force as the case gives it; its direction: "
         yield "source of the load", escape(f"{own}{load.source}")
-    if load.angle_deg is None:
+    if case.load.force_vector_n is not None:
+        shown = ", ".join(f"{component:g}" for component in case.load.force_vector_n)
+        yield "force to the left, back and up", escape(f"({shown}) N")
+    elif load.angle_deg is None:
         yield "sacral slope", _given(number, "load/slope_deg", "°", "–")
     else:
         yield "direction of the load", escape(f"{load.angle_deg:g}° to the endplate normal")
-    ligaments = "with ligaments" if case.supports.ligaments else "without ligaments"
-    layer = f"elastic layer on the auricular faces, {ligaments}; calibrated against published motion of the joints"
-    yield "supports", escape("auricular faces fixed" if case.supports.kind == "fixed" else layer)
+    if any(case.load.moment_n_m):
+        shown = ", ".join(f"{component:g}" for component in case.load.moment_n_m)
+        yield "moment added about these axes", escape(f"({shown}) N m")
+    yield "supports", escape(_supports(case.supports))
+
+
+def _supports(given: SupportsSection) -> str:
+    if given.kind == "fixed":
+        return "auricular faces fixed"
+    layer, usual = given.joint, SupportsSection()
+    numbers = f"{layer.modulus_mpa:g} MPa, ν {layer.poisson:g}, {layer.thickness_mm:g} mm"
+    words = f"elastic layer on the auricular faces ({numbers})"
+    bands = given.ligament_stiffness
+    words += f", ligaments at {bands.factor:g} of their stiffness" if given.ligaments else ", without ligaments"
+    own = [name for name, part in (("joint", layer), ("ligament_stiffness", bands)) if part != getattr(usual, name)]
+    if own:
+        return f"{words}; as the case gives it ({' and '.join(own)})"
+    return f"{words}; calibrated against published motion of the joints"
 
 
 def _solver(case: Case, number: Numbers) -> Iterator[Item]:

@@ -14,6 +14,7 @@ from sacrofem.case.tomlfile import emit_toml
 from sacrofem.mechanics.measures.catalogue import MEASURES
 from sacrofem.report.page.checklist import checklist
 from sacrofem.report.page.page import CLAIM, Numbers, Picture, embedded, environment, script
+from sacrofem.report.page.verdicts import verdicts
 from sacrofem.report.text.bands import UNCONVERGED, half_width, sentences
 from sacrofem.report.text.table import Row, change_text, label, left_out, number, rows, unit
 from sacrofem.system.version import VERSION
@@ -103,6 +104,7 @@ def render(
     marked = partial(_marked, numbers=numbers)
     # A leading change is relative; an absolute one has no meaning without its row.
     leading = {row.key: row for row in table() if row.change.endswith("%") and row.key in _LEADING}
+    outside = (content.get("validity") or {}).get("state") == "outside"
     notes = [numbers(f"comparison/warnings/{k}") for k in range(len(content["warnings"]))]
     contents = [("notes", "What to know first")] if notes else []
     contents += [("space", "In three dimensions")] if scene else []
@@ -121,8 +123,8 @@ def render(
             contents=contents,
             sentence=sentence(case, content, numbers),
             content=content,
-            headlines=[marked(leading[key]) for key in _LEADING if key in leading][:3],
-            safety=_safety(content, numbers),
+            headlines=[] if outside else [marked(leading[key]) for key in _LEADING if key in leading][:3],
+            verdicts=verdicts(content, numbers),
             rows=[marked(row) for row in table(headlines_only=False)],
             preview=case.mesh.order == 1,
             ranges=sentences(content.get("bands") or {}),
@@ -162,6 +164,8 @@ def sentence(case: Case, content: Mapping[str, Any], numbers: Numbers | None = N
     if case.cement.spot is not None:
         treated += f", fused over a disc of {case.cement.spot.radius_mm:g} mm radius"
     force = "" if case.load.force_n is None else f" with {case.load.force_n:g} N"
+    if (vector := case.load.force_vector_n) is not None:
+        force = f" with ({', '.join(f'{component:g}' for component in vector)}) N"
     what = " and ".join(broken) or "no fracture"
     text = Markup("{} with {}, {}{}, before and after {}.")
     whole = text.format(f"{bone[0].upper()}{bone[1:]}", what, case.load.kind, force, treated)
@@ -265,41 +269,6 @@ def _fractures(content: Mapping[str, Any], numbers: Numbers) -> dict[str, Any] |
         if any(cell != "–" for cell in cells):
             lines.append({"label": label(key), "unit": name, "cells": cells})
     return {"names": [name.replace("_", " ") for name in found], "rows": lines}
-
-
-def _safety(content: Mapping[str, Any], numbers: Numbers) -> dict[str, Any]:
-    """The verdict on canal and foramina, and the distances and volumes that it rests on."""
-    safety = content.get("safety")
-    cement: Mapping[str, Any] = content.get("cement") or {}
-    details = []
-    for key, words, name in (("clearance_mm", "clearance", "mm"), ("leaked_ml", "leaked", "ml")):
-        values: Mapping[str, Any] = cement.get(key) or {}
-        parts = [
-            Markup("{} {} {}").format(
-                structure.replace("_", " "), numbers(f"comparison/cement/{key}/{structure}"), name
-            )
-            for structure in values
-        ]
-        if parts:
-            details.append(Markup("{}: {}").format(words.capitalize(), Markup(", ").join(parts)))
-    if not isinstance(safety, Mapping):
-        return {"bad": False, "verdict": "not checked in this run.", "details": details}
-    bad = bool(safety.get("violated"))
-    inside = [str(name).replace("_", " ") for name in safety.get("encroached") or ()]
-    verdict = "nothing lies in canal or foramina, and no limit of the case is exceeded."
-    if bad:
-        found = [f"cement or a needle lies inside: {', '.join(inside)}"] if inside else []
-        verdict = "; ".join([*found, *map(str, safety.get("exceeded") or ())]) + "."
-    if safety.get("first_reached"):
-        at = "comparison/safety/first_reached"
-        details.append(
-            Markup("Growing cement first reaches {} at {} ml of needle {}.").format(
-                numbers(f"{at}/structure"), numbers(f"{at}/volume_ml"), numbers(f"{at}/needle")
-            )
-        )
-    if cement.get("withheld_ml"):
-        details.append(Markup("Withheld there: {} ml.").format(numbers("comparison/cement/withheld_ml")))
-    return {"bad": bad, "verdict": verdict, "details": details}
 
 
 def _picture(name: str, path: Path) -> Picture:
