@@ -28,17 +28,16 @@ CalibrationKind = Literal["generic", "phantom", "two-tissue"]
 HU_RANGE = (-1024.0, 3071.0)
 #: Below this is air or bowel gas and never bone or marrow (fat reads about -100 HU) [K].
 AIR_HU = -300.0
-#: Share of the volume with values out of range, of air, or of densities below 0, above which the CT is refused.
+#: Share of the volume with values out of range, too dense, of air, or of densities below 0, above which the CT is refused.
 MOST_BAD_SHARE = 0.5
 #: Bounds in HU between air or metal artefact, fat (yellow marrow), marrow and sparse bone, bone, and metal or dense
 #: cortex. Group with an alar void: L5 below 100 HU (Wagner 2016 [A]); fat reads about -100 HU, its bounds are [K].
 HU_BOUNDS = (-200.0, -30.0, 100.0, 1500.0)
 HU_BANDS = ("below_-200", "fat", "marrow", "bone", "above_1500")
 _BAND_WORDS = ("below −200 HU", "fat", "marrow", "bone", "above 1500 HU")
-#: No sacrum reads above this nearly everywhere: cancellous bone of S1 has 40 HU in insufficiency fractures (Wagner 2018
-#: [A]) and several times that in the young [K]. Numbers that still hold the 1024 of their storage all do.
+#: No sacrum reads above this in half of its volume: cancellous bone of S1 has 40 HU in insufficiency fractures (Wagner
+#: 2018 [A]) and several times that in the young [K]. Numbers that still hold the 1024 of their storage do.
 DENSE_HU = 700.0
-_MOST_DENSE_SHARE = 0.95
 _STORED_OFFSET = 1024.0
 # What is scaled to 0 to 1, or by its own mean and scatter, lies within; marrow alone spreads further [K].
 _SCALED = 5.0
@@ -336,7 +335,7 @@ def _check_hu(volume: CTVolume, low: float, high: float, dense: float) -> None:
     if volume.offset_hu is not None:
         return
     reason, offset = None, 0.0
-    if dense > _MOST_DENSE_SHARE and high <= HU_RANGE[1] + 2 * _STORED_OFFSET:
+    if dense > MOST_BAD_SHARE and high <= HU_RANGE[1] + 2 * _STORED_OFFSET:
         reason = f"{100 * dense:.3g} % of the bone reads above {DENSE_HU:g} HU: this looks like HU + {_STORED_OFFSET:g}"
         offset = -_STORED_OFFSET
     elif volume.hu.dtype.itemsize == 1:
@@ -355,7 +354,11 @@ def _judge(volume: CTVolume, clipped: float, air: float, outside: float) -> Iter
     """Warnings on the shares of the bone's volume; refuses a CT that cannot be one of this bone."""
     kinds = (
         (clipped, f"reads below {HU_RANGE[0]:g} or above {HU_RANGE[1]:g} HU", "is it in HU, with slope and intercept?"),
-        (air, f"reads below {AIR_HU:g} HU, which is air", "do mesh and CT lie in the same frame?"),
+        (
+            air,
+            f"reads below {AIR_HU:g} HU, which is air",
+            "do mesh and CT lie in one frame, and was -1024 added twice?",
+        ),
     )
     for share, what, question in kinds:
         text = f"{100 * share:.3g} % of the bone's volume {what}"

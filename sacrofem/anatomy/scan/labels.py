@@ -105,7 +105,7 @@ def _asked(asked: int | str, present: Sequence[Label], measure: Measure, file: s
     there = listed(label.text for label in present)
     field, mend = "anatomy.labels", f"name labels that are there: {there}"
     if isinstance(asked, str) and not (asked.isascii() and asked.isdigit() and len(asked) < 10):
-        exact = [label for label in present if label.name == asked]
+        exact = [label for label in present if label.name and label.name == asked]
         found = exact or [
             label for label in present if label.name and (_plain(label.name) == _plain(asked) or _is(label, asked))
         ]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sacrofem.bone.images.image import (
     AGAIN,
     Image,
+    check_place,
     check_shape,
     check_spacing,
     facts_of,
@@ -226,6 +227,8 @@ def _slice(file: Path, data: Any, frame: int | None, where: Sequence[Any]) -> _S
         return found
 
     axes = numbers("PlaneOrientationSequence", "ImageOrientationPatient", 6).reshape(2, 3)
+    position = numbers("PlanePositionSequence", "ImagePositionPatient", 3)
+    check_place(file, "ImagePositionPatient", position)
     spacing = numbers("PixelMeasuresSequence", "PixelSpacing", 2)[::-1]
     check_spacing(file, "PixelSpacing", spacing.tolist())
     length = np.linalg.norm(axes, axis=1)
@@ -244,7 +247,7 @@ def _slice(file: Path, data: Any, frame: int | None, where: Sequence[Any]) -> _S
     return _Slice(
         file, frame, str(data.get("SeriesInstanceUID", "")), None if number is None else int(number),
         cut(data.get("SeriesDescription") or "", 40), (int(data.Columns), int(data.Rows)),
-        numbers("PlanePositionSequence", "ImagePositionPatient", 3), axes / length[:, None], spacing,
+        position, axes / length[:, None], spacing,
         1.0 if slope is None else float(slope), 0.0 if intercept is None else float(intercept),
     )  # fmt: skip
 

@@ -119,6 +119,14 @@ def check_spacing(path: Path, field: str, spacing: Sequence[float]) -> None:
         )  # fmt: skip
 
 
+def check_place(path: Path, field: str, point: FloatArray) -> None:
+    """Refuse a point in mm that lies nowhere near a scanner."""
+    # Also where it is no number.
+    if not np.abs(point).max() <= _FARTHEST_MM:
+        value = " ".join(f"{x:.4g}" for x in point)
+        raise InputError("lies nowhere near a scanner", file=path, field=field, value=value, mend=AGAIN)
+
+
 def unoriented(path: Path, what: str) -> InputError:
     """The refusal of an image that does not say where its axes lead; the same in every format."""
     return InputError(
@@ -136,11 +144,9 @@ def placed(path: Path, affine: FloatArray) -> tuple[FloatArray, tuple[str, ...]]
         Not finite, too far away, too fine, too coarse, or flat.
     """
     steps = affine[:3, :3]
-    if not np.isfinite(affine).all() or np.abs(affine[:3, 3]).max() > _FARTHEST_MM:
-        raise InputError(
-            "lies nowhere near a scanner", file=path, field="origin",
-            value=" ".join(f"{x:.4g}" for x in affine[:3, 3]), mend=AGAIN,
-        )  # fmt: skip
+    if not np.isfinite(steps).all():
+        raise InputError("its axes are no numbers", file=path, mend=AGAIN)
+    check_place(path, "origin", affine[:3, 3])
     with np.errstate(over="ignore"):
         length = np.linalg.norm(steps, axis=0)
     check_spacing(path, "spacing", [float(step) for step in length])
