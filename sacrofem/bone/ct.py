@@ -28,7 +28,7 @@ CalibrationKind = Literal["generic", "phantom", "two-tissue"]
 HU_RANGE = (-1024.0, 3071.0)
 #: Below this is air or bowel gas and never bone or marrow (fat reads about -100 HU) [K].
 AIR_HU = -300.0
-#: Share of the volume with values out of range, too dense, of air, or of densities below 0, above which the CT is refused.
+#: Share of the volume out of range, too dense, of air, or of a density below 0, above which the CT is refused.
 MOST_BAD_SHARE = 0.5
 #: Bounds in HU between air or metal artefact, fat (yellow marrow), marrow and sparse bone, bone, and metal or dense
 #: cortex. Group with an alar void: L5 below 100 HU (Wagner 2016 [A]); fat reads about -100 HU, its bounds are [K].

@@ -197,7 +197,7 @@ def test_several_series_are_listed_and_one_is_chosen(tmp_path, ct):
         read_image(tmp_path)
     assert read_image(tmp_path, series=4).values.shape == (1, 12, 11, 7)
     np.testing.assert_array_equal(read_image(tmp_path, series="1.2.3").values[0], values)
-    with pytest.raises(InputError, match="anatomy.ct_series = 9: no such series"):
+    with pytest.raises(InputError, match=r"anatomy\.ct_series = 9: no such series"):
         read_image(tmp_path, series=9)
 
 

@@ -37,7 +37,7 @@ def write_nifti(path, values, affine, *, slope=None, intercept=0.0, codes=(1, 1)
     """NIfTI of an affine to LPS mm; qform code and sform code; names as TotalSegmentator leaves them."""
     import nibabel
 
-    image = (nibabel.Nifti2Image if two else nibabel.Nifti1Image)(values, LPS @ affine)
+    image = (nibabel.Nifti2Image if two else nibabel.Nifti1Image)(values, LPS @ affine, dtype=values.dtype)
     image.set_qform(LPS @ affine if codes[0] else None, codes[0])
     image.set_sform(LPS @ affine if codes[1] else None, codes[1])
     if names:
