@@ -249,16 +249,21 @@ def mesh():
     return reference_mesh("sacrum-tiny-intact")
 
 
+@pytest.fixture(scope="module")
+def coarse():
+    return voxels.sacrum(h=3.0)
+
+
 def density_of(mesh, ct, **changes):
     given = {"kind": "mesh", "path": "bone.vtu", "ct": str(ct), **changes}
     # Where there is a CT nothing follows landmarks.
-    return bone_field(Case.preset("sif-unilateral").with_anatomy(given), mesh, None)
+    return bone_field(Case.preset("sif-unilateral").with_anatomy(given).with_(materials__rim="ct"), mesh, None)
 
 
 @pytest.mark.parametrize("around", [-1000, 40], ids=["air", "soft tissue"])
 @pytest.mark.parametrize("kind", [".nii", ".nii.gz", ".nrrd", ".mha", "dicom"])
-def test_numbers_with_1024_left_in_are_refused(tmp_path, bone, mesh, kind, around):
-    inside, affine = bone
+def test_numbers_with_1024_left_in_are_refused(tmp_path, coarse, mesh, kind, around):
+    inside, affine = coarse
     hu = np.where(inside, 60, around) + np.random.default_rng(0).integers(-20, 20, inside.shape)
     ct = voxels.write(kind, tmp_path, "ct", (hu + 1024).astype(np.uint16), affine)
     with pytest.raises(InputError, match=r"looks like HU \+ 1024; .*anatomy\.ct_offset_hu = -1024"):
@@ -275,8 +280,8 @@ def test_numbers_with_1024_left_in_are_refused(tmp_path, bone, mesh, kind, aroun
     assert density_of(mesh, ct, ct_offset_hu=0.0).density.mean() > 0.8
 
 
-def test_pictures_and_scaled_numbers_are_no_hu(tmp_path, bone, mesh):
-    inside, affine = bone
+def test_pictures_and_scaled_numbers_are_no_hu(tmp_path, coarse, mesh):
+    inside, affine = coarse
     grey = np.where(inside, 120, 80).astype(np.uint8)
     with pytest.raises(InputError, match="have 8 bits"):
         density_of(mesh, voxels.write(".nrrd", tmp_path, "grey", grey, affine))
@@ -285,20 +290,20 @@ def test_pictures_and_scaled_numbers_are_no_hu(tmp_path, bone, mesh):
         density_of(mesh, voxels.write(".nrrd", tmp_path, "scaled", scaled, affine))
 
 
-def test_the_histogram_counts_the_volume_of_the_bone(tmp_path, bone, mesh):
-    inside, affine = bone
+def test_the_histogram_counts_the_volume_of_the_bone(tmp_path, coarse, mesh):
+    inside, affine = coarse
     levels = np.array([-400, -100, 50, 300, 2000], np.int16)
     z = np.broadcast_to(np.arange(inside.shape[2]) * 5 // inside.shape[2], inside.shape)
     found = density_of(mesh, voxels.write(".mha", tmp_path, "ct", levels[z], affine), ct_transform=())
     shares = found.provenance.to_json()["hu_shares"]
     assert list(shares) == ["below_-200", "fat", "marrow", "bone", "above_1500"]
     wanted = [(inside & (z == k)).sum() / inside.sum() for k in range(5)]
-    np.testing.assert_allclose(list(shares.values()), wanted, atol=0.02)
+    np.testing.assert_allclose(list(shares.values()), wanted, atol=0.05)
     assert "% below −200 HU" in found.provenance.text
 
 
-def test_a_segmentation_is_no_ct(tmp_path, bone, mesh):
-    inside, affine = bone
+def test_a_segmentation_is_no_ct(tmp_path, coarse, mesh):
+    inside, affine = coarse
     path = voxels.write_nrrd(tmp_path / "a.seg.nrrd", inside.astype(np.uint8), affine, **segment(0, "Sacrum", 1))
     with pytest.raises(InputError, match="is a segmentation, no CT"):
         density_of(mesh, path)

@@ -67,6 +67,9 @@ def read_nrrd(path: Path) -> Image:
     with foreign(path):
         header: Mapping[str, Any] = nrrd.read_header(lines)
         sizes = [int(count) for count in header["sizes"]]
+    if not header.get("dimension") == len(sizes) == len(header.get("kinds") or sizes):
+        value = " ".join(map(str, sizes))
+        raise InputError("are not those of its dimensions", file=path, field="sizes", value=value, mend=DAMAGED)
     labels = _segments(header)
     layered = bool(labels) and len(sizes) == 4
     layers = sizes.pop(0) if layered else 1
