@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import KDTree
 
+from sacrofem.bone.imagefacts import ImageFacts
 from sacrofem.errors import InputError
 from sacrofem.mesh.tetmesh import TET_EDGES, TetMesh
 from sacrofem.system.arrays import BoolArray, FloatArray
@@ -27,8 +28,19 @@ CalibrationKind = Literal["generic", "phantom", "two-tissue"]
 HU_RANGE = (-1024.0, 3071.0)
 #: Below this is air or bowel gas and never bone or marrow (fat reads about -100 HU) [K].
 AIR_HU = -300.0
-#: Share of the volume with values out of range, of air, or of densities below 0, above which the CT is refused.
+#: Share of the volume out of range, too dense, of air, or of a density below 0, above which the CT is refused.
 MOST_BAD_SHARE = 0.5
+#: Bounds in HU between air or metal artefact, fat (yellow marrow), marrow and sparse bone, bone, and metal or dense
+#: cortex. Group with an alar void: L5 below 100 HU (Wagner 2016 [A]); fat reads about -100 HU, its bounds are [K].
+HU_BOUNDS = (-200.0, -30.0, 100.0, 1500.0)
+HU_BANDS = ("below_-200", "fat", "marrow", "bone", "above_1500")
+_BAND_WORDS = ("below −200 HU", "fat", "marrow", "bone", "above 1500 HU")
+#: No sacrum reads above this in half of its volume: cancellous bone of S1 has 40 HU in insufficiency fractures (Wagner
+#: 2018 [A]) and several times that in the young [K]. Numbers that still hold the 1024 of their storage do.
+DENSE_HU = 700.0
+_STORED_OFFSET = 1024.0
+# What is scaled to 0 to 1, or by its own mean and scatter, lies within; marrow alone spreads further [K].
+_SCALED = 5.0
 #: Sub-tets are at most this share of the smallest voxel edge long, up to `_MOST_DIVISIONS`.
 _STEP = 0.5
 _MOST_DIVISIONS = 12
@@ -47,11 +59,17 @@ class CTVolume:
         Voxel index (i, j, k, 1) of a voxel's centre to mm, in LPS axes or those of the mesh.
     file
         Where it comes from, for messages.
+    facts : ImageFacts or None
+        Of the image that it was read from.
+    offset_hu : float or None
+        What was added to the numbers of that image on purpose; also 0 says that they are HU.
     """
 
     hu: NDArray[np.generic]
     affine: FloatArray
     file: str | None = None
+    facts: ImageFacts | None = None
+    offset_hu: float | None = None
 
     def __post_init__(self) -> None:
         affine = np.asarray(self.affine, dtype=float)
@@ -178,6 +196,8 @@ class CTDensity:
         Elements whose density came out below 0 and is 0.
     clipped_share, air_share, outside_share
         Of the bone's volume: values outside `HU_RANGE`, below `AIR_HU`, and beyond the CT.
+    shares : tuple of float
+        Of the bone's volume within the CT in each of `HU_BANDS`.
     rim_elements
         Elements with no volume below the rim, which took the value of the nearest one that has.
     membrane
@@ -194,6 +214,12 @@ class CTDensity:
     rim_elements: int
     membrane: bool
     warnings: tuple[str, ...]
+    shares: tuple[float, ...] = ()
+
+
+def shares_text(shares: Sequence[float]) -> str:
+    """A histogram of CT numbers in words."""
+    return ", ".join(f"{100 * share:.3g} % {word}" for share, word in zip(shares, _BAND_WORDS, strict=True))
 
 
 def element_density(
@@ -226,7 +252,8 @@ def element_density(
     Raises
     ------
     InputError
-        NaN in the bone, an element outside the CT, most of it out of range, air or below 0 g/cm³, an unknown rim.
+        NaN in the bone, an element outside the CT, most of it out of range, air or below 0 g/cm³, numbers that are no
+        HU, an unknown rim.
     """
     if rim not in ("membrane", "ct"):
         raise InputError("no such rim", field="materials.rim", value=rim, mend="use membrane or ct")
@@ -235,11 +262,14 @@ def element_density(
         raise InputError("must not be negative", field="materials.rim_mm", value=rim_mm, mend="give a depth in mm")
     m = len(mesh.tets)
     all_sum, all_count, deep_sum, deep_count, total = (np.zeros(m) for _ in range(5))
-    clipped, air, nan = np.zeros(m), np.zeros(m), 0
+    clipped, air, nan, dense = np.zeros(m), np.zeros(m), 0, np.zeros(m)
+    bands, low, high = np.zeros((len(HU_BANDS), m)), np.inf, -np.inf
     away = _distance_to_surface(mesh, depth) if rim == "membrane" and depth > 0.0 else None
     for tets, points in _samples(mesh, _STEP * float(volume.spacing.min())):
         value, inside = volume.at(points.reshape(-1, 3))
         nan += int(np.count_nonzero(~np.isfinite(value) & inside))
+        if inside.any():
+            low, high = min(low, float(value[inside].min())), max(high, float(value[inside].max()))
         bad = inside & ((value < HU_RANGE[0]) | (value > HU_RANGE[1]))
         shape, value = points.shape[:2], np.clip(value, *HU_RANGE)
         weight = inside.reshape(shape)
@@ -248,6 +278,10 @@ def element_density(
         total[tets] = shape[1]
         clipped[tets] = bad.reshape(shape).sum(axis=1)
         air[tets] = (weight & (value < AIR_HU)).sum(axis=1)
+        dense[tets] = (weight & (value > DENSE_HU)).sum(axis=1)
+        band = np.searchsorted(HU_BOUNDS, value, side="right")
+        for k in range(len(HU_BANDS)):
+            bands[k, tets] = (weight & (band == k)).sum(axis=1)
         if away is not None:
             weight = weight & (away.at(points.reshape(-1, 3))[0].reshape(shape) > depth)
         deep_sum[tets], deep_count[tets] = (value * weight).sum(axis=1), weight.sum(axis=1)
@@ -264,6 +298,8 @@ def element_density(
         )
     volumes = mesh.volumes / mesh.volumes.sum()
     shares = [float(volumes @ (part / total)) for part in (clipped, air, total - all_count)]
+    histogram = bands / total @ volumes
+    _check_hu(volume, low, high, float(volumes @ (dense / total)) / (1.0 - shares[2]))
     notes = [*calibration.warnings, *_judge(volume, *shares)]
     has = deep_count > 0
     if not has.any():
@@ -290,15 +326,39 @@ def element_density(
     rim_elements = int(np.count_nonzero(~has))
     return CTDensity(
         hu, np.maximum(density, 0.0), negative, shares[0], shares[1], shares[2], rim_elements, rim == "membrane",
-        tuple(notes),
+        tuple(notes), tuple(float(share) for share in histogram / histogram.sum()),
     )  # fmt: skip
+
+
+def _check_hu(volume: CTVolume, low: float, high: float, dense: float) -> None:
+    """Refuse numbers that are no HU, unless the case says what they are; from least and most in the bone."""
+    if volume.offset_hu is not None:
+        return
+    reason, offset = None, 0.0
+    if dense > MOST_BAD_SHARE and high <= HU_RANGE[1] + 2 * _STORED_OFFSET:
+        reason = f"{100 * dense:.3g} % of the bone reads above {DENSE_HU:g} HU: this looks like HU + {_STORED_OFFSET:g}"
+        offset = -_STORED_OFFSET
+    elif volume.hu.dtype.itemsize == 1:
+        reason = "its numbers have 8 bits, a picture with 256 greys and no HU"
+    elif max(abs(low), abs(high)) < _SCALED and high - low > 1e-3:
+        reason = f"its numbers lie between {low:.3g} and {high:.3g} in the bone: they were scaled and are no HU"
+    if reason is not None:
+        raise InputError(
+            reason, file=volume.file, field="anatomy.ct",
+            mend="export it with slope and intercept, or say what is to be added on purpose: "
+            f"anatomy.ct_offset_hu = {offset:g}",
+        )  # fmt: skip
 
 
 def _judge(volume: CTVolume, clipped: float, air: float, outside: float) -> Iterator[str]:
     """Warnings on the shares of the bone's volume; refuses a CT that cannot be one of this bone."""
     kinds = (
         (clipped, f"reads below {HU_RANGE[0]:g} or above {HU_RANGE[1]:g} HU", "is it in HU, with slope and intercept?"),
-        (air, f"reads below {AIR_HU:g} HU, which is air", "do mesh and CT lie in the same frame?"),
+        (
+            air,
+            f"reads below {AIR_HU:g} HU, which is air",
+            "do mesh and CT lie in one frame, and was -1024 added twice?",
+        ),
     )
     for share, what, question in kinds:
         text = f"{100 * share:.3g} % of the bone's volume {what}"

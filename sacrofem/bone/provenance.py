@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Literal
 
+from sacrofem.bone.ct import HU_BANDS, shares_text
+from sacrofem.bone.imagefacts import ImageFacts
 from sacrofem.bone.laws import CONVERSION_SOURCE, CONVERSIONS, DENSITY_WORDS, DensityLaw
 from sacrofem.errors import one_line
 
@@ -118,6 +120,12 @@ class DensityProvenance:
         ``membrane``: voxels of the rim were left out; ``ct``: they were not.
     source
         Of map or calibration.
+    image : ImageFacts or None
+        What the CT is and how it lies.
+    offset_hu : float or None
+        What was added to its numbers on purpose.
+    shares : tuple of float
+        Of the bone's volume in each of `sacrofem.bone.ct.HU_BANDS`.
     factor
         By which all of it was multiplied.
     lesion : LesionProvenance or None
@@ -130,6 +138,9 @@ class DensityProvenance:
     line: tuple[float, float] | None = None
     rim: str | None = None
     source: str = ""
+    image: ImageFacts | None = None
+    offset_hu: float | None = None
+    shares: tuple[float, ...] = ()
     factor: float = 1.0
     lesion: LesionProvenance | None = None
 
@@ -138,7 +149,12 @@ class DensityProvenance:
         """All of it in one sentence."""
         if self.file is not None:
             rim = "without its rim, for which the membrane stands" if self.rim == "membrane" else "its rim included"
-            text = f"CT {PurePath(self.file).name}, {rim} ({self.source})"
+            name = PurePath(self.file).name if self.image is None else self.image.text
+            text = f"CT {name}, {rim} ({self.source})"
+            if self.offset_hu:
+                text += f"; {self.offset_hu:+g} HU added to its numbers on purpose"
+            if self.shares:
+                text += f"; in the bone {shares_text(self.shares)}"
         else:
             void = "with" if self.alar_void else "without"
             text = f"generic map of {self.bone} bone, {void} its alar void ({self.source})"
@@ -160,6 +176,9 @@ class DensityProvenance:
             "intercept_g_cm3": self.line and self.line[1],
             "rim": self.rim,
             "source": self.source,
+            "image": self.image and self.image.to_json(),
+            "offset_hu": self.offset_hu,
+            "hu_shares": dict(zip(HU_BANDS, self.shares, strict=True)) if self.shares else None,
             "factor": self.factor,
             "lesion": self.lesion and {"kind": self.lesion.kind, "density_factor": self.lesion.density_factor},
         }

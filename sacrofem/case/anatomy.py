@@ -84,6 +84,16 @@ class Anatomy(Section):
         default=(),
         description="4 x 4, row by row, from the CT's LPS mm to those of `path`; not given: they share a frame",
     )
+    ct_series: (
+        Annotated[int, within(0, 999_999_999, "what DICOM numbers a series by")]
+        | Annotated[str, Field(max_length=100)]
+        | None
+    ) = Field(default=None, description="number or UID of the series, where the folder of the CT holds several")
+    ct_offset_hu: Annotated[float, within(-33000, 33000, "what 16 bits of storage hold")] | None = Field(
+        default=None,
+        description="HU, added to the CT's numbers on purpose: -1024 where its intercept was lost; 0 says that they "
+        "are HU however dense; not given: numbers that are no HU are refused",
+    )
     labels: tuple[
         Annotated[int, within(1, _MOST_LABEL, "label maps have 16 bits, and 0 is no label")]
         | Annotated[str, Field(max_length=100)],
@@ -91,8 +101,8 @@ class Anatomy(Section):
     ] = Field(
         default=(),
         max_length=100,
-        description="numbers (no unit) or names of the sacrum's labels; not given: TotalSegmentator's 25 and 26, or "
-        "the only one",
+        description="numbers (no unit) or names of the sacrum's labels; not given: by the names in the file, "
+        "TotalSegmentator's numbers, or the only one",
     )
     units: Literal["mm", "cm", "m"] = Field(default="mm", description="length unit of the file at `path`")
     half: Literal["none", "left", "right"] = Field(
@@ -166,6 +176,9 @@ class Anatomy(Section):
             raise refused(
                 "is no rigid motion", "give 16 numbers, row by row: rotation and shift", "frame", str(self.frame)
             )
+        for name in ("ct_series", "ct_offset_hu"):
+            if self.ct is None and (value := getattr(self, name)) is not None:
+                raise refused("needs anatomy.ct", "give anatomy.ct, or leave it out", name, value)
         if self.ct_transform and (self.ct is None or len(self.ct_transform) != 16):
             problem = "needs anatomy.ct" if self.ct is None else "is no 4 x 4 matrix"
             raise refused(problem, "give 16 numbers, row by row, with a CT", "ct_transform", str(self.ct_transform))

@@ -16,10 +16,8 @@ CASE_FILE = "case.toml"
 def anatomy_keys(
     path: Path,
     *,
-    ct: Path | None = None,
-    units: str | None = None,
-    labels: Sequence[str] = (),
     field: str = "--anatomy",
+    **said: Any,
 ) -> dict[str, Any]:
     """The ``[anatomy]`` of a case for what lies at a path.
 
@@ -27,10 +25,10 @@ def anatomy_keys(
     ----------
     path
         Surface, label map, mesh, or imported folder.
-    ct, units, labels
-        What the command line says of it.
     field
         Named in refusals.
+    **said
+        What the command line says of it; see `said_of`.
 
     Raises
     ------
@@ -53,12 +51,27 @@ def anatomy_keys(
         name = path.name.lower()
         kind = "surface" if name.endswith(SURFACE_SUFFIXES) else "labels" if name.endswith(IMAGE_SUFFIXES) else "mesh"
         given = {"kind": kind, "path": str(path.resolve())}
-    if ct is not None:
-        given["ct"] = str(ct.resolve())
-    if units is not None:
-        given["units"] = units
-    if labels:
-        given["labels"] = tuple(
-            int(label) if label.isascii() and label.isdigit() and len(label) < 10 else label for label in labels
-        )
-    return given
+    return {**given, **said_of(**said)}
+
+
+def said_of(
+    *,
+    ct: Path | None = None,
+    ct_series: str | None = None,
+    ct_offset_hu: float | None = None,
+    units: str | None = None,
+    labels: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The keys of ``[anatomy]`` that options of the command line give, numbers as numbers."""
+    given = {
+        "ct": None if ct is None else str(ct.resolve()),
+        "ct_series": None if ct_series is None else _number(ct_series),
+        "ct_offset_hu": ct_offset_hu,
+        "units": units,
+        "labels": tuple(map(_number, labels)) or None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _number(text: str) -> int | str:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Group, Parameter
 
@@ -37,6 +37,10 @@ class CaseOptions:
     """Your own sacrum: surface (STL, PLY, OBJ, OFF, VTP), label map, mesh, or a folder that `sacrofem import` left."""
     ct: Annotated[Path | None, Parameter(group=_of_case)] = None
     """CT of that sacrum, in the same frame: its density takes the place of the generic map."""
+    ct_series: Annotated[str | None, Parameter(group=_of_case)] = None
+    """Number or UID of the series, where the folder of the CT holds several."""
+    ct_offset_hu: Annotated[float | None, Parameter(group=_of_case)] = None
+    """HU added to its numbers on purpose: -1024 where its intercept was lost, 0 where they are HU however dense."""
     units: Annotated[Literal["mm", "cm", "m"] | None, Parameter(group=_of_case)] = None
     """Length unit of that surface or mesh."""
     label: Annotated[tuple[str, ...], Parameter(group=_of_case)] = ()
@@ -90,12 +94,19 @@ class CaseOptions:
         changes = {name: value for name, value in given.items() if value is not None}
         return case.with_(**changes) if changes else case
 
+    @property
+    def of_anatomy(self) -> dict[str, Any]:
+        """What they say of an own sacrum, for `sacrofem.case.anatomyfile.anatomy_keys`."""
+        return {
+            "ct": self.ct, "ct_series": self.ct_series, "ct_offset_hu": self.ct_offset_hu, "units": self.units,
+            "labels": self.label,
+        }  # fmt: skip
+
     def _with_anatomy(self, case: Case) -> Case:
         """The case with another sacrum."""
-        if self.anatomy is not None:
-            from sacrofem.case.anatomyfile import anatomy_keys
+        from sacrofem.case.anatomyfile import anatomy_keys, said_of
 
-            return case.with_anatomy(anatomy_keys(self.anatomy, ct=self.ct, units=self.units, labels=self.label))
-        given = {"ct": self.ct and str(self.ct.resolve()), "units": self.units, "labels": self.label or None}
-        changes = {f"anatomy.{name}": value for name, value in given.items() if value is not None}
+        if self.anatomy is not None:
+            return case.with_anatomy(anatomy_keys(self.anatomy, **self.of_anatomy))
+        changes = {f"anatomy.{name}": value for name, value in said_of(**self.of_anatomy).items()}
         return case.with_(**changes) if changes else case

@@ -41,7 +41,7 @@ def import_(
     given = options or CaseOptions()
     if given.anatomy is not None:
         raise InputError("is the first argument here", field="--anatomy", value=str(given.anatomy), mend="leave it out")
-    keys = anatomy_keys(path, ct=given.ct, units=given.units, labels=given.label, field="PATH")
+    keys = anatomy_keys(path, **given.of_anatomy, field="PATH")
     if path.is_dir() or keys["kind"] == "mesh":
         raise InputError(
             "is no surface and no label map", field="PATH", value=str(path),
@@ -49,7 +49,8 @@ def import_(
         )  # fmt: skip
     from dataclasses import replace
 
-    case = replace(given, ct=None, units=None, label=()).case(None).with_anatomy(keys)
+    bare = replace(given, ct=None, ct_series=None, ct_offset_hu=None, units=None, label=())
+    case = bare.case(None).with_anatomy(keys)
     read = files_of(None, case)
     check_folder(out, overwrite=overwrite, inputs=read)
     files = hashes(read)
@@ -70,6 +71,8 @@ def import_(
     print(f"twin: {twin['mean_distance_mm']:.2f} mm on the average, 95 % within {twin['p95_distance_mm']:.2f} mm")
     print("confidence: " + ", ".join(f"{name} {value:.2f}" for name, value in content["confidence"].items()))
     print(f"mesh: {mesh['tets']} tets, worst quality {mesh['min_quality']:.2f}, {mesh['volume_ml']:.1f} ml")
+    if found.density is not None:
+        print(f"density: {found.density.provenance.text}")
     for note in content["notes"]:
         print(f"note: {note}")
     print(f"written: {out}; look at anatomy.png and twin.png, then: sacrofem compare --anatomy {out}")

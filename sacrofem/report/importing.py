@@ -34,9 +34,13 @@ def write_import(folder: Path, imported: ImportedSacrum, *, inputs: Mapping[str,
     assert anatomy.path is not None
     given = Path(anatomy.path)
     suffix = ".nii.gz" if given.name.lower().endswith(".nii.gz") else given.suffix.lower()
+    copies = {SOURCE + suffix: given}
+    if scan.source is not None and len(scan.source.image.files) > 1:
+        # Files that belong together find one another by their names.
+        copies = {Path(file).name: Path(file) for file in scan.source.image.files}
     keys: dict[str, Any] = {
         "kind": anatomy.kind,
-        "path": SOURCE + suffix,
+        "path": next(iter(copies)),
         "frame": [float(x) for x in np.round(scan.frame.matrix, 12).ravel()],
         "landmarks_file": "landmarks.json",
         "sex": anatomy.sex,
@@ -45,11 +49,13 @@ def write_import(folder: Path, imported: ImportedSacrum, *, inputs: Mapping[str,
         keys["labels"] = list(anatomy.labels)
     if anatomy.kind == "surface":
         keys["units"] = anatomy.units
-    if anatomy.ct is not None:
-        keys["ct"] = anatomy.ct
+    for name in ("ct", "ct_series", "ct_offset_hu", "ct_transform"):
+        if (value := getattr(anatomy, name)) not in (None, ()):
+            keys[name] = list(value) if isinstance(value, tuple) else value
     content = imported.to_json()
     with result_folder(folder, inputs=dict(inputs)) as stage:
-        shutil.copyfile(given, stage / (SOURCE + suffix))
+        for name, file in copies.items():
+            shutil.copyfile(file, stage / name)
         data = {"schema": SCHEMA, "preset": "sif-bilateral", "anatomy": keys}
         (stage / "case.toml").write_text(emit_toml(data, None), encoding="utf-8")
         landmarks = {"schema": 1, "landmarks": content["landmarks"], "confidence": content["confidence"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from sacrofem.anatomy.frame import Frame
 from sacrofem.anatomy.solid import Landmarks
 from sacrofem.bone.ct import calibration, element_density
 from sacrofem.bone.density import QUALITIES, generic_density
-from sacrofem.bone.images import read_ct
+from sacrofem.bone.images.read import read_ct
 from sacrofem.bone.laws import DensityLaw, density_law
 from sacrofem.bone.lesion import Lesion, lesion_density
 from sacrofem.bone.moduli import read_moduli
@@ -52,7 +53,8 @@ def bone_field(case: Case, mesh: TetMesh, landmarks: Landmarks, frame: Frame | N
         The CT cannot be read or does not fit the mesh, or keys that need a CT stand without one.
     """
     materials = case.materials
-    if case.anatomy.ct is None:
+    anatomy = case.anatomy
+    if anatomy.ct is None:
         for name, idle in (("rim", "membrane"), ("calibration", "generic")):
             if (value := getattr(materials, name)) != idle:
                 raise InputError(
@@ -65,17 +67,18 @@ def bone_field(case: Case, mesh: TetMesh, landmarks: Landmarks, frame: Frame | N
         )  # fmt: skip
         return BoneField(density * materials.density_factor, True, provenance)
     line = calibration(materials.calibration, materials.calibration_hu, materials.calibration_density_g_cm3)
-    volume = read_ct(case.anatomy.ct)
-    if case.anatomy.ct_transform:
-        volume = volume.moved(np.reshape(case.anatomy.ct_transform, (4, 4)))
+    volume = read_ct(anatomy.ct, series=anatomy.ct_series, offset_hu=anatomy.ct_offset_hu)
+    if anatomy.ct_transform:
+        volume = volume.moved(np.reshape(anatomy.ct_transform, (4, 4)))
     if frame is not None:
         volume = volume.moved(frame.matrix)
     found = element_density(mesh, volume, line, rim=materials.rim)
     provenance = DensityProvenance(
-        "ct", file=case.anatomy.ct, line=(line.slope, line.intercept), rim=materials.rim, source=line.source,
-        factor=materials.density_factor,
+        "ct", file=anatomy.ct, line=(line.slope, line.intercept), rim=materials.rim, source=line.source,
+        image=volume.facts, offset_hu=anatomy.ct_offset_hu, shares=found.shares, factor=materials.density_factor,
     )  # fmt: skip
-    notes = (f"density is that of {case.anatomy.ct}: {line.source}", *found.warnings)
+    said = () if volume.facts is None else (f"{Path(anatomy.ct).name}: {note}" for note in volume.facts.notes)
+    notes = (f"density is that of {anatomy.ct}: {line.source}", *said, *found.warnings)
     return BoneField(found.density * materials.density_factor, found.membrane, provenance, notes)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from sacrofem.case.case import Case
 from sacrofem.mesh.quality import element_quality
 from sacrofem.mesh.tetmesh import TetMesh
+from sacrofem.specimen.bone import BoneField, bone_field
 from sacrofem.specimen.mesh import DEFAULT_SIZE_MM, check_found, sacrum_mesh
 from sacrofem.specimen.scanned import ScannedSacrum, scanned_sacrum
 from sacrofem.system.arrays import FloatArray
@@ -16,11 +17,17 @@ from sacrofem.system.progress import stage
 
 @dataclass(frozen=True, eq=False)
 class ImportedSacrum:
-    """A scanned sacrum, its unbroken mesh, and the case that it came with."""
+    """A scanned sacrum, its unbroken mesh, the case that it came with, and its density where that has a CT."""
 
     case: Case
     scan: ScannedSacrum
     mesh: TetMesh
+    density: BoneField | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of bone and CT."""
+        return (*self.scan.notes, *(() if self.density is None else self.density.notes))
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: what `import --json` prints."""
@@ -30,6 +37,8 @@ class ImportedSacrum:
             "schema": 1,
             "path": self.case.anatomy.path,
             **self.scan.to_json(),
+            "notes": list(self.notes),
+            "ct": self.density and self.density.provenance.to_json(),
             "mesh": {
                 "points": len(mesh.points),
                 "tets": len(mesh.tets),
@@ -55,10 +64,13 @@ def import_sacrum(case: Case) -> ImportedSacrum:
     Raises
     ------
     InputError
-        The file cannot be read, is no sacrum, or its loaded and held faces were not found.
+        The file cannot be read, is no sacrum, or its loaded and held faces were not found; the CT does not fit.
     """
     scan = scanned_sacrum(case.anatomy)
     stage("mesh")
     mesh = sacrum_mesh(scan.solid, size_mm=case.mesh.size_mm or DEFAULT_SIZE_MM, replicate=case.mesh.replicate)
     check_found(mesh, case.anatomy.path, scan.notes)
-    return ImportedSacrum(case, scan, mesh)
+    if case.anatomy.ct is None:
+        return ImportedSacrum(case, scan, mesh)
+    stage("density")
+    return ImportedSacrum(case, scan, mesh, bone_field(case, mesh, scan.landmarks, scan.frame))

@@ -9,22 +9,23 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sacrofem.anatomy.builtin.parameters import Sex
 from sacrofem.anatomy.frame import Frame
 from sacrofem.anatomy.landmarkfile import landmarks_to_dict, overridden, read_landmarks
-from sacrofem.anatomy.scan.labelmap import label_numbers, label_solid
+from sacrofem.anatomy.scan.labelmap import label_solid
 from sacrofem.anatomy.scan.landmarks import find_landmarks
 from sacrofem.anatomy.scan.lattice import LatticeSolid
 from sacrofem.anatomy.scan.surface import Checks, read_surface, surface_solid
 from sacrofem.anatomy.scan.twin import Twin, fit_twin
 from sacrofem.anatomy.solid import Landmarks
-from sacrofem.bone.images import read_ct
 from sacrofem.case.anatomy import Anatomy
 from sacrofem.errors import InputError
+from sacrofem.specimen.labelled import LabelSource, files_of_labels, read_mask
 
-_WIDEST, _MOST_LABELS = 20_000, 500
+# Of its flatness, below which there is no endplate: a sacrum whose S1 body is missing has 0.
+_LEAST_ENDPLATE = 0.1
+_Stamp = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,8 @@ class ScannedSacrum:
     confidence : mapping
         Of every landmark, 0 to 1 (`sacrofem.anatomy.scan.landmarks.ScannedLandmarks`).
     notes : tuple of str
+    source : LabelSource or None
+        Of a label map: its image and labels.
     """
 
     solid: LatticeSolid
@@ -55,6 +58,7 @@ class ScannedSacrum:
     checks: Checks
     confidence: Mapping[str, float]
     notes: tuple[str, ...]
+    source: LabelSource | None = None
 
     @property
     def landmarks(self) -> Landmarks:
@@ -73,6 +77,7 @@ class ScannedSacrum:
                 "parameters": {n: list(v) if isinstance(v, tuple) else v for n, v in parameters.items()},
             }
         return {
+            "image": self.source and self.source.to_json(),
             "frame": [[float(x) for x in row] for row in self.frame.matrix],
             "landmarks": landmarks_to_dict(self.landmarks),
             "confidence": {name: round(value, 3) for name, value in self.confidence.items()},
@@ -95,12 +100,13 @@ def scanned_sacrum(anatomy: Anatomy) -> ScannedSacrum:
     if not path.exists():
         raise InputError("no such file", file=path, field="anatomy.path", mend="give a surface or a label map")
     kind: Literal["surface", "labels"] = "labels" if anatomy.kind == "labels" else "surface"
-    stamp = (path.stat().st_mtime_ns, path.stat().st_size)
+    read = files_of_labels(path, anatomy.labels) if kind == "labels" else (path,)
+    stamp = tuple((file.stat().st_mtime_ns, file.stat().st_size) for file in read)
     given = None if anatomy.landmarks_file is None else read_landmarks(anatomy.landmarks_file)
-    solid, checks, notes = _solid(kind, str(path), stamp, anatomy.units, anatomy.labels)
+    solid, checks, notes, source = _solid(kind, str(path), stamp, anatomy.units, anatomy.labels)
     if given is not None:
         frame = _frame(anatomy.frame)
-        found = ScannedSacrum(solid.placed(frame, given), frame, None, None, checks, {}, notes)
+        found = ScannedSacrum(solid.placed(frame, given), frame, None, None, checks, {}, notes, source)
     else:
         found = _found(kind, str(path), stamp, anatomy.units, anatomy.labels, anatomy.sex)
         if anatomy.frame:
@@ -120,39 +126,40 @@ def _frame(numbers: tuple[float, ...]) -> Frame:
 def _solid(
     kind: Literal["surface", "labels"],
     path: str,
-    stamp: tuple[int, int],
+    stamp: _Stamp,
     units: str,
     labels: tuple[int | str, ...],
-) -> tuple[LatticeSolid, Checks, tuple[str, ...]]:
+) -> tuple[LatticeSolid, Checks, tuple[str, ...], LabelSource | None]:
     if kind == "surface":
-        return surface_solid(read_surface(path, units))
-    volume = read_ct(path)
-    numbers = label_numbers(labels, _present(volume.hu, path), path)
-    solid, checks, notes = label_solid(np.isin(volume.hu, numbers), volume.affine, path)
-    return solid, checks, (f"labels {', '.join(map(str, numbers))} of {Path(path).name}", *notes)
+        return *surface_solid(read_surface(path, units)), None
+    found = read_mask(Path(path), labels)
+    solid, checks, notes = label_solid(found.mask, found.affine, path)
+    return solid, checks, (*found.source.notes, *notes), found.source
 
 
 @lru_cache(maxsize=4)
 def _found(
     kind: Literal["surface", "labels"],
     path: str,
-    stamp: tuple[int, int],
+    stamp: _Stamp,
     units: str,
     labels: tuple[int | str, ...],
     sex: Sex,
 ) -> ScannedSacrum:
-    solid, checks, notes = _solid(kind, path, stamp, units, labels)
+    solid, checks, notes, source = _solid(kind, path, stamp, units, labels)
     try:
         twin = fit_twin(solid, sex)
     except InputError as error:
         raise InputError(error.problem, file=path, field=error.field, mend=error.mend) from error
     marks = find_landmarks(solid, twin)
+    if source is not None and source.chosen.lacks_s1 and marks.confidence["endplate"] < _LEAST_ENDPLATE:
+        raise source.without_endplate()
     residual = (
         f"nearest built-in sacrum: {twin.mean_mm:.1f} mm from it on the average, 95 % within {twin.p95_mm:.1f} mm"
     )
     return ScannedSacrum(
         solid.placed(marks.frame, marks.landmarks), marks.frame, twin, marks.twin_shift, checks, marks.confidence,
-        (*notes, residual, *marks.notes),
+        (*notes, residual, *marks.notes), source,
     )  # fmt: skip
 
 
@@ -165,22 +172,3 @@ def _reframed(found: ScannedSacrum, wanted: Frame) -> ScannedSacrum:
         found, solid=found.solid.placed(wanted, found.landmarks.moved(change)), frame=wanted,
         twin_shift=back.then(found.twin_shift), notes=(*found.notes, "the frame is the case's own"),
     )  # fmt: skip
-
-
-def _present(values: NDArray[Any], path: str) -> list[int]:
-    """The labels that a map holds; refuses what is none."""
-    mend = "give the label map here, and the CT in anatomy.ct"
-    if values.dtype.kind == "f":
-        whole = np.asarray(np.where(np.isfinite(values), values, 0.5))
-        if (whole != np.round(whole)).any():
-            raise InputError("holds values that are no labels", file=path, field="anatomy.path", mend=mend)
-        values = whole.astype(np.int64)
-    low, high = int(values.min()), int(values.max())
-    # Counted, not sorted: a scan has a hundred million voxels.
-    few = high - low <= _WIDEST
-    found: list[int] = (np.flatnonzero(np.bincount((values - low).ravel())) + low).tolist() if few else []
-    if not 0 < len(found) <= _MOST_LABELS:
-        raise InputError(
-            f"holds values from {low} to {high}: that is a CT, no label map", file=path, field="anatomy.path", mend=mend
-        )
-    return found

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sacrofem.anatomy.scan.labelmap import label_numbers, label_solid
+from sacrofem.anatomy.scan.labelmap import label_solid
 from sacrofem.errors import InputError
 
 pytest.importorskip("SimpleITK")
@@ -45,17 +45,3 @@ def test_a_label_that_is_cut_off_absent_or_too_small():
     small, affine = ball((1.0, 1.0, 1.0), radius=10.0)
     with pytest.raises(InputError, match="at its longest"):
         label_solid(small, affine, "map.nii")
-
-
-def test_labels_by_number_by_name_and_by_default():
-    assert label_numbers((), [0, 25, 26, 77], "f") == (25, 26)
-    assert label_numbers((), [0, 1], "f") == (1,)
-    assert label_numbers(("sacrum", 77, "26"), [0, 25, 26, 77], "f") == (25, 77, 26)
-    for labels, present, words in (
-        ((), [0, 1, 2], "name those of the sacrum"),
-        ((), [0], "holds no label"),
-        ((9,), [0, 1], "does not hold label 9; it holds 1"),
-        (("sacrm",), [0, 25], "no such label"),
-    ):
-        with pytest.raises(InputError, match=words):
-            label_numbers(labels, present, "f")

@@ -9,8 +9,8 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from sacrofem.bone import images
-from sacrofem.bone.images import read_ct
+from sacrofem.bone.images import image as images
+from sacrofem.bone.images.read import read_ct
 from sacrofem.errors import EnvironmentFailure, InputError
 
 sitk = import_module("SimpleITK")
@@ -188,6 +188,8 @@ def test_without_the_reader_the_mend_is_named(tmp_path, monkeypatch):
     def missing(name):
         raise builtins.ImportError(name)
 
+    path = tmp_path / "ct.nii"
+    sitk.WriteImage(image(), str(path))
     monkeypatch.setattr(images, "import_module", missing)
     with pytest.raises(EnvironmentFailure, match=r"sacrofem\[ct\]"):
-        read_ct(tmp_path)
+        read_ct(path)

@@ -75,7 +75,13 @@ def test_an_own_mesh_with_its_ct_and_its_names_is_cut_and_has_its_density(folder
     assert len(specimen.bone.cortex.faces) == 0
     assert any("generic line: 0.810 HU" in note for note in specimen.notes)
     found = specimen.bone.provenance
-    assert found.density.text == f"CT ct.nrrd, its rim included ({GENERIC.source})"
+    assert found.density.text.startswith("CT ct.nrrd: NRRD, 25 x 18 x 27 voxels of 5 x 5 x 5 mm, axes LPS, ")
+    assert f"its rim included ({GENERIC.source}); in the bone 0 % below −200 HU, 0 % fat, " in found.density.text
+    shares = found.density.to_json()["hu_shares"]
+    values = hu(specimen.mesh.centroids)
+    volumes = specimen.mesh.volumes / specimen.mesh.volumes.sum()
+    assert shares["marrow"] == pytest.approx(volumes @ (values < 100.0), abs=0.02)
+    assert sum(shares.values()) == pytest.approx(1.0)
     assert found.density.line == (GENERIC.slope, GENERIC.intercept)
     assert found.cortex.text == "none: the voxels of the CT stand for it"
     assert specimen.mesh_origin == "bone.vtu, as it is"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -15,49 +14,9 @@ from sacrofem.anatomy.scan.surface import Checks, check_pieces
 from sacrofem.errors import InputError
 from sacrofem.system.arrays import FloatArray
 
-LABEL_NAMES = {"sacrum": 25, "vertebrae_S1": 26}
-"""Names of TotalSegmentator's classes (Wasserthal 2023, v2) that make up a sacrum."""
-TOTALSEGMENTATOR = (25, 26)
 _MARGIN = 5
 # Of the constrained smoothing: it stops sooner where the surface hardly moves.
 _ITERATIONS, _LEAST_CHANGE = 200, 0.005
-
-
-def label_numbers(labels: Sequence[int | str], present: Sequence[int], file: str) -> tuple[int, ...]:
-    """Numbers of the labels that are asked for; without any those of TotalSegmentator, or the only one there is.
-
-    Raises
-    ------
-    InputError
-        Unknown name, or a label that the map does not hold.
-    """
-    there = sorted(int(label) for label in present if label != 0)
-    shown = ", ".join(map(str, there[:20])) + (", ..." if len(there) > 20 else "")
-    if not there:
-        raise InputError("holds no label", file=file, mend="give a label map of the sacrum")
-    if not labels:
-        if len(there) == 1:
-            return (there[0],)
-        if TOTALSEGMENTATOR[0] in there:
-            return tuple(label for label in TOTALSEGMENTATOR if label in there)
-        raise InputError(
-            f"holds {len(there)} labels: {shown}", file=file, field="anatomy.labels", mend="name those of the sacrum"
-        )
-    numbers = []
-    for label in labels:
-        if isinstance(label, str) and label not in LABEL_NAMES and not label.isdecimal():
-            raise InputError(
-                "no such label", file=file, field="anatomy.labels", value=label,
-                mend=f"known by name are {', '.join(LABEL_NAMES)}; give numbers otherwise",
-            )  # fmt: skip
-        number = LABEL_NAMES[label] if label in LABEL_NAMES else int(label)
-        if number not in there:
-            raise InputError(
-                f"the map does not hold label {number}; it holds {shown}", file=file, field="anatomy.labels",
-                value=label, mend="name labels that are there",
-            )  # fmt: skip
-        numbers.append(number)
-    return tuple(numbers)
 
 
 def label_solid(
