@@ -37,7 +37,7 @@ class CaseOptions:
     """Your own sacrum: surface (STL, PLY, OBJ, OFF, VTP), label map, mesh, or a folder that `sacrofem import` left."""
     ct: Annotated[Path | None, Parameter(group=_of_case)] = None
     """CT of that sacrum, in the same frame: its density takes the place of the generic map."""
-    units: Annotated[Literal["mm", "cm", "m"] | None, Parameter(group=_of_case)] = None
+    units: Annotated[Literal["mm", "cm", "m", "in", "um"] | None, Parameter(group=_of_case)] = None
     """Length unit of that surface or mesh."""
     label: Annotated[tuple[str, ...], Parameter(group=_of_case)] = ()
     """Number or name of a label that belongs to the sacrum; may be given several times."""

@@ -20,6 +20,9 @@ SLIVER = 1e-6
 FAR = 1e6
 """Edge lengths off the origin beyond which single precision has lost the shape of a tet."""
 
+FARTHEST = 1e9
+"""A coordinate beyond that, in whatever unit, is damage: scanners stay within 10 m, which are 1e7 micrometres."""
+
 SACRUM_EXTENT_MM = (60.0, 200.0)
 """Largest extent of anything that can be a sacrum in mm: lengths of 93 to 114 mm and breadths of 99 to 108 mm
 (Bangladesh J Anat 15(2), Mymensingh Med J 2018 [A]; PMC5799488 [T]) with room for half sacra, outliers and other
@@ -111,13 +114,18 @@ def check_mesh(mesh: TetMesh, file: object = None, *, sacrum_units: bool = False
     def where(bad: BoolArray) -> str:
         index = int(np.flatnonzero(bad)[0])
         x, y, z = mesh.points[mesh.tets[index]].mean(axis=0)
-        return f"the first, number {index}, at ({x:.1f}, {y:.1f}, {z:.1f}) mm"
+        return f"the first, number {index}, at ({x:.5g}, {y:.5g}, {z:.5g}) mm"
 
     if not len(mesh.tets):
         refuse("it has no tetrahedra", "give a volume mesh, not a surface")
     if not np.isfinite(mesh.points).all():
         lost = np.flatnonzero(~np.isfinite(mesh.points).all(axis=1))
         refuse(f"{len(lost)} points are not finite (the first, number {lost[0]})", "export the mesh again")
+    if (lost := np.flatnonzero((np.abs(mesh.points) > FARTHEST).any(axis=1))).size:
+        most = float(np.abs(mesh.points).max())
+        refuse(
+            f"{len(lost)} points lie up to {most:.3g} mm away (the first, number {lost[0]})", "export the mesh again"
+        )
     for kind, indices in (("tets", mesh.tets), ("faces", mesh.faces)):
         if indices.size and (indices.min() < 0 or indices.max() >= len(mesh.points)):
             refuse(f"{kind} name points that do not exist", "export the mesh again", int(indices.max()))

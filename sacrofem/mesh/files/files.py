@@ -20,6 +20,7 @@ from sacrofem.errors import EnvironmentFailure, InputError, SacrofemWarning
 from sacrofem.mesh.files import abaqus
 from sacrofem.mesh.files.midsides import corner_tets
 from sacrofem.mesh.files.untrusted import check_file
+from sacrofem.mesh.quality import FARTHEST
 from sacrofem.mesh.split import face_codes
 from sacrofem.mesh.tetmesh import TetMesh, boundary_faces
 from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
@@ -194,6 +195,12 @@ def read_mesh(path: str | os.PathLike[str], *, straighten: bool = False) -> TetM
     points = np.asarray(content.points, dtype=float)
     if points.ndim != 2 or points.shape[1] != 3:
         refuse("its points are not three-dimensional", "give a volume mesh")
+    if (lost := np.flatnonzero((np.abs(points) > FARTHEST).any(axis=1))).size:
+        most = float(np.abs(points).max())
+        refuse(
+            f"{len(lost)} points have coordinates up to {most:.3g} (the first, number {lost[0]})",
+            "export the mesh again",
+        )
     for name, cells in (("tet", tets), ("triangle", triangles)):
         if (bad := ((cells < 0) | (cells >= len(points))).any(axis=1)).any():
             refuse(
