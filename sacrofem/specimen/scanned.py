@@ -17,12 +17,13 @@ from sacrofem.anatomy.landmarkfile import landmarks_to_dict, overridden, read_la
 from sacrofem.anatomy.scan.labelmap import label_numbers, label_solid
 from sacrofem.anatomy.scan.landmarks import find_landmarks
 from sacrofem.anatomy.scan.lattice import LatticeSolid
+from sacrofem.anatomy.scan.likeness import CRITERIA, NEEDED, Likeness, of_landmarks, of_solid, of_twin
 from sacrofem.anatomy.scan.surface import Checks, read_surface, surface_solid
 from sacrofem.anatomy.scan.twin import Twin, fit_twin
 from sacrofem.anatomy.solid import Landmarks
 from sacrofem.bone.images import read_ct
 from sacrofem.case.anatomy import Anatomy
-from sacrofem.errors import InputError
+from sacrofem.errors import InputError, listed
 
 _WIDEST, _MOST_LABELS = 20_000, 500
 
@@ -45,6 +46,8 @@ class ScannedSacrum:
         What was found and mended.
     confidence : mapping
         Of every landmark, 0 to 1 (`sacrofem.anatomy.scan.landmarks.ScannedLandmarks`).
+    likeness : Likeness or None
+        Whether it is a sacrum; None where the case gives frame and landmarks.
     notes : tuple of str
     """
 
@@ -54,6 +57,7 @@ class ScannedSacrum:
     twin_shift: Frame | None
     checks: Checks
     confidence: Mapping[str, float]
+    likeness: Likeness | None
     notes: tuple[str, ...]
 
     @property
@@ -76,6 +80,7 @@ class ScannedSacrum:
             "frame": [[float(x) for x in row] for row in self.frame.matrix],
             "landmarks": landmarks_to_dict(self.landmarks),
             "confidence": {name: round(value, 3) for name, value in self.confidence.items()},
+            "likeness": None if self.likeness is None else self.likeness.to_json(),
             "checks": self.checks.to_json(),
             "twin": twin,
             "notes": list(self.notes),
@@ -100,7 +105,7 @@ def scanned_sacrum(anatomy: Anatomy) -> ScannedSacrum:
     solid, checks, notes = _solid(kind, str(path), stamp, anatomy.units, anatomy.labels)
     if given is not None:
         frame = _frame(anatomy.frame)
-        found = ScannedSacrum(solid.placed(frame, given), frame, None, None, checks, {}, notes)
+        found = ScannedSacrum(solid.placed(frame, given), frame, None, None, checks, {}, None, notes)
     else:
         found = _found(kind, str(path), stamp, anatomy.units, anatomy.labels, anatomy.sex)
         if anatomy.frame:
@@ -142,17 +147,35 @@ def _found(
     sex: Sex,
 ) -> ScannedSacrum:
     solid, checks, notes = _solid(kind, path, stamp, units, labels)
-    try:
-        twin = fit_twin(solid, sex)
-    except InputError as error:
-        raise InputError(error.problem, file=path, field=error.field, mend=error.mend) from error
+    # What is no sacrum by its size alone costs no fit, and what no twin is like no search for landmarks.
+    _check_vital(Likeness(of_solid(solid)), path)
+    twin = fit_twin(solid, sex)
+    _check_vital(Likeness(of_twin(solid, twin)), path)
     marks = find_landmarks(solid, twin)
+    likeness = Likeness(of_landmarks(solid, twin, marks))
+    if not likeness.is_sacrum:
+        raise _no_sacrum(likeness, path)
     residual = (
         f"nearest built-in sacrum: {twin.mean_mm:.1f} mm from it on the average, 95 % within {twin.p95_mm:.1f} mm"
     )
     return ScannedSacrum(
         solid.placed(marks.frame, marks.landmarks), marks.frame, twin, marks.twin_shift, checks, marks.confidence,
-        (*notes, residual, *marks.notes),
+        likeness, (*notes, residual, *marks.notes),
+    )  # fmt: skip
+
+
+def _check_vital(likeness: Likeness, path: str) -> None:
+    if likeness.score == 0.0:
+        raise _no_sacrum(likeness, path)
+
+
+def _no_sacrum(likeness: Likeness, path: str) -> InputError:
+    volume = likeness.values["volume_ml"]
+    part = "" if volume >= CRITERIA["volume_ml"].low else "it may be hollow, a part of one or another bone: "
+    return InputError(
+        f"does not look like a sacrum: score {likeness.score:.2f} of 1, {NEEDED:g} is needed; against it "
+        f"{listed(likeness.against, 200)}",
+        file=path, field="anatomy.path", mend=f"{part}give the surface or the label of a whole sacrum",
     )  # fmt: skip
 
 

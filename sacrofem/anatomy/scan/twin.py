@@ -21,11 +21,8 @@ from sacrofem.anatomy.scan.channels import Channels
 from sacrofem.anatomy.scan.endplate import find_endplate, surface_points
 from sacrofem.anatomy.scan.lattice import TRUNCATION_MM, LatticeSolid, truncated
 from sacrofem.anatomy.scan.symmetry import median_frame
-from sacrofem.errors import InputError
 from sacrofem.system.arrays import FloatArray
 
-MOST_RESIDUAL_MM = 4.5
-"""Mean distance of the twin's surface beyond which a solid is no sacrum."""
 CLOSE_MM = 0.8
 """A twin that lies nearer than that on the average is the bone: its own landmarks are."""
 PRIOR = 0.15
@@ -102,10 +99,7 @@ def fit_twin(solid: LatticeSolid, sex: Sex = "female", seed: int = 0) -> Twin:
     seed
         Of the sample of nodes.
 
-    Raises
-    ------
-    InputError
-        The solid is no sacrum: nothing fits it.
+    Whether it is a sacrum at all, `sacrofem.anatomy.scan.likeness` says afterwards.
     """
     nodes, values = _samples(solid)
     random = np.random.default_rng(seed)
@@ -127,13 +121,7 @@ def fit_twin(solid: LatticeSolid, sex: Sex = "female", seed: int = 0) -> Twin:
         first[:6] = 0.0
         frame, sacrum = fit.made(fit.solve(first, _SECOND_TURNS, anchor))
     away = _distances(solid, nodes, values, frame, sacrum)
-    twin = Twin(frame, sacrum, float(away.mean()), float(np.percentile(away, 95)))
-    if twin.mean_mm > MOST_RESIDUAL_MM:
-        raise InputError(
-            f"does not look like a sacrum: the nearest one lies {twin.mean_mm:.1f} mm from it on the average",
-            field="anatomy.path", mend="give the surface or the label of a whole sacrum",
-        )  # fmt: skip
-    return twin
+    return Twin(frame, sacrum, float(away.mean()), float(np.percentile(away, 95)))
 
 
 def _distances(
