@@ -27,8 +27,8 @@ def measured(*values):
     return Measured(**dict(zip(NAMES, values, strict=True)))
 
 
-# In the order of Measured, as an import measures them: the built-in sacrum, the Visible Human male's, one of a segmented
-# CT and a mean shape; halves and L5 are theirs.
+# In the order of Measured, as an import measures them: the built-in sacrum, that of the Visible Human male, a segmented
+# one and a mean shape; halves and L5 are theirs.
 SACRA = {
     "built-in-woman": measured(213, 0.0030, 0.61, 106, 93.9, 0.385, 0.571, 1.0, 930, 1.0, 923, 1.0, 1.0),
     "built-in-man": measured(228, 0.0041, 0.65, 102, 108, 0.350, 0.612, 1.0, 1043, 1.0, 963, 1.0, 1.0),
