@@ -111,7 +111,7 @@ CRITERIA = {
         "built-in women's 213 ml at four fifths of their length, 2.5 standard deviations below the mean [D]; "
         "above: two men's", vital=True,
     ),
-    "distance": Criterion("distance to the nearest sacrum, of its size", 0.0, 0.06, 0.02, _AT_HAND, vital=True),
+    "distance": Criterion("distance to the nearest sacrum, of its size", 0.0, 0.06, 0.04, _AT_HAND, vital=True),
     "distance_p95_mm": Criterion("95 % within, mm", 0.0, 12.0, 6.0, _AT_HAND),
     "breadth_mm": Criterion("breadth, mm", 83.0, 124.0, 20.0, "103.6 ± 3 x 6.78 (30 dry bones [A])"),
     "length_mm": Criterion(

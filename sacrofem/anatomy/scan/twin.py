@@ -21,6 +21,7 @@ from sacrofem.anatomy.scan.channels import Channels
 from sacrofem.anatomy.scan.endplate import find_endplate, surface_points
 from sacrofem.anatomy.scan.lattice import TRUNCATION_MM, LatticeSolid, truncated
 from sacrofem.anatomy.scan.symmetry import median_frame
+from sacrofem.errors import InputError
 from sacrofem.system.arrays import FloatArray
 
 CLOSE_MM = 0.8
@@ -236,8 +237,12 @@ class _Fit:
 
         def residual(some: FloatArray) -> FloatArray:
             x = all_of(some)
-            frame, sacrum = self.made(x)
-            parts = [truncated(sacrum.signed_distance(frame.place(self.nodes))) - self.values]
+            try:
+                frame, sacrum = self.made(x)
+                parts = [truncated(sacrum.signed_distance(frame.place(self.nodes))) - self.values]
+            except (ValueError, InputError):
+                # On what is no sacrum a step may lead to one that cannot be built: its endplate reaches down into S2.
+                return np.full(len(self.nodes) + len(cost) + 3 * (endplate is not None), 2.0 * TRUNCATION_MM)
             parts.append(root * cost * x[6:] / PRIOR)
             if endplate is not None:
                 point, normal = frame.place(endplate[0][None])[0], frame.rotation @ endplate[1]
