@@ -104,7 +104,9 @@ class Anatomy(Section):
         description="numbers (no unit) or names of the sacrum's labels; not given: by the names in the file, "
         "TotalSegmentator's numbers, or the only one",
     )
-    units: Literal["mm", "cm", "m"] = Field(default="mm", description="length unit of the file at `path`")
+    units: Literal["mm", "cm", "m", "in", "um"] = Field(
+        default="mm", description="length unit of the file at `path`: also inches (in) and micrometres (um)"
+    )
     half: Literal["none", "left", "right"] = Field(
         default="none", description="a hemisacrum: this half only, the cut face at x = 0 free (Whitlow 2007 [T])"
     )

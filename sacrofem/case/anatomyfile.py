@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sacrofem.anatomy.scan.surface import SURFACE_SUFFIXES
+from sacrofem.anatomy.scan.surfacefile import SURFACE_SUFFIXES
 from sacrofem.errors import InputError
 
 IMAGE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")

@@ -55,8 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tokens = sys.argv[1:] if arguments is None else list(arguments)
 
     def command() -> object:
-        if (broken := next((token for token in tokens if "\0" in token), None)) is not None:
-            raise InputError("holds a NUL, which no file's name has", value=broken, mend="leave it out")
+        for token in tokens:
+            if "\0" in token:
+                raise InputError("holds a NUL, which no path and no name may", value=token, mend="leave it out")
         return app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
 
     with warnings.catch_warnings():

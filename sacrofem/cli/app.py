@@ -41,7 +41,7 @@ class CaseOptions:
     """Number or UID of the series, where the folder of the CT holds several."""
     ct_offset_hu: Annotated[float | None, Parameter(group=_of_case)] = None
     """HU added to its numbers on purpose: -1024 where its intercept was lost, 0 where they are HU however dense."""
-    units: Annotated[Literal["mm", "cm", "m"] | None, Parameter(group=_of_case)] = None
+    units: Annotated[Literal["mm", "cm", "m", "in", "um"] | None, Parameter(group=_of_case)] = None
     """Length unit of that surface or mesh."""
     label: Annotated[tuple[str, ...], Parameter(group=_of_case)] = ()
     """Number or name of a label that belongs to the sacrum; may be given several times."""

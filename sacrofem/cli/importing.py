@@ -66,9 +66,13 @@ def import_(
     if json:
         print_json(content)
         return 0
-    checks, twin, mesh = content["checks"], content["twin"], content["mesh"]
+    checks, twin, mesh, likeness = (content[key] for key in ("checks", "twin", "mesh", "likeness"))
     print(f"{path.name}: {checks['volume_ml']:.1f} ml, surface moved by at most {checks['displacement_mm']:.2f} mm")
     print(f"twin: {twin['mean_distance_mm']:.2f} mm on the average, 95 % within {twin['p95_distance_mm']:.2f} mm")
+    votes = found.scan.likeness
+    if votes is not None:
+        against = f"; against it {', '.join(votes.against)}" if votes.against else ""
+        print(f"a sacrum: score {votes.score:.2f} of 1, {likeness['needed']:g} is needed{against}")
     print("confidence: " + ", ".join(f"{name} {value:.2f}" for name, value in content["confidence"].items()))
     print(f"mesh: {mesh['tets']} tets, worst quality {mesh['min_quality']:.2f}, {mesh['volume_ml']:.1f} ml")
     if found.density is not None:

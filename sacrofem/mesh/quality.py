@@ -9,6 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from sacrofem.anatomy.scan.surface import UNIT_MM
 from sacrofem.errors import InputError
 from sacrofem.mesh.split import inner_faces
 from sacrofem.mesh.tetmesh import TET_EDGES, TET_FACES, TetMesh, boundary_faces
@@ -19,6 +20,10 @@ SLIVER = 1e-6
 
 FAR = 1e6
 """Edge lengths off the origin beyond which single precision has lost the shape of a tet."""
+
+FARTHEST = 1e12
+"""A coordinate beyond that, in whatever unit, is damage: scanners stay within 10 m, or 1e7 micrometres, and sixth
+powers of lengths must stay numbers."""
 
 SACRUM_EXTENT_MM = (60.0, 200.0)
 """Largest extent of anything that can be a sacrum in mm: lengths of 93 to 114 mm and breadths of 99 to 108 mm
@@ -111,13 +116,18 @@ def check_mesh(mesh: TetMesh, file: object = None, *, sacrum_units: bool = False
     def where(bad: BoolArray) -> str:
         index = int(np.flatnonzero(bad)[0])
         x, y, z = mesh.points[mesh.tets[index]].mean(axis=0)
-        return f"the first, number {index}, at ({x:.1f}, {y:.1f}, {z:.1f}) mm"
+        return f"the first, number {index}, at ({x:.5g}, {y:.5g}, {z:.5g}) mm"
 
     if not len(mesh.tets):
         refuse("it has no tetrahedra", "give a volume mesh, not a surface")
     if not np.isfinite(mesh.points).all():
         lost = np.flatnonzero(~np.isfinite(mesh.points).all(axis=1))
         refuse(f"{len(lost)} points are not finite (the first, number {lost[0]})", "export the mesh again")
+    if (lost := np.flatnonzero((np.abs(mesh.points) > FARTHEST).any(axis=1))).size:
+        most = float(np.abs(mesh.points).max())
+        refuse(
+            f"{len(lost)} points lie up to {most:.3g} mm away (the first, number {lost[0]})", "export the mesh again"
+        )
     for kind, indices in (("tets", mesh.tets), ("faces", mesh.faces)):
         if indices.size and (indices.min() < 0 or indices.max() >= len(mesh.points)):
             refuse(f"{kind} name points that do not exist", "export the mesh again", int(indices.max()))
@@ -161,10 +171,10 @@ def check_mesh(mesh: TetMesh, file: object = None, *, sacrum_units: bool = False
     _check_hinges(whole, refuse)
     low, high = SACRUM_EXTENT_MM
     if sacrum_units and not low <= extent.max() <= high:
-        metres = extent.max() < 1.0
+        fits = [unit for unit, factor in UNIT_MM.items() if low <= extent.max() * factor <= high]
         refuse(
             f"its extent is outside {low:g} to {high:g} mm",
-            "scale it by 1000: it seems to be in metres" if metres else "give it in mm",
+            f'its numbers look like {" or ".join(fits)}: set anatomy.units = "{fits[0]}"' if fits else "give it in mm",
             float(f"{extent.max():.3g}"),
         )
 

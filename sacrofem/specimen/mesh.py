@@ -10,6 +10,7 @@ from pathlib import PurePath
 import numpy as np
 
 from sacrofem.anatomy.builtin.sacrum import ParametricSacrum
+from sacrofem.anatomy.scan.surface import UNIT_MM
 from sacrofem.anatomy.solid import Landmarks, Side, Solid
 from sacrofem.case.case import Case
 from sacrofem.errors import InputError
@@ -34,7 +35,6 @@ DEFAULT_SIZE_MM = 4.0
 # Quality of an own tet below which a reader of the result must know of it.
 LEAST_QUALITY = 0.05
 BY_GEOMETRY = "by-geometry"
-_UNIT_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 
 
 def case_surfaces(case: Case, landmarks: Landmarks, side: Side | None = None) -> tuple[FractureSurface, ...]:
@@ -221,7 +221,7 @@ def _own(case: Case, landmarks: Landmarks, notes: list[str]) -> TetMesh:
     assert path is not None
     mesh = read_mesh(path)
     if case.anatomy.units != "mm":
-        scale = _UNIT_MM[case.anatomy.units]
+        scale = UNIT_MM[case.anatomy.units]
         mesh = TetMesh(
             mesh.points * scale, mesh.tets, mesh.faces, mesh.tet_sets, mesh.face_sets, mesh.pair, mesh.pair_side
         )

@@ -16,11 +16,12 @@ from sacrofem.anatomy.landmarkfile import landmarks_to_dict, overridden, read_la
 from sacrofem.anatomy.scan.labelmap import label_solid
 from sacrofem.anatomy.scan.landmarks import find_landmarks
 from sacrofem.anatomy.scan.lattice import LatticeSolid
+from sacrofem.anatomy.scan.likeness import CRITERIA, NEEDED, Likeness, of_landmarks, of_solid, of_twin
 from sacrofem.anatomy.scan.surface import Checks, read_surface, surface_solid
 from sacrofem.anatomy.scan.twin import Twin, fit_twin
 from sacrofem.anatomy.solid import Landmarks
 from sacrofem.case.anatomy import Anatomy
-from sacrofem.errors import InputError
+from sacrofem.errors import InputError, listed
 from sacrofem.specimen.labelled import LabelSource, files_of_labels, read_mask
 
 # Of its flatness, below which there is no endplate: a sacrum whose S1 body is missing has 0.
@@ -46,6 +47,8 @@ class ScannedSacrum:
         What was found and mended.
     confidence : mapping
         Of every landmark, 0 to 1 (`sacrofem.anatomy.scan.landmarks.ScannedLandmarks`).
+    likeness : Likeness or None
+        Whether it is a sacrum; None where the case gives frame and landmarks.
     notes : tuple of str
     source : LabelSource or None
         Of a label map: its image and labels.
@@ -57,6 +60,7 @@ class ScannedSacrum:
     twin_shift: Frame | None
     checks: Checks
     confidence: Mapping[str, float]
+    likeness: Likeness | None
     notes: tuple[str, ...]
     source: LabelSource | None = None
 
@@ -81,6 +85,7 @@ class ScannedSacrum:
             "frame": [[float(x) for x in row] for row in self.frame.matrix],
             "landmarks": landmarks_to_dict(self.landmarks),
             "confidence": {name: round(value, 3) for name, value in self.confidence.items()},
+            "likeness": None if self.likeness is None else self.likeness.to_json(),
             "checks": self.checks.to_json(),
             "twin": twin,
             "notes": list(self.notes),
@@ -106,7 +111,7 @@ def scanned_sacrum(anatomy: Anatomy) -> ScannedSacrum:
     solid, checks, notes, source = _solid(kind, str(path), stamp, anatomy.units, anatomy.labels)
     if given is not None:
         frame = _frame(anatomy.frame)
-        found = ScannedSacrum(solid.placed(frame, given), frame, None, None, checks, {}, notes, source)
+        found = ScannedSacrum(solid.placed(frame, given), frame, None, None, checks, {}, None, notes, source)
     else:
         found = _found(kind, str(path), stamp, anatomy.units, anatomy.labels, anatomy.sex)
         if anatomy.frame:
@@ -147,19 +152,40 @@ def _found(
     sex: Sex,
 ) -> ScannedSacrum:
     solid, checks, notes, source = _solid(kind, path, stamp, units, labels)
+    # What is no sacrum by its size alone costs no fit, and what no twin is like no search for landmarks.
+    _check_vital(Likeness(of_solid(solid)), path)
     try:
         twin = fit_twin(solid, sex)
     except InputError as error:
         raise InputError(error.problem, file=path, field=error.field, mend=error.mend) from error
+    _check_vital(Likeness(of_twin(solid, twin)), path)
     marks = find_landmarks(solid, twin)
     if source is not None and source.chosen.lacks_s1 and marks.confidence["endplate"] < _LEAST_ENDPLATE:
         raise source.without_endplate()
+    likeness = Likeness(of_landmarks(solid, twin, marks))
+    if not likeness.is_sacrum:
+        raise _no_sacrum(likeness, path)
     residual = (
         f"nearest built-in sacrum: {twin.mean_mm:.1f} mm from it on the average, 95 % within {twin.p95_mm:.1f} mm"
     )
     return ScannedSacrum(
         solid.placed(marks.frame, marks.landmarks), marks.frame, twin, marks.twin_shift, checks, marks.confidence,
-        (*notes, residual, *marks.notes), source,
+        likeness, (*notes, residual, *marks.notes), source,
+    )  # fmt: skip
+
+
+def _check_vital(likeness: Likeness, path: str) -> None:
+    if likeness.score == 0.0:
+        raise _no_sacrum(likeness, path)
+
+
+def _no_sacrum(likeness: Likeness, path: str) -> InputError:
+    volume = likeness.values["volume_ml"]
+    part = "" if volume >= CRITERIA["volume_ml"].low else "it may be hollow, a part of one or another bone: "
+    return InputError(
+        f"does not look like a sacrum: score {likeness.score:.2f} of 1, {NEEDED:g} is needed; against it "
+        f"{listed(likeness.against, 200)}",
+        file=path, field="anatomy.path", mend=f"{part}give the surface or the label of a whole sacrum",
     )  # fmt: skip
 
 

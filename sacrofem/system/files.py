@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sacrofem.errors import EnvironmentFailure
+from sacrofem.errors import EnvironmentFailure, InputError
 
 UNFINISHED = ".partial-"
 """Beginning of the name of what is not in its place yet: a crash may leave it behind, and it is never read."""
@@ -89,9 +89,13 @@ def replace_file(path: Path, content: Content) -> None:
 
     Raises
     ------
+    InputError
+        The path holds a NUL.
     EnvironmentFailure
         The folder or the file cannot be written.
     """
+    if "\0" in str(path):
+        raise InputError("is no path: it holds a NUL", value=str(path), mend="name a file")
     Publisher().publish(path, content)
 
 

@@ -45,6 +45,8 @@ def check_folder(folder: Path, *, overwrite: bool = False, inputs: Sequence[Path
     ------
     InputError
     """
+    if "\0" in str(folder):
+        raise InputError("is no path: it holds a NUL", field="--out", value=str(folder), mend="name a folder")
     if folder.is_symlink():
         # What is written through a link lands where nobody looks for it, perhaps over something else.
         mend = f"name {folder.resolve()} itself"

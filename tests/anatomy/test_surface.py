@@ -22,6 +22,16 @@ def written(path, mesh):
     return path
 
 
+def saved(path, mesh):
+    """Any format, VTP too."""
+    if path.suffix == ".vtp":
+        import pyvista
+
+        pyvista.wrap(mesh).save(path)
+        return path
+    return written(path, mesh)
+
+
 VOLUME_ML = 4 / 3 * np.pi * AXES.prod() / 1e3
 
 
@@ -61,7 +71,9 @@ def test_triangles_that_look_inward_are_turned(tmp_path):
     inverted = ellipsoid()
     inverted.faces = inverted.faces[:, ::-1]
     surface = read_surface(written(tmp_path / "in.ply", inverted))
-    assert "looked inward" in surface.notes[0]
+    assert surface.notes == (
+        f"all {len(inverted.faces)} triangles look inward, as after mirroring: are left and right swapped?",
+    )
     some = ellipsoid(3)
     faces = some.faces.copy()
     faces[::3] = faces[::3, ::-1]
@@ -69,6 +81,75 @@ def test_triangles_that_look_inward_are_turned(tmp_path):
     solid, _, notes = surface_solid(read_surface(written(tmp_path / "mixed.ply", mixed)), 2.0)
     assert solid.volume_mm3 / 1e3 == pytest.approx(VOLUME_ML, rel=0.02)
     assert "looked inward" in notes[0]
+
+
+@pytest.mark.parametrize("suffix", [".stl", ".ply", ".obj", ".off", ".vtp"])
+def test_a_mirrored_surface_is_asked_about(tmp_path, suffix):
+    """x became -x, and the triangles were not turned; with them turned nothing can be seen."""
+    if suffix == ".vtp":
+        pytest.importorskip("pyvista")
+    mirrored = trimesh.Trimesh(ellipsoid(3).vertices * [-1.0, 1.0, 1.0], ellipsoid(3).faces, process=False)
+    turned = trimesh.Trimesh(mirrored.vertices, mirrored.faces[:, ::-1], process=False)
+    for mesh, asked in ((mirrored, True), (turned, False)):
+        surface = read_surface(saved(tmp_path / f"bone{suffix}", mesh))
+        assert any("are left and right swapped?" in note for note in surface.notes) == asked
+        solid, _, _ = surface_solid(surface, 2.0)
+        assert solid.volume_mm3 / 1e3 == pytest.approx(VOLUME_ML, rel=0.02)
+
+
+@pytest.mark.parametrize("suffix", [".stl", ".ply", ".obj", ".vtp"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_triangles_that_are_there_twice_count_once(tmp_path, suffix, turned):
+    if suffix == ".vtp":
+        pytest.importorskip("pyvista")
+    once = ellipsoid(3)
+    again = once.faces[:, ::-1] if turned else once.faces
+    both = trimesh.Trimesh(once.vertices, np.vstack([once.faces, again]), process=False)
+    surface = read_surface(saved(tmp_path / f"bone{suffix}", both))
+    assert len(surface.faces) == len(once.faces)
+    assert surface.notes == (f"{len(once.faces)} triangles that are there twice count once",)
+    solid, checks, _ = surface_solid(surface, 2.0)
+    assert solid.volume_mm3 / 1e3 == pytest.approx(VOLUME_ML, rel=0.02)
+    assert checks.twice_ml == 0.0
+
+
+def test_a_fin_keeps_both_its_sides(tmp_path):
+    mesh = ellipsoid(3)
+    tip = len(mesh.vertices)
+    points = np.vstack([mesh.vertices, mesh.vertices[mesh.faces[0]].mean(axis=0) * 1.2])
+    a, b, _ = mesh.faces[0]
+    faces = np.vstack([mesh.faces, [[a, b, tip], [b, a, tip]]])
+    surface = read_surface(saved(tmp_path / "fin.ply", trimesh.Trimesh(points, faces, process=False)))
+    assert len(surface.faces) == len(faces)
+    assert surface.notes == ()
+
+
+@pytest.mark.parametrize("suffix", [".stl", ".ply", ".obj", ".off", ".vtp"])
+@pytest.mark.parametrize("turned", [True, False], ids=["reversed", "not-reversed"])
+def test_a_shell_is_refused(tmp_path, suffix, turned):
+    """Cortex alone, 2 mm thick: on a lattice of 1.5 mm it would be a bone of a third of its volume."""
+    if suffix == ".vtp":
+        pytest.importorskip("pyvista")
+    outer, inner = ellipsoid(3), ellipsoid(3)
+    inner.vertices = inner.vertices * (1.0 - 2.0 / AXES)
+    inner.faces = inner.faces[:, ::-1] if turned else inner.faces
+    path = saved(tmp_path / f"shell{suffix}", trimesh.util.concatenate([outer, inner]))
+    with pytest.raises(
+        InputError, match=r"is hollow: inside its surface around 37\d\.\d ml another one encloses 32\d\.\d ml"
+    ):
+        surface_solid(read_surface(path))
+
+
+def test_a_tetrahedron_is_a_surface(tmp_path):
+    corners = [[0, 0, 0], [100, 0, 0], [0, 100, 0], [0, 0, 100]]
+    path = saved(tmp_path / "tet.stl", trimesh.Trimesh(corners, [[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]))
+    solid, checks, notes = surface_solid(read_surface(path))
+    assert checks.triangles == 4
+    assert solid.volume_mm3 == pytest.approx(1e6 / 6.0, rel=0.01)
+    assert notes == ()
+    one = saved(tmp_path / "one.stl", trimesh.Trimesh(corners, [[0, 2, 1]], process=False))
+    with pytest.raises(InputError, match="holds 1 triangles of any area; give a closed surface"):
+        read_surface(one)
 
 
 def test_a_small_hole_is_closed_and_a_large_one_refused(tmp_path):

@@ -153,8 +153,13 @@ MESHES = {
         ["has no tetrahedra", "give a volume mesh"],
     ),
     "no-cells": (lambda path: raw(path, tets=BLOCK.tets[:0]), ["not a readable .vtu mesh"]),
-    "metres": (lambda path: raw(path, BLOCK.points / 1000), ["0.09", "60 to 200 mm", "in metres"]),
-    "micrometres": (lambda path: raw(path, BLOCK.points * 1000), ["90000.0", "60 to 200 mm"]),
+    "metres": (
+        lambda path: raw(path, BLOCK.points / 1000),
+        ["0.09", "60 to 200 mm", 'look like m: set anatomy.units = "m"'],
+    ),
+    "micrometres": (lambda path: raw(path, BLOCK.points * 1000), ["90000.0", "60 to 200 mm", "look like um"]),
+    "inches": (lambda path: raw(path, BLOCK.points / 25.4), ["3.54", "look like in:"]),
+    "far-beyond": (lambda path: raw(path, moved(1e300, 3)), ["1 points have coordinates up to 1e+300", "number 3"]),
     "far-from-origin": (lambda path: raw(path, BLOCK.points + 1e9), ["mm off the origin", "move it to the origin"]),
     "duplicated-tet": (duplicated, ["1 tets are duplicated", "number 4", "merge them"]),
     "no-sets": (raw, ["no faces named endplate", "no names", "name the loaded and the supported faces"]),
@@ -208,20 +213,42 @@ def abaqus(nodes="*NODE", more="", second=""):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (abaqus(second="*NODE"), ["holds 2 blocks of nodes", "one *NODE block"]),
-        (abaqus(second="*Node, nset=rest"), ["holds 2 blocks of nodes"]),
+        (abaqus(second="*NGEN"), ["by *NGEN in line 13", "write every node"]),
+        (abaqus(nodes="*NODE, SYSTEM=C"), ["by *NODE in line 3", "in global axes"]),
+        (abaqus(second="*NODE\n3, 0, 0, 0"), ["defines node 3 twice", "a number of its own"]),
+        (abaqus(second="*NODE\n30, one, 0, 0"), ["node 1 after line 13: '30, one, 0, 0'"]),
+        (abaqus(second="*NODE\n31, 0,5, 1,5, 2,0"), ["holds decimal commas", "with decimal points"]),
+        (abaqus(more="*ELEMENT, TYPE=C3D8\n1, 2"), ["cells of type 'C3D8'", "convert"]),
+        (abaqus(more="*ELEMENT, TYPE=C3D4\n900, 3, 6, 9"), ["no rows of 5 whole numbers", "truncated"]),
+        (abaqus(more="*ELEMENT, TYPE=C3D4\n900, 3, 6, 9, 7"), ["element 900 names points that do not exist"]),
+        (abaqus(more="*ELSET, ELSET=E, GENERATE\n1, x"), ["GENERATE wants first, last, step, and has '1, x'"]),
+        (abaqus(more="*INSTANCE, NAME=A, PART=B"), ["instance 'A'", "of no part of the file"]),
         (abaqus(more="*INCLUDE, INPUT=/etc/passwd"), ["'*INCLUDE, INPUT=/etc/passwd'", "names another file"]),
         (abaqus(nodes="*NODE, INPUT=../nodes.txt"), ["names another file"]),
     ],
-    ids=["two-node-blocks", "named-node-blocks", "include", "nodes-elsewhere"],
+    ids=[
+        "made-nodes",
+        "cylindrical-nodes",
+        "node-twice",
+        "word-for-a-number",
+        "decimal-commas",
+        "hexahedra",
+        "short-row",
+        "missing-node",
+        "range-of-words",
+        "instance-of-nothing",
+        "include",
+        "nodes-elsewhere",
+    ],
 )
 def test_abaqus(text, expected, tmp_path, capsys):
     (tmp_path / "bone.inp").write_text(text)
     refused(capsys, tmp_path, ["check", case_of(tmp_path, "bone.inp")], "bone.inp", *expected)
 
 
-def test_abaqus_with_gaps_in_its_numbers_is_read(tmp_path, capsys):
-    (tmp_path / "bone.inp").write_text(abaqus("*NODE, NSET=ALL"))
+@pytest.mark.parametrize("second", ["", "*NODE", "*Node, nset=rest"])
+def test_abaqus_with_gaps_in_its_numbers_is_read(second, tmp_path, capsys):
+    (tmp_path / "bone.inp").write_text(abaqus("*NODE, NSET=ALL", second=second))
     refused(capsys, tmp_path, ["check", case_of(tmp_path, "bone.inp")], "no faces named endplate")
 
 

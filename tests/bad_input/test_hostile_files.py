@@ -15,7 +15,8 @@ from test_bad_meshes import BLOCK, NAMES, case_of
 import sacrofem
 import sacrofem.specimen.specimen
 from sacrofem.cli import main
-from sacrofem.mesh.files.files import write_mesh
+from sacrofem.errors import InputError
+from sacrofem.mesh.files.files import read_mesh, write_mesh
 
 SOURCES = sorted(Path(sacrofem.__file__).parent.rglob("*.py"))
 
@@ -169,6 +170,33 @@ def test_expression_for_a_number(text, tmp_path, capsys):
     path = tmp_path / "case.toml"
     path.write_text(f"[load]\nforce_n = {text}\n")
     refused(capsys, tmp_path, ["check", path], "load.force_n", "must be a number")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["import", "bone\0.stl", "--out", "out"],
+        ["check", "--anatomy", "bone\0.vtu"],
+        ["check", "bone\0.toml"],
+        ["check", "--anatomy", "bone.vtu", "--ct", "ct\0.nii"],
+        ["compare", "--out", "out\0"],
+        ["mesh", "--out", "bone\0.vtu"],
+    ],
+    ids=["surface", "mesh", "case", "ct", "out", "mesh-out"],
+)
+def test_nul_in_a_path(arguments, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_mesh(tmp_path / "bone.vtu", BLOCK)
+    line = refused(capsys, tmp_path, arguments, "\\x00", "NUL")
+    assert "\0" not in line
+
+
+def test_nul_in_a_path_from_python(tmp_path):
+    for call in (lambda: read_mesh("bone\0.vtu"), lambda: write_mesh("bone\0.vtu", BLOCK)):
+        with pytest.raises(InputError, match=r"no such file|holds a NUL"):
+            call()
+    with pytest.raises(InputError, match="is no path"):
+        sacrofem.Case.preset().with_(**{"anatomy.kind": "surface", "anatomy.path": "bone\0.stl"})
 
 
 def test_result_through_a_link(tmp_path, capsys):

@@ -107,6 +107,73 @@ def test_files_of_others_get_their_boundary_and_sets(block, tmp_path):
     assert mesh.tet_sets["bone"].all()
 
 
+def msh41(mesh, top, names):
+    """A file of Gmsh 4.1: all faces in group 3, those on top in group 4 too."""
+    box, n = "0 0 0 9 9 9", len(mesh.points)
+    lines = ["$MeshFormat", "4.1 0 8", "$EndMeshFormat"]
+    lines += ["$PhysicalNames", str(len(names)), *names, "$EndPhysicalNames"] if names else []
+    lines += ["$Entities", "0 0 2 1", f"1 {box} 1 3 0", f"5 {box} 2 3 4 0", f"1 {box} 1 5 2 1 5", "$EndEntities"]
+    lines += ["$Nodes", f"1 {n} 1 {n}", f"3 1 0 {n}", *(str(k + 1) for k in range(n))]
+    lines += [*(f"{x} {y} {z}" for x, y, z in mesh.points), "$EndNodes"]
+    blocks = [("2 1 2", mesh.faces[~top]), ("2 5 2", mesh.faces[top]), ("3 1 4", mesh.tets)]
+    lines += ["$Elements", f"3 {sum(len(cells) for _, cells in blocks)} 1 9999"]
+    for head, cells in blocks:
+        lines += [f"{head} {len(cells)}", *(f"{k} {' '.join(map(str, cell + 1))}" for k, cell in enumerate(cells, 1))]
+    return "\n".join([*lines, "$EndElements", ""])
+
+
+def test_a_face_may_belong_to_two_groups(block, tmp_path):
+    top = block.face_sets["endplate"]
+    (tmp_path / "a.msh").write_text(msh41(block, top, ['2 3 "outer"', '2 4 "endplate"', '3 5 "bone"']))
+    mesh = read_mesh(tmp_path / "a.msh")
+    found = np.sort(mesh.faces[mesh.face_sets["endplate"]], axis=1)
+    np.testing.assert_array_equal(np.unique(found, axis=0), np.unique(np.sort(block.faces[top], axis=1), axis=0))
+    assert mesh.face_sets["outer"].all()
+    assert set(mesh.face_sets) == {"outer", "endplate"}
+    assert mesh.tet_sets["bone"].all()
+    (tmp_path / "b.msh").write_text(msh41(block, top, []))
+    mesh = read_mesh(tmp_path / "b.msh")
+    assert mesh.face_sets["physical_3"].all()
+    assert mesh.tet_sets["physical_5"].all()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "module", "key"), [(".mesh", meshio.medit, "medit:ref"), (".bdf", meshio.nastran, "nastran:ref")]
+)
+def test_groups_without_a_name_are_called_by_their_number(block, tmp_path, suffix, module, key):
+    top = block.face_sets["endplate"]
+    inner, _ = inner_faces(block)
+    triangles = np.vstack([block.faces, inner[:4]])
+    numbers = [np.ones(len(block.tets), int), np.append(np.where(top, 7, 3), [3, 9, 9, 9])]
+    content = meshio.Mesh(block.points, [("tetra", block.tets), ("triangle", triangles)], cell_data={key: numbers})
+    module.write(str(tmp_path / f"a{suffix}"), content)
+    mesh = read_mesh(tmp_path / f"a{suffix}")
+    np.testing.assert_array_equal(mesh.face_sets["ref_7"], top)
+    np.testing.assert_array_equal(mesh.face_sets["ref_3"], ~top)
+    # What lies between two parts of the bone is no face of it.
+    assert set(mesh.face_sets) == {"ref_3", "ref_7"}
+    assert mesh.tet_sets["ref_1"].all()
+
+
+@pytest.mark.parametrize("mode", ["Binary", "Appended", "Ascii"])
+@pytest.mark.parametrize("compressor", ["None", "ZLib", "LZMA", "LZ4"])
+def test_what_vtk_writes_is_read_or_named(block, tmp_path, mode, compressor):
+    pyvista = pytest.importorskip("pyvista")
+    from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
+
+    writer = vtkXMLUnstructuredGridWriter()
+    writer.SetFileName(str(tmp_path / "a.vtu"))
+    writer.SetInputData(pyvista.wrap(meshio.Mesh(block.points, [("tetra", block.tets)])))
+    getattr(writer, f"SetCompressorTypeTo{compressor}")()
+    getattr(writer, f"SetDataModeTo{mode}")()
+    writer.Write()
+    if compressor == "LZ4":
+        with pytest.raises(InputError, match=r"'vtkLZ4DataCompressor': is compressed .*; write it with zlib"):
+            read_mesh(tmp_path / "a.vtu")
+    else:
+        np.testing.assert_array_equal(read_mesh(tmp_path / "a.vtu").tets, block.tets)
+
+
 def test_whole_boundary_of_others_is_turned_outward(block, tmp_path):
     meshio.Mesh(block.points, [("tetra", block.tets), ("triangle", block.faces[:, [1, 0, 2]])]).write(
         tmp_path / "a.vtu"

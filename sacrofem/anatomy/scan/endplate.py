@@ -85,7 +85,7 @@ def find_endplate(solid: LatticeSolid, surface: FloatArray, normals: FloatArray,
     p = near.parameters
     normal, centre = near.endplate_normal, np.zeros(3)
     for turn in range(_ROUGH_TURNS + _FINE_TURNS):
-        radius, height = _polar(surface - centre, normal, p)
+        radius, height = polar(surface - centre, normal, p)
         aligned = normals @ normal
         if turn < _ROUGH_TURNS:
             chosen = (radius < 1.0) & (aligned > _ROUGH_CONE) & (np.abs(height) < 2.0 * _REACH_MM)
@@ -107,13 +107,13 @@ def find_endplate(solid: LatticeSolid, surface: FloatArray, normals: FloatArray,
         centre = centre + ((mean - centre) @ normal) * normal
         centre = _middle(solid, centre, normal, p)[0]
     _, front = _middle(solid, centre, normal, p)
-    radius, height = _polar(surface - centre, normal, p)
+    radius, height = polar(surface - centre, normal, p)
     there = (radius < 0.92) & (np.abs(height) < 6.0) & (normals @ normal > 0.3)
     flat = float(np.mean(np.abs(height[there]) < 1.5)) if there.any() else 0.0
     return Endplate(normal, centre, onto_surface(solid, front), flat)
 
 
-def _polar(r: FloatArray, normal: FloatArray, parameters: SacrumParameters) -> tuple[FloatArray, FloatArray]:
+def polar(r: FloatArray, normal: FloatArray, parameters: SacrumParameters) -> tuple[FloatArray, FloatArray]:
     """How far from the centre of the plate, 1 on the ellipse that bounds it, and how high above its plane in mm."""
     across = np.cross([1.0, 0.0, 0.0], normal)
     across /= np.linalg.norm(across)

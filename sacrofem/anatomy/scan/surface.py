@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,13 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from sacrofem.anatomy.scan.lattice import LatticeSolid, cleaned
+from sacrofem.anatomy.scan.surfacefile import SURFACE_SUFFIXES, read_triangles
 from sacrofem.anatomy.scan.triangles import lattice_distance
-from sacrofem.errors import EnvironmentFailure, InputError
+from sacrofem.errors import InputError
 from sacrofem.system.arrays import FloatArray, IntArray
 
-SURFACE_SUFFIXES = (".stl", ".ply", ".obj", ".off", ".vtp")
-UNIT_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
+UNIT_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "in": 25.4, "um": 1e-3}
+"""Length units of files, mm."""
 
 EXTENT_MM = (70.0, 230.0)
 """Largest extent of a sacrum with or without coccyx; the bone is 94 to 108 mm long and as broad
@@ -28,8 +28,9 @@ MOST_DROPPED = 0.05
 MOST_TWICE = 0.02
 MOST_UNSURE = 0.02
 """Shares of the volume beyond which a surface is refused: other pieces, enclosed twice, left open by holes."""
-_MOST_TRIANGLES = 20_000_000
-_STL_HEADER, _STL_TRIANGLE = 84, 50
+MOST_HOLLOW = 0.1
+"""Share of the volume above which one hollow makes a shell of a bone. The largest cavity of a sacrum is its canal, and
+a segmentation may close both its ends: 16 of some 213 ml (a triangle of 30 x 20 mm at S1, 15 x 8 mm at S4 [K])."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +83,7 @@ def read_surface(path: str | Path, units: str = "mm") -> Surface:
     path
         STL, PLY, OBJ, OFF or (with pyvista) VTP.
     units
-        Of the file: mm, cm or m.
+        Of the file: see `UNIT_MM`.
 
     Raises
     ------
@@ -94,7 +95,9 @@ def read_surface(path: str | Path, units: str = "mm") -> Surface:
     path = Path(path)
     if not path.is_file():
         raise InputError("no such file", file=path, mend="give a surface: " + ", ".join(SURFACE_SUFFIXES))
-    points, faces = _vtp(path) if path.suffix.lower() == ".vtp" else _triangles(path)
+    if path.suffix.lower() not in SURFACE_SUFFIXES:
+        raise InputError("is no surface that can be read", file=path, mend="give one of " + ", ".join(SURFACE_SUFFIXES))
+    points, faces = read_triangles(path)
     if not len(faces):
         raise InputError("holds no triangles", file=path, mend="export the surface again")
     if not np.isfinite(points).all():
@@ -102,63 +105,34 @@ def read_surface(path: str | Path, units: str = "mm") -> Surface:
             f"{int(np.count_nonzero(~np.isfinite(points).all(axis=1)))} points are not finite", file=path,
             mend="export the surface again",
         )  # fmt: skip
+    _check_size(path, units, points[np.unique(faces)])
     points = points * UNIT_MM[units]
-    _check_size(path, units, points)
     points, faces, merged = _merged(points, faces)
     notes = [f"{merged} triangles of no area were left out"] if merged else []
+    if len(faces) < 4:
+        raise InputError(f"holds {len(faces)} triangles of any area", file=path, mend="give a closed surface")
+    faces, twice = _once(faces)
+    if twice:
+        notes.append(f"{twice} triangles that are there twice count once")
     faces, turned = _oriented(points, faces)
-    if turned:
+    if turned == len(faces):
+        notes.insert(0, f"all {turned} triangles look inward, as after mirroring: are left and right swapped?")
+    elif turned:
         notes.append(f"{turned} of {len(faces)} triangles looked inward and were turned")
     return Surface(points, faces, str(path), tuple(notes))
 
 
-def _triangles(path: Path) -> tuple[FloatArray, IntArray]:
-    trimesh: Any = import_module("trimesh")
-    kind = path.suffix.lower()[1:]
-    with path.open("rb") as file:
-        head = file.read(_STL_HEADER)
-    if kind == "stl" and len(head) == _STL_HEADER and not head.lstrip().startswith(b"solid"):
-        declared = int.from_bytes(head[80:84], "little")
-        if declared * _STL_TRIANGLE + _STL_HEADER > path.stat().st_size:
-            raise InputError(
-                f"is cut short: it declares {declared} triangles", file=path, mend="export the surface again"
-            )
-    try:
-        # No materials and no resolver: nothing but the file itself is opened.
-        found = trimesh.load(str(path), file_type=kind, force="mesh", process=False, skip_materials=True)
-        points, faces = np.asarray(found.vertices, dtype=float), np.asarray(found.faces, dtype=np.int64)
-    except InputError:
-        raise
-    except Exception as error:
-        # What a damaged file makes of a reader is anything.
-        raise InputError(f"not a readable surface ({error})"[:200], file=path, mend="export it again") from error
-    if len(faces) > _MOST_TRIANGLES:
-        raise InputError(f"has {len(faces)} triangles", file=path, mend="decimate it to a million or fewer")
-    if faces.size and not (faces.min() >= 0 and faces.max() < len(points)):
-        raise InputError("its triangles name points that are not there", file=path, mend="export it again")
-    return points.reshape(-1, 3), faces.reshape(-1, 3)
-
-
-def _vtp(path: Path) -> tuple[FloatArray, IntArray]:
-    try:
-        pyvista: Any = import_module("pyvista")
-    except ImportError as error:
-        raise EnvironmentFailure("reading .vtp needs pyvista: pip install 'sacrofem[view]', or give STL") from error
-    try:
-        found = pyvista.read(path).extract_surface(algorithm=None).triangulate()
-        return np.asarray(found.points, dtype=float), np.asarray(found.faces).reshape(-1, 4)[:, 1:].astype(np.int64)
-    except Exception as error:
-        raise InputError(f"not a readable surface ({error})"[:200], file=path, mend="export it again") from error
-
-
 def _check_size(path: Path, units: str, points: FloatArray) -> None:
-    extent = float(np.ptp(points, axis=0).max())
+    # Halves first: the difference of two large numbers may be none.
+    given = 2.0 * float(np.ptp(0.5 * points, axis=0).max())
+    extent = min(given, 1e300) * UNIT_MM[units]
     if EXTENT_MM[0] <= extent <= EXTENT_MM[1]:
         return
-    given = extent / UNIT_MM[units]
     fits = [unit for unit, factor in UNIT_MM.items() if EXTENT_MM[0] <= given * factor <= EXTENT_MM[1]]
     if fits:
-        mend = f'its numbers look like {fits[0]}: set anatomy.units = "{fits[0]}" (--units {fits[0]})'
+        mend = f'its numbers look like {" or ".join(fits)}: set anatomy.units = "{fits[0]}" (--units {fits[0]})'
+    elif extent > 100.0 * EXTENT_MM[1]:
+        mend = "its coordinates are damaged, or in a unit of no scanner: export it again"
     elif extent > EXTENT_MM[1]:
         mend = "cut away what is not sacrum: ilium, L5, femur"
     else:
@@ -170,14 +144,40 @@ def _check_size(path: Path, units: str, points: FloatArray) -> None:
 
 
 def _merged(points: FloatArray, faces: IntArray) -> tuple[FloatArray, IntArray, int]:
-    """Equal points made one; triangles without area left out."""
+    """Equal points made one; triangles without area, and points without a triangle, left out."""
     _, first, number = np.unique(points.round(6), axis=0, return_index=True, return_inverse=True)
     faces = number.ravel()[faces]
     points = points[first]
     a, b, c = (points[faces[:, k]] for k in range(3))
     sound = np.linalg.norm(np.cross(b - a, c - a), axis=1) > 1e-12
-    kept = faces[sound]
-    return points, kept, int(len(faces) - len(kept))
+    used, kept = np.unique(faces[sound], return_inverse=True)
+    return points[used], kept.reshape(-1, 3), int(np.count_nonzero(~sound))
+
+
+def _once(faces: IntArray) -> tuple[IntArray, int]:
+    """Every triangle once, and how many were left out.
+
+    Of two that look to either side both stay, as they enclose nothing between them, unless most of the surface is so.
+    """
+    low = np.sort(faces, axis=1)
+    order = np.lexsort(low.T[::-1])
+    new = np.ones(len(faces), bool)
+    new[1:] = (low[order[1:]] != low[order[:-1]]).any(axis=1)
+    group = np.empty(len(faces), np.int64)
+    group[order] = np.cumsum(new) - 1
+    count = int(new.sum())
+    if count == len(faces):
+        return faces, 0
+    # Even permutations of the sorted corners look to one side, odd ones to the other.
+    first = np.argmin(faces, axis=1)
+    rows = np.arange(len(faces))
+    even = faces[rows, (first + 1) % 3] < faces[rows, (first + 2) % 3]
+    sides = np.zeros((count, 2), bool)
+    sides[group, even.astype(int)] = True
+    double = sides.all(axis=1)
+    key = group if double.mean() > 0.5 else 2 * group + even
+    kept = np.sort(np.unique(key, return_index=True)[1])
+    return faces[kept], len(faces) - len(kept)
 
 
 def _edges(faces: IntArray) -> tuple[IntArray, IntArray]:
@@ -232,6 +232,7 @@ def surface_solid(surface: Surface, spacing_mm: float = 1.5) -> tuple[LatticeSol
         bones, or is too large for a sacrum.
     """
     points, faces, file = surface.points, surface.faces, surface.file
+    _check_shells(points, faces, file)
     corner = points.min(axis=0) - 4.0 * spacing_mm
     extent = np.ptp(points, axis=0)
     nx, ny, nz = (int(n) for n in np.ceil(extent / spacing_mm + 8.0))
@@ -262,6 +263,32 @@ def surface_solid(surface: Surface, spacing_mm: float = 1.5) -> tuple[LatticeSol
     if twice > 0.0:
         notes.append(f"the surface intersects itself: {twice:.2g} ml lie inside twice and count once")
     return _checked(values, corner, spacing_mm, surface, open_edges, twice, notes)
+
+
+def _check_shells(points: FloatArray, faces: IntArray, file: str) -> None:
+    """Refuse the outer and the inner surface of a shell, which of a thin one do not even close on a lattice."""
+    links = coo_array(
+        (np.ones(2 * len(faces)), (faces[:, [0, 0]].ravel(), faces[:, [1, 2]].ravel())), shape=(len(points),) * 2
+    )
+    pieces, at = connected_components(links, directed=False)
+    if pieces == 1:
+        return
+    piece = at[faces[:, 0]]
+    a, b, c = (points[faces[:, k]] - points.mean(axis=0) for k in range(3))
+    volume = np.bincount(piece, np.einsum("fd,fd->f", a, np.cross(b, c)), minlength=pieces) / 6e3
+    corners = points[faces].reshape(-1, 3)
+    owner = np.repeat(piece, 3)
+    low, high = np.full((pieces, 3), np.inf), np.full((pieces, 3), -np.inf)
+    np.minimum.at(low, owner, corners)
+    np.maximum.at(high, owner, corners)
+    outer = int(np.abs(volume).argmax())
+    within = (low > low[outer]).all(axis=1) & (high < high[outer]).all(axis=1)
+    inner = float(np.abs(volume[within]).max(initial=0.0))
+    if inner > MOST_HOLLOW * abs(volume[outer]):
+        raise InputError(
+            f"is hollow: inside its surface around {abs(volume[outer]):.4g} ml another one encloses {inner:.4g} ml",
+            file=file, mend="delete the inner surface: a sacrum is bone throughout",
+        )  # fmt: skip
 
 
 def _checked(
@@ -306,6 +333,11 @@ def check_pieces(
             )
         notes.append(f"{text}, were left out")
     if filled_ml:
+        if filled_ml[0] > MOST_HOLLOW * volume:
+            raise InputError(
+                f"is hollow: {filled_ml[0]:.4g} of {volume:.4g} ml are a closed hollow", file=file,
+                mend="fill it, as a sacrum is bone throughout: give the whole bone, not its cortex",
+            )  # fmt: skip
         notes.append(f"{len(filled_ml)} closed hollows, {sum(filled_ml):.2g} ml together, were filled")
     if volume > MOST_ML:
         raise InputError(

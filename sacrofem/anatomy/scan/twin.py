@@ -24,8 +24,6 @@ from sacrofem.anatomy.scan.symmetry import median_frame
 from sacrofem.errors import InputError
 from sacrofem.system.arrays import FloatArray
 
-MOST_RESIDUAL_MM = 4.5
-"""Mean distance of the twin's surface beyond which a solid is no sacrum."""
 CLOSE_MM = 0.8
 """A twin that lies nearer than that on the average is the bone: its own landmarks are."""
 PRIOR = 0.15
@@ -102,10 +100,7 @@ def fit_twin(solid: LatticeSolid, sex: Sex = "female", seed: int = 0) -> Twin:
     seed
         Of the sample of nodes.
 
-    Raises
-    ------
-    InputError
-        The solid is no sacrum: nothing fits it.
+    Whether it is a sacrum at all, `sacrofem.anatomy.scan.likeness` says afterwards.
     """
     nodes, values = _samples(solid)
     random = np.random.default_rng(seed)
@@ -127,13 +122,7 @@ def fit_twin(solid: LatticeSolid, sex: Sex = "female", seed: int = 0) -> Twin:
         first[:6] = 0.0
         frame, sacrum = fit.made(fit.solve(first, _SECOND_TURNS, anchor))
     away = _distances(solid, nodes, values, frame, sacrum)
-    twin = Twin(frame, sacrum, float(away.mean()), float(np.percentile(away, 95)))
-    if twin.mean_mm > MOST_RESIDUAL_MM:
-        raise InputError(
-            f"does not look like a sacrum: the nearest one lies {twin.mean_mm:.1f} mm from it on the average",
-            field="anatomy.path", mend="give the surface or the label of a whole sacrum",
-        )  # fmt: skip
-    return twin
+    return Twin(frame, sacrum, float(away.mean()), float(np.percentile(away, 95)))
 
 
 def _distances(
@@ -248,8 +237,12 @@ class _Fit:
 
         def residual(some: FloatArray) -> FloatArray:
             x = all_of(some)
-            frame, sacrum = self.made(x)
-            parts = [truncated(sacrum.signed_distance(frame.place(self.nodes))) - self.values]
+            try:
+                frame, sacrum = self.made(x)
+                parts = [truncated(sacrum.signed_distance(frame.place(self.nodes))) - self.values]
+            except (ValueError, InputError):
+                # On what is no sacrum a step may lead to one that cannot be built: its endplate reaches down into S2.
+                return np.full(len(self.nodes) + len(cost) + 3 * (endplate is not None), 2.0 * TRUNCATION_MM)
             parts.append(root * cost * x[6:] / PRIOR)
             if endplate is not None:
                 point, normal = frame.place(endplate[0][None])[0], frame.rotation @ endplate[1]

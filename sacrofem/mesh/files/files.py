@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sacrofem.errors import EnvironmentFailure, InputError, SacrofemWarning
+from sacrofem.mesh.files import abaqus
 from sacrofem.mesh.files.midsides import corner_tets
 from sacrofem.mesh.files.untrusted import check_file
+from sacrofem.mesh.quality import FARTHEST
 from sacrofem.mesh.split import face_codes
 from sacrofem.mesh.tetmesh import TetMesh, boundary_faces
 from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
@@ -34,6 +36,10 @@ BARE: Mapping[str, ModuleType] = {
     ".mesh": meshio.medit,
 }
 """Formats that lose them through meshio: a file ``<file>.sets.json`` is kept beside them."""
+
+
+NUMBERED = {"gmsh:physical": "physical", "medit:ref": "ref", "nastran:ref": "ref"}
+"""Numbers of groups in cell data, and what such a group is called."""
 
 
 # ---------------------------------------------------------------------- writing
@@ -149,8 +155,9 @@ def read_mesh(path: str | os.PathLike[str], *, straighten: bool = False) -> TetM
     ----------
     path
         .vtu or .vtk as ``write_mesh`` leaves them, or any mesh of tets in those formats or in .msh,
-        .inp, .bdf, .mesh. ``<file>.sets.json`` is read where it lies beside the file; cell
-        sets (.inp) and physical groups (.msh) on tets and boundary triangles become named sets.
+        .inp, .bdf, .mesh. ``<file>.sets.json`` is read where it lies beside the file; sets and surfaces
+        (.inp) and physical groups (.msh) on tets and boundary triangles become named sets, groups without
+        a name are called by their number: ``physical_3`` (.msh), ``ref_3`` (.bdf, .mesh).
         Points without a tet are left out. Call ``quality.check_mesh`` on what comes from elsewhere.
     straighten
         Take ten-node tets with curved mid-sides as straight ones, with a warning.
@@ -165,11 +172,13 @@ def read_mesh(path: str | os.PathLike[str], *, straighten: bool = False) -> TetM
     if not path.is_file():
         raise InputError("is a folder" if path.is_dir() else "no such file", file=path, mend="give a mesh file")
     check_file(path, suffix)
-    module: Any = NAMED.get(suffix) or BARE[suffix]
+    module: Any = abaqus if suffix == ".inp" else NAMED.get(suffix) or BARE[suffix]
     try:
         # meshio drops cells of kinds that it does not know, and only says so on standard error.
         with contextlib.redirect_stderr(io.StringIO()) as said:
             content = module.read(str(path))
+    except InputError:
+        raise
     # meshio's readers let errors of every kind through, and end the process on some.
     except (Exception, SystemExit) as error:
         reason = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
@@ -186,6 +195,12 @@ def read_mesh(path: str | os.PathLike[str], *, straighten: bool = False) -> TetM
     points = np.asarray(content.points, dtype=float)
     if points.ndim != 2 or points.shape[1] != 3:
         refuse("its points are not three-dimensional", "give a volume mesh")
+    if (lost := np.flatnonzero((np.abs(points) > FARTHEST).any(axis=1))).size:
+        most = float(np.abs(points).max())
+        refuse(
+            f"{len(lost)} points have coordinates up to {most:.3g} (the first, number {lost[0]})",
+            "export the mesh again",
+        )
     for name, cells in (("tet", tets), ("triangle", triangles)):
         if (bad := ((cells < 0) | (cells >= len(points))).any(axis=1)).any():
             refuse(
@@ -207,6 +222,8 @@ def read_mesh(path: str | os.PathLike[str], *, straighten: bool = False) -> TetM
     for name in (*tet_sets, *triangle_sets):
         if not name.isprintable():
             refuse(f"a set bears the name {name!r}", "name it with letters, digits and _")
+    tets_by_number, triangles_by_number = _numbered(content, order, len(tets), len(triangles))
+    tet_sets = tets_by_number | tet_sets
     raw = content.cell_data
     pair = _joined(raw, "pair", order["triangle"], len(triangles)).astype(np.int32)
     side = _joined(raw, "pair_side", order["triangle"], len(triangles)).astype(np.int8)
@@ -214,11 +231,14 @@ def read_mesh(path: str | os.PathLike[str], *, straighten: bool = False) -> TetM
     n = len(points)
     code, boundary = face_codes(triangles, n), face_codes(faces, n)
     if len(code) == len(boundary) and (np.sort(code) == np.sort(boundary)).all():
-        mesh = TetMesh(points, tets, triangles, tet_sets, triangle_sets, pair, side)
+        mesh = TetMesh(points, tets, triangles, tet_sets, triangles_by_number | triangle_sets, pair, side)
         return mesh if pair.any() else _outward(mesh, faces)
     if pair.any():
         refuse("has fracture pairs, but its triangles are not its whole boundary", "write all faces, or cut again")
-    return TetMesh(points, tets, faces, tet_sets, _on_boundary(code, boundary, triangle_sets, refuse))
+    # Every triangle has a number, those between two parts of the bone too.
+    outer = {name: np.isin(boundary, code[members]) for name, members in triangles_by_number.items()}
+    by_number = {name: members for name, members in outer.items() if members.any()}
+    return TetMesh(points, tets, faces, tet_sets, by_number | _on_boundary(code, boundary, triangle_sets, refuse))
 
 
 def _outward(mesh: TetMesh, faces: IntArray) -> TetMesh:
@@ -302,11 +322,27 @@ def _named_sets(
             flags["in"].append(flag)
         add(name, _joined(flags, "in", order["tetra"], m), _joined(flags, "in", order["triangle"], k))
     for name, (tag, dimension) in content.field_data.items() if "gmsh:physical" in content.cell_data else ():
+        # Of several groups of a face this array knows the first; where the file lists them as sets, these are whole.
+        if name in content.cell_sets:
+            continue
         if dimension == 3:
             add(name, _joined(content.cell_data, "gmsh:physical", order["tetra"], m) == tag, np.zeros(k, bool))
         elif dimension == 2:
             add(name, np.zeros(m, bool), _joined(content.cell_data, "gmsh:physical", order["triangle"], k) == tag)
     return tet_sets, face_sets
+
+
+def _numbered(content: meshio.Mesh, order: Mapping[str, list[int]], m: int, k: int) -> list[dict[str, BoolArray]]:
+    """Groups that bear a number and no name, of tets and of triangles: ``physical_3`` (Gmsh), ``ref_3`` (others)."""
+    found: list[dict[str, BoolArray]] = []
+    for kind, length, dimension in (("tetra", m, 3), ("triangle", k, 2)):
+        named = {int(tag) for tag, of in content.field_data.values() if of == dimension}
+        found.append({})
+        for key, word in NUMBERED.items():
+            tags = _joined(content.cell_data, key, order[kind], length)
+            for tag in sorted({int(tag) for tag in np.unique(tags)} - named - {0}):
+                found[-1][f"{word}_{tag}"] = tags == tag
+    return found
 
 
 def _with_side_file(points: FloatArray, tets: IntArray, beside: Path) -> TetMesh:

@@ -38,6 +38,9 @@ _COUNTS = {
     ".mesh": rb"(?m)^\s*(?:Vertices|Tetrahedra|Triangles|Edges|Hexahedra)\s+(\d+)",
 }
 
+# Of those that VTK knows, what meshio reads; LZ4 is the third.
+_COMPRESSORS = ("vtkZLibDataCompressor", "vtkLZMADataCompressor")
+
 _ELSEWHERE = {
     ".inp": rb"(?im)^[ \t]*(\*include\b.*|\*[^\n]*\binput[ \t]*=.*)$",
     ".bdf": rb"(?im)^[ \t]*(include\b.*)$",
@@ -58,8 +61,8 @@ def check_file(path: Path, suffix: str) -> None:
     ------
     InputError
         Empty, of another kind, with an XML document type (entities expand without end or read other
-        files), naming another file, declaring more points or cells than it can hold, or (.inp) in
-        several parts.
+        files), compressed as no reader here can (.vtu), naming another file, or declaring more points or cells
+        than it can hold.
     EnvironmentFailure
         It cannot be read.
     """
@@ -81,11 +84,13 @@ def check_file(path: Path, suffix: str) -> None:
     if suffix in _ELSEWHERE and (found := re.search(_ELSEWHERE[suffix], content)):
         line = found[1].decode(errors="replace").strip()[:60]
         raise InputError("names another file, which is not read", file=path, value=line, mend="put all into one file")
-    if (
-        suffix == ".inp"
-        and (parts := len(re.findall(rb"(?im)^[ \t]*\*(?:node[ \t\r]*(?:,|$)|instance\b)", content))) > 1
-    ):
-        raise InputError(f"holds {parts} blocks of nodes", file=path, mend="export one part with one *NODE block")
+    if suffix == ".vtu" and (found := re.search(rb'<VTKFile[^>]*\bcompressor\s*=\s*"([^"]*)"', content)):
+        name = found[1].decode(errors="replace")
+        if name not in _COMPRESSORS:
+            raise InputError(
+                "is compressed in a way that is not read", file=path, field="compressor", value=name,
+                mend="write it with zlib (vtkZLibDataCompressor), or without compression",
+            )  # fmt: skip
     _check_counts(path, suffix, content, again)
 
 
