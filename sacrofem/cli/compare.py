@@ -47,10 +47,11 @@ def compare(
     out
         Folder for comparison.json, meshes, figures, report.html, case.toml and manifest.json.
     overwrite
-        Write into a folder that holds other files.
+        Write into a folder that holds other files, or the result of another case.
     json
         One JSON object to standard output instead of the table.
     """
+    from sacrofem.case.identity import identity
     from sacrofem.report.results import write_comparison
     from sacrofem.system.folders import check_folder
     from sacrofem.system.progress import Stages, stage
@@ -58,7 +59,7 @@ def compare(
     resolved = (options or CaseOptions()).case(case)
     read = files_of(case, resolved)
     if out is not None:
-        check_folder(out, overwrite=overwrite, inputs=read)
+        check_folder(out, overwrite=overwrite, inputs=read, of=identity("compare", resolved))
     files = hashes(read)
     with read_from(case), Stages():
         stage("loading the solver")
@@ -123,17 +124,18 @@ def converge(
     out
         Folder for convergence.json (all measures), figures, case.toml and manifest.json.
     overwrite
-        Write into a folder that holds other files.
+        Write into a folder that holds other files, or the result of another case.
     json
         One JSON object to standard output instead of the table.
     """
+    from sacrofem.case.identity import identity
     from sacrofem.system.folders import check_folder
     from sacrofem.system.progress import Stages, stage
 
     resolved = (options or CaseOptions()).case(case)
     read = files_of(case, resolved)
     if out is not None:
-        check_folder(out, overwrite=overwrite, inputs=read)
+        check_folder(out, overwrite=overwrite, inputs=read, of=identity("converge", resolved))
     files = hashes(read)
     with read_from(case), Stages():
         stage("loading the solver")

@@ -30,11 +30,12 @@ def import_(
     out
         Folder for case.toml, landmarks.json, sacrum.vtu, import.json, anatomy.png and twin.png.
     overwrite
-        Write into a folder that holds other files.
+        Write into a folder that holds other files, or the import of another sacrum.
     json
         One JSON object to standard output.
     """
     from sacrofem.case.anatomyfile import anatomy_keys
+    from sacrofem.case.identity import identity
     from sacrofem.system.folders import check_folder
     from sacrofem.system.progress import Stages, stage
 
@@ -51,7 +52,7 @@ def import_(
 
     case = replace(given, ct=None, units=None, label=()).case(None).with_anatomy(keys)
     read = files_of(None, case)
-    check_folder(out, overwrite=overwrite, inputs=read)
+    check_folder(out, overwrite=overwrite, inputs=read, of=identity("import", case))
     files = hashes(read)
     with Stages():
         stage("landmarks")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sacrofem.case.identity import identity
 from sacrofem.case.tomlfile import emit_toml
 from sacrofem.mesh.files.files import write_mesh
 from sacrofem.report.figures.drawing import save_figure
@@ -47,7 +48,7 @@ def write_import(folder: Path, imported: ImportedSacrum, *, inputs: Mapping[str,
     if anatomy.ct is not None:
         keys["ct"] = anatomy.ct
     content = imported.to_json()
-    with result_folder(folder, inputs=dict(inputs)) as stage:
+    with result_folder(folder, of=identity("import", imported.case), inputs=dict(inputs)) as stage:
         shutil.copyfile(given, stage / (SOURCE + suffix))
         data = {"schema": 1, "preset": "sif-bilateral", "anatomy": keys}
         (stage / "case.toml").write_text(emit_toml(data, None), encoding="utf-8")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from sacrofem.case.case import Case
+from sacrofem.case.identity import digest
 from sacrofem.case.presets import DEFAULT_PRESET
 from sacrofem.case.problems import CaseError
 from sacrofem.case.tomlfile import LARGEST_STUDY, read_toml
@@ -94,12 +93,6 @@ class Study:
         for scenario in self.scenarios:
             found.setdefault(group_key(scenario.case), []).append(scenario)
         return [tuple(group) for group in found.values()]
-
-
-def digest(content: Any) -> str:
-    """Hash of plain data, whatever the order of its keys."""
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False, default=list)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def group_key(case: Case) -> str:

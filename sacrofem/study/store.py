@@ -12,15 +12,14 @@ import json
 import os
 import re
 import socket
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from sacrofem.errors import EnvironmentFailure
-from sacrofem.system.files import UNFINISHED, Content, Publisher
+from sacrofem.system.files import UNFINISHED, Content, Publisher, take_lock
 
 LOCK = "lock"
 SCENARIOS = "scenarios"
@@ -120,7 +119,7 @@ class Store:
         except OSError as error:
             raise EnvironmentFailure(f"{path}: cannot be opened ({error.strerror or error})") from error
         with file:
-            if not _lock(file):
+            if not take_lock(file.fileno()):
                 file.seek(0)
                 raise EnvironmentFailure(
                     f"{self.folder}: another runner is at work there ({file.read().strip() or 'unknown'}); "
@@ -136,26 +135,9 @@ class Store:
         """Host and pid of a runner that is at work, None where there is none."""
         try:
             with open(self.folder / LOCK, "r+", encoding="utf-8") as file:
-                return None if _lock(file) else file.read().strip()
+                return None if take_lock(file.fileno()) else file.read().strip()
         except OSError:
             return None
-
-
-def _lock(file: IO[str]) -> bool:
-    """Take the kernel's lock of a file; it ends with the process."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _cell(value: Any) -> str:
