@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -68,8 +67,11 @@ def run(
     from sacrofem.study.runner import run_study
     from sacrofem.system.progress import Counter
 
-    with Counter():
-        outcome = run_study(read, out, executor=executor, jobs=jobs, retry_failed=retry_failed, scheduler=scheduler)
+    try:
+        with Counter():
+            outcome = run_study(read, out, executor=executor, jobs=jobs, retry_failed=retry_failed, scheduler=scheduler)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_safe(out)) from None
     facts: dict[str, Any] = {"folder": str(out), **vars(outcome)}
     if json:
         print_json(facts)
@@ -80,6 +82,19 @@ def run(
             f"written: {out / 'results.csv'}. {CLAIM}",
         )
     return SacrofemError.exit_status if outcome.failed else 0
+
+
+def _safe(out: Path) -> str:
+    """What is kept of a study that was interrupted."""
+    from sacrofem.study.store import Store
+    from sacrofem.system.signals import interrupts_wait
+
+    with interrupts_wait():
+        try:
+            found = Store(out).progress()
+        except InputError:
+            return "nothing was written"
+    return f"{found.done + found.failed} of {len(found.keys)} scenarios are safe in {out}; the same command goes on"
 
 
 def _check_folder(out: Path, file: Path) -> None:
@@ -105,26 +120,22 @@ def status(folder: Path, /, *, json: bool = False) -> int:
     json
         One JSON object to standard output.
     """
-    import json as json_module
-
     from sacrofem.study.store import Store
 
-    path = folder / "study.json"
-    try:
-        content = json_module.loads(path.read_text(encoding="utf-8"))
-        keys = [scenario["key"] for scenario in content["scenarios"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError("is no study", file=path, mend="name a folder that `sacrofem study run` wrote") from None
     store = Store(folder)
-    records = [store.read(key) for key in keys]
-    done = sum(record is not None and record["status"] == "done" for record in records)
-    failed = sum(record is not None and record["status"] != "done" for record in records)
-    facts = {"name": content["name"], "total": len(keys), "done": done, "failed": failed, "runner": store.runner()}
+    found = store.progress()
+    facts = {
+        "name": found.name,
+        "total": len(found.keys),
+        "done": found.done,
+        "failed": found.failed,
+        "runner": store.runner(),
+    }
     if json:
         print_json(facts)
     else:
         at_work = f"; at work: {facts['runner']}" if facts["runner"] else ""
-        print(f"{facts['name']}: {done} of {len(keys)} done, {failed} failed{at_work}", file=sys.stdout)
+        print(f"{found.name}: {found.done} of {len(found.keys)} done, {found.failed} failed{at_work}")
     return 0
 
 
@@ -142,10 +153,14 @@ def report(folder: Path, /, *, measure: tuple[str, ...] = (), json: bool = False
         One JSON object to standard output.
     """
     from sacrofem.report.page.study import write_study_report
+    from sacrofem.study.store import Store
 
     written = write_study_report(folder, measure)
+    found = Store(folder).progress()
     if json:
-        print_json({"folder": str(folder), "files": written})
+        print_json({"folder": str(folder), "files": written, "missing": found.missing})
     else:
+        if found.missing:
+            show(f"unfinished: {found.missing} of {len(found.keys)} scenarios are not solved yet")
         show(f"written: {', '.join(str(folder / name) for name in written)}. {CLAIM}")
     return 0

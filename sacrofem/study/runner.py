@@ -15,7 +15,7 @@ from sacrofem.study.design import Scenario, Study
 from sacrofem.study.evaluate import CommonZonesGroupSolver, GroupSolver
 from sacrofem.study.executors import EXECUTORS, Factory, Task
 from sacrofem.study.sensitivity import KINDS
-from sacrofem.study.store import Store
+from sacrofem.study.store import MISSING, STUDY, Store
 from sacrofem.system.memory import BYTES_PER_UNKNOWN, available_bytes
 from sacrofem.system.progress import scenarios
 from sacrofem.system.version import VERSION
@@ -98,7 +98,7 @@ def run_study(
     store.prepare()
     keys = keys_of(study)
     with store.locked():
-        store.put(folder / "study.json", _about(study, keys))
+        store.put(folder / STUDY, _about(study, keys))
         records = {number: store.read(key) for number, key in keys.items()}
         failed = {n for n, record in records.items() if record and record["status"] != "done"}
         if retry_failed:
@@ -126,12 +126,20 @@ def _factory(study: Study) -> Factory:
     return CommonZonesGroupSolver if study.common_zones else GroupSolver
 
 
-def write_table(study: Study, store: Store) -> None:
-    """Write ``results.csv`` (and Parquet, where pyarrow is installed) from the scenario files."""
-    keys = keys_of(study)
+def write_table(study: Study, store: Store, keys: Mapping[int, str] | None = None) -> None:
+    """Write ``results.csv`` (and Parquet, where pyarrow is installed) from the scenario files.
+
+    Parameters
+    ----------
+    study
+    store
+    keys
+        Address of each scenario by its number; by default those of the files of one's own as they are now.
+    """
+    keys = keys or keys_of(study)
     rows, measured = [], dict[str, None]()
     for scenario in study.scenarios:
-        record = store.read(keys[scenario.number]) or {"status": "missing", "error": "", "values": {}}
+        record = store.read(keys[scenario.number]) or {"status": MISSING, "error": "", "values": {}}
         measured |= dict.fromkeys(record["values"])
         rows.append(
             {
