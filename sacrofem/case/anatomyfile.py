@@ -58,7 +58,10 @@ def anatomy_keys(
     if units is not None:
         given["units"] = units
     if labels:
-        given["labels"] = tuple(
-            int(label) if label.isascii() and label.isdigit() and len(label) < 10 else label for label in labels
-        )
+        given["labels"] = tuple(map(label_of, labels))
     return given
+
+
+def label_of(text: str) -> int | str:
+    """A label from the command line: its number, or its name."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text

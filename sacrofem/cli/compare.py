@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sacrofem.cli.app import CLAIM, CaseOptions, app
 from sacrofem.cli.common import (
+    check_overwrites,
     elements,
     files_of,
     hashes,
@@ -56,6 +57,7 @@ def compare(
     from sacrofem.system.folders import check_folder
     from sacrofem.system.progress import Stages, stage
 
+    check_overwrites(overwrite, out)
     resolved = (options or CaseOptions()).case(case)
     read = files_of(case, resolved)
     if out is not None:
@@ -132,6 +134,7 @@ def converge(
     from sacrofem.system.folders import check_folder
     from sacrofem.system.progress import Stages, stage
 
+    check_overwrites(overwrite, out)
     resolved = (options or CaseOptions()).case(case)
     read = files_of(case, resolved)
     if out is not None:

@@ -7,8 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from sacrofem.cli.app import CaseOptions, app
-from sacrofem.cli.common import print_json, read_from, safety_status
+from sacrofem.cli.common import UNSOLVED, print_json, read_from, safety_status
 from sacrofem.errors import InputError
+
+_OF_NO_MESH = {
+    **dict.fromkeys(("cement", "lesion", "materials", "supports", "load", "safety"), "a mesh has none"),
+    "mesh.order": "a mesh holds corners, whatever the order",
+    **dict.fromkeys(UNSOLVED, "nothing is solved"),
+}
 
 
 @app.command
@@ -81,7 +87,7 @@ def mesh(
     from sacrofem.system.folders import check_writable
     from sacrofem.system.progress import Stages
 
-    resolved = (options or CaseOptions()).case(case)
+    resolved = (options or CaseOptions()).case(case, idle=_OF_NO_MESH)
     if out.is_dir() or (out.exists() and not overwrite):
         mend = "name a file" if out.is_dir() else "name another or give --overwrite"
         raise InputError("exists already", field="--out", value=str(out), mend=mend)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
-from sacrofem.cli.app import CLAIM, app
+from sacrofem.cli.app import CLAIM, app, assigned
 from sacrofem.cli.common import print_json, show
 from sacrofem.errors import InputError, SacrofemError
 
@@ -26,6 +26,7 @@ def run(
     scheduler: str | None = None,
     dry_run: bool = False,
     retry_failed: bool = False,
+    set: Annotated[tuple[str, ...], Parameter(consume_multiple=False)] = (),
     json: bool = False,
 ) -> int:
     """Solve every scenario of a study that is not solved yet, and write results.csv.
@@ -46,14 +47,21 @@ def run(
         Print the scenarios and solve nothing.
     retry_failed
         Solve scenarios again that failed.
+    set
+        KEY=VALUE: a key of the base case, such as mesh.reference=tiny; may be given several times.
     json
         One JSON object to standard output.
     """
     if jobs is not None and jobs < 1:
         raise InputError("must be 1 or more", field="--jobs", value=jobs, mend="leave it out for the cores available")
+    for name, value, takes in (("--jobs", jobs, executor != "serial" and scheduler is None),
+                               ("--scheduler", scheduler, executor == "dask")):  # fmt: skip
+        if value is not None and not takes:
+            problem = f"does not count with --executor {executor}" + (" and --scheduler" if scheduler else "")
+            raise InputError(problem, field=name, value=value, mend="leave it out")
     from sacrofem.study.design import read_study
 
-    read = read_study(file)
+    read = read_study(file, assigned(set))
     groups = len(read.groups())
     if dry_run:
         rows = [{"scenario": s.number, **s.factors} for s in read.scenarios]

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from sacrofem.case.case import Case
 from sacrofem.case.identity import identity
-from sacrofem.case.tomlfile import emit_toml
+from sacrofem.case.tomlfile import emit_toml, nested
 from sacrofem.mesh.files.files import write_mesh
 from sacrofem.report.figures.drawing import save_figure
 from sacrofem.report.figures.landmarks import distance_figure, landmarks_figure
@@ -39,7 +40,6 @@ def write_import(folder: Path, imported: ImportedSacrum, *, inputs: Mapping[str,
         "path": SOURCE + suffix,
         "frame": [float(x) for x in np.round(scan.frame.matrix, 12).ravel()],
         "landmarks_file": "landmarks.json",
-        "sex": anatomy.sex,
     }
     if anatomy.labels:
         keys["labels"] = list(anatomy.labels)
@@ -47,11 +47,12 @@ def write_import(folder: Path, imported: ImportedSacrum, *, inputs: Mapping[str,
         keys["units"] = anatomy.units
     if anatomy.ct is not None:
         keys["ct"] = anatomy.ct
+        if anatomy.ct_transform:
+            keys["ct_transform"] = list(anatomy.ct_transform)
     content = imported.to_json()
     with result_folder(folder, of=identity("import", imported.case), inputs=dict(inputs)) as stage:
         shutil.copyfile(given, stage / (SOURCE + suffix))
-        data = {"schema": 1, "preset": "sif-bilateral", "anatomy": keys}
-        (stage / "case.toml").write_text(emit_toml(data, None), encoding="utf-8")
+        (stage / "case.toml").write_text(case_text(imported.case, keys), encoding="utf-8")
         landmarks = {"schema": 1, "landmarks": content["landmarks"], "confidence": content["confidence"]}
         for name, part in (("landmarks.json", landmarks), ("import.json", content)):
             (stage / name).write_text(json_text(part, indent=1), encoding="utf-8")
@@ -63,3 +64,20 @@ def write_import(folder: Path, imported: ImportedSacrum, *, inputs: Mapping[str,
             save_figure(
                 distance_figure(imported.mesh, imported.twin_distance(), title=title), stage / "twin.png", dpi=150
             )
+
+
+def case_text(case: Case, anatomy: Mapping[str, Any]) -> str:
+    """The case file of an import: all that the case says otherwise than its preset, and the sacrum as it was found.
+
+    Parameters
+    ----------
+    case
+    anatomy
+        Keys of the sacrum.
+    """
+    found = case.differences
+    said = {key: mine for key, (mine, _) in found.values.items() if mine is not None}
+    others = {key: value for key, value in said.items() if not key.startswith("anatomy.") or key == "anatomy.sex"}
+    name = {"name": found.case} if found.case != found.preset else {}
+    data = {"schema": 1, "preset": found.preset, **name, **nested(others)}
+    return emit_toml({**data, "anatomy": {**anatomy, **data.get("anatomy", {})}}, None)

@@ -106,8 +106,14 @@ def group_key(case: Case) -> str:
     return digest(content)
 
 
-def read_study(path: Path) -> Study:
+def read_study(path: Path, changes: Mapping[str, Any] | None = None) -> Study:
     """Read a study file and check every scenario before anything is solved.
+
+    Parameters
+    ----------
+    path
+    changes
+        Dotted keys of a case, laid over the base of the study.
 
     Raises
     ------
@@ -119,7 +125,13 @@ def read_study(path: Path) -> Study:
         content = StudyFile.model_validate(data)
     except ValidationError as error:
         raise CaseError.of(error, StudyFile, file=path) from None
-    return _study(content, _base(content, path), path)
+    base = _base(content, path)
+    varied = ["name", *(key for factor in content.factors for key in factor.keys), *itertools.chain(*content.scenarios)]
+    for key, value in (changes or {}).items():
+        if any(f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.") for other in varied):
+            raise InputError("is the study's to say", field=f"--set {key}", value=value, mend="leave it out")
+    base = base.with_(**changes) if changes else base
+    return _study(content, base, path)
 
 
 def study_of(data: Mapping[str, Any], *, file: Path) -> Study:

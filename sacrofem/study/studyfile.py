@@ -92,6 +92,11 @@ class Factor(Section):
         """Its name in the table."""
         return self.name or self.path
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the case that it varies."""
+        return tuple(dict.fromkeys(key for level in self.levels for key in self.changes(level))) or (self.path,)
+
     def changes(self, level: Any) -> dict[str, Any]:
         """The keys of the case that a level sets."""
         if self.levels:
