@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from sacrofem.cli.app import CaseOptions, app
-from sacrofem.cli.common import UNSOLVED, print_json, read_from, safety_status
+from sacrofem.cli.common import UNSOLVED, print_json, read_from, safety_status, show
 from sacrofem.errors import InputError
 
 _OF_NO_MESH = {
@@ -41,24 +39,12 @@ def check(case: Path | None = None, /, *, options: CaseOptions | None = None, js
     if json:
         print_json(summary)
         return status
-    for name, value in _flat(summary):
-        print(f"{name}: {f'{value:.4g}' if isinstance(value, float) else value}")
-    print(f"{resolved.name}: {'not safe, see above' if status else 'ready to solve'}")
+    from sacrofem.report.text.checked import sentences, tables
+
+    show(*tables(summary))
+    for text in (*sentences(summary), f"{resolved.name}: {'not safe, see above' if status else 'ready to solve'}"):
+        print(text)
     return status
-
-
-def _flat(content: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Every number and text of nested data with its dotted name."""
-    entries: Any = None
-    if isinstance(content, dict):
-        entries = content.items()
-    elif isinstance(content, list) and any(isinstance(entry, dict) for entry in content):
-        entries = enumerate(content, 1)
-    if entries is None:
-        yield name, content
-        return
-    for key, value in entries:
-        yield from _flat(value, f"{name}.{key}" if name else str(key))
 
 
 @app.command

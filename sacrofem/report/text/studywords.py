@@ -18,6 +18,7 @@ _UNITS: Mapping[str, str] = {
     "mpa": "MPa",
     "deg": "°",
     "ml": "ml",
+    "mm2": "mm²",
     "mm": "mm",
     "um": "µm",
     "n": "N",
