@@ -1,7 +1,26 @@
-"""``python -m sacrofem``."""
+"""The process of the command line: ``sacrofem`` and ``python -m sacrofem``."""
 
 import sys
 
-from sacrofem.cli import main
+from sacrofem.system.signals import INTERRUPTED, interruptible
 
-sys.exit(main())
+
+def main() -> int:
+    """Run the command of this process; its exit status, 130 after every interrupt."""
+    with interruptible() as interrupts:
+        try:
+            # Inside: the import of a command can be interrupted too.
+            from sacrofem.cli import main as command
+
+            status = command()
+            if interrupts.came and status != INTERRUPTED:
+                raise KeyboardInterrupt("it had ended already")
+        except KeyboardInterrupt as error:
+            sys.stderr.write(f"interrupted: {str(error) or 'nothing was written'}\n")
+            status = INTERRUPTED
+        interrupts.over()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

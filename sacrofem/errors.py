@@ -10,8 +10,12 @@ from collections.abc import Iterable
 
 def one_line(text: object) -> str:
     """Text on one line, in which names from files cannot steer a terminal."""
-    words = " ".join(str(text).split())
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
+    return printable(" ".join(str(text).split()))
+
+
+def printable(text: object) -> str:
+    """Text in which what cannot be printed is written as an escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def cut(text: object, most: int = 100) -> str:

@@ -65,13 +65,14 @@ def said_of(
     """The keys of ``[anatomy]`` that options of the command line give, numbers as numbers."""
     given = {
         "ct": None if ct is None else str(ct.resolve()),
-        "ct_series": None if ct_series is None else _number(ct_series),
+        "ct_series": None if ct_series is None else label_of(ct_series),
         "ct_offset_hu": ct_offset_hu,
         "units": units,
-        "labels": tuple(map(_number, labels)) or None,
+        "labels": tuple(map(label_of, labels)) or None,
     }
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _number(text: str) -> int | str:
+def label_of(text: str) -> int | str:
+    """A label or series from the command line: its number, or its name."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text

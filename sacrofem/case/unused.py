@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sacrofem.case.case import Case
 
+_OF_CT = (
+    "materials.calibration",
+    "materials.calibration_hu",
+    "materials.calibration_density_g_cm3",
+    "materials.rim",
+)
 _Rule = tuple[bool, str, tuple[str, ...]]
 
 
 def unused_keys(case: Case) -> tuple[str, ...]:
-    """One sentence for each key that differs from its default and has no effect.
+    """One sentence for each key that somebody set and that has no effect.
 
-    A key at its default is never named: complete case files hold every key.
+    A key at its default is never named, for complete case files hold every key, nor is one at the value of the preset
+    that the case comes from.
     """
     return (*unused_specimen_keys(case), *unused_plan_keys(case))
 
@@ -29,14 +36,24 @@ def unused_plan_keys(case: Case) -> tuple[str, ...]:
     return _sentences((*_of_needles(case), *_of_cement(case)), case)
 
 
+def idle_keys(case: Case) -> dict[str, str]:
+    """Why a key has no effect whatever its value, for each such key."""
+    rules = (*_of_anatomy(case), *_of_fracture(case), *_of_needles(case), *_of_cement(case))
+    return {name: reason for applies, reason, names in reversed(rules) if applies for name in names}
+
+
 def _sentences(rules: Iterable[_Rule], case: Case) -> tuple[str, ...]:
     notes = []
+    preset: Case | None = None
     for reason, names in ((reason, names) for applies, reason, names in rules if applies):
         for name in names:
             section, key = name.split(".")
             model = getattr(case, section)
             value = getattr(model, key)
-            if value != type(model).model_fields[key].get_default(call_default_factory=True):
+            if value == type(model).model_fields[key].get_default(call_default_factory=True):
+                continue
+            preset = preset or type(case).preset(case.differences.preset)
+            if value != getattr(getattr(preset, section), key):
                 notes.append(f"{name} = {_shown(value)} does not count: {reason}")
     return tuple(notes)
 
@@ -56,6 +73,7 @@ def _of_anatomy(case: Case) -> tuple[_Rule, ...]:
         (case.anatomy.kind in ("surface", "labels"), "a scan is meshed to a size", ("mesh.reference",)),
         (own, "an own mesh stands in its place", ("mesh.reference", "mesh.size_mm", "mesh.replicate")),
         (case.mesh.size_mm is not None, "mesh.size_mm is given", ("mesh.reference",)),
+        (not ct, "there is no CT", _OF_CT),
         (ct, "density is that of the CT", ("materials.alar_void",)),
         # A membrane beside the CT is that of the named bone.
         (ct and (no_shell or own_shell), "density is that of the CT, and no cortex follows it", ("materials.bone",)),
@@ -65,7 +83,7 @@ def _of_anatomy(case: Case) -> tuple[_Rule, ...]:
             ("materials.cortex_thickness_mm", "materials.cortex_modulus_mpa"),
         ),
         (
-            materials.calibration == "generic",
+            ct and materials.calibration == "generic",
             "materials.calibration is generic",
             ("materials.calibration_hu", "materials.calibration_density_g_cm3"),
         ),
@@ -136,5 +154,5 @@ def _of_cement(case: Case) -> tuple[_Rule, ...]:
         (bolus and cement.spread == "ellipsoid", "cement.spread is ellipsoid", ("cement.column_length_mm",)),
         (cement.in_gap != "bonded", f"cement.in_gap is {cement.in_gap}", ("cement.interface_n_per_mm3",)),
         (bool(cement.injections), "[[cement.injections]] stand in its place", planned),
-        (not bolus, "there is no bolus", (*planned, *shape, "cement.mixture")),
+        (not bolus, "there is no bolus", (*planned, *shape, "cement.mixture", "cement.stop_at_encroachment")),
     )

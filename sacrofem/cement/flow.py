@@ -27,6 +27,7 @@ from sacrofem.errors import InputError
 from sacrofem.mesh.locate import Locator
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
+from sacrofem.system.signals import interrupts_wait
 
 Level = Callable[[FloatArray], FloatArray]
 
@@ -156,12 +157,15 @@ class Medium:
         if not inside[source]:
             # The tip is in bone, if only just: its node must let cement out.
             speed[source] = 1.0
+        steps = (lattice.step,) * 3
         if lattice.track:
             marched = speed.copy()
             marched[source[0], source[1], source[2] - lattice.track : source[2] + 1] = _OPEN_TRACK
-            time = eikonalfm.fast_marching(marched, source, (lattice.step,) * 3, 2)
+            with interrupts_wait():
+                time = eikonalfm.fast_marching(marched, source, steps, 2)
         else:
-            factor = eikonalfm.factored_fast_marching(speed, source, (lattice.step,) * 3, 2)
+            with interrupts_wait():
+                factor = eikonalfm.factored_fast_marching(speed, source, steps, 2)
             time = factor * np.linalg.norm(lattice.nodes - lattice.origin, axis=1).reshape(shape)
         pores = np.where(inside, self.pore_fraction[owner], 0.0)
         if barrier is not None:

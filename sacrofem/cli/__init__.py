@@ -13,8 +13,7 @@ from cyclopts import CycloptsError
 from sacrofem.cli import about, compare, deck, importing, model, study, view  # noqa: F401
 from sacrofem.cli.app import app
 from sacrofem.errors import EnvironmentFailure, InputError, SacrofemError, one_line
-
-INTERRUPTED = 130
+from sacrofem.system.signals import INTERRUPTED
 
 
 def run(command: Callable[[], object]) -> int:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from sacrofem.case.case import Case
 
 
+UNSOLVED = ("solver.method", "solver.tolerance", "solver.factorisation", "solver.assembly")
+"""Keys that count where something is solved."""
+
+
 @contextmanager
 def read_from(file: Path | None) -> Iterator[None]:
     """Name the case file in refusals that come from building what it asks for."""
@@ -26,6 +30,12 @@ def read_from(file: Path | None) -> Iterator[None]:
         if file is None or error.file is not None or error.field is None or error.field.startswith("--"):
             raise
         raise InputError(error.problem, file=file, field=error.field, value=error.value, mend=error.mend) from error
+
+
+def check_overwrites(overwrite: bool, out: Path | None, field: str = "--out") -> None:
+    """Refuse a leave to overwrite where nothing is written."""
+    if overwrite and out is None:
+        raise InputError("goes with a place to write to", field="--overwrite", mend=f"add {field} or leave it out")
 
 
 def files_of(file: Path | None, case: Case) -> list[Path]:

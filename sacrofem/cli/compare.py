@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sacrofem.cli.app import CLAIM, CaseOptions, app
 from sacrofem.cli.common import (
+    check_overwrites,
     elements,
     files_of,
     hashes,
@@ -51,18 +52,20 @@ def compare(
     out
         Folder for comparison.json, meshes, figures, report.html, case.toml and manifest.json.
     overwrite
-        Write into a folder that holds other files.
+        Write into a folder that holds other files, or the result of another case.
     json
         One JSON object to standard output instead of the table.
     """
+    from sacrofem.case.identity import identity
     from sacrofem.report.results import write_comparison
     from sacrofem.system.folders import check_folder
     from sacrofem.system.progress import Stages, stage
 
+    check_overwrites(overwrite, out)
     resolved = (options or CaseOptions()).case(case)
     read = files_of(case, resolved)
     if out is not None:
-        check_folder(out, overwrite=overwrite, inputs=read)
+        check_folder(out, overwrite=overwrite, inputs=read, of=identity("compare", resolved))
     files = hashes(read)
     with read_from(case), Stages():
         stage("loading the solver")
@@ -130,17 +133,19 @@ def converge(
     out
         Folder for convergence.json (all measures), figures, case.toml and manifest.json.
     overwrite
-        Write into a folder that holds other files.
+        Write into a folder that holds other files, or the result of another case.
     json
         One JSON object to standard output instead of the table.
     """
+    from sacrofem.case.identity import identity
     from sacrofem.system.folders import check_folder
     from sacrofem.system.progress import Stages, stage
 
+    check_overwrites(overwrite, out)
     resolved = (options or CaseOptions()).case(case)
     read = files_of(case, resolved)
     if out is not None:
-        check_folder(out, overwrite=overwrite, inputs=read)
+        check_folder(out, overwrite=overwrite, inputs=read, of=identity("converge", resolved))
     files = hashes(read)
     with read_from(case), Stages():
         stage("loading the solver")

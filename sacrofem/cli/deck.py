@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from sacrofem.cli.app import CaseOptions, app
-from sacrofem.cli.common import print_json, read_from
+from sacrofem.cli.common import UNSOLVED, print_json, read_from
 from sacrofem.errors import InputError
 
 SUFFIX = {"calculix": ".inp", "febio": ".feb"}
@@ -44,7 +44,7 @@ def deck(
     from sacrofem.system.folders import check_writable
     from sacrofem.system.progress import Stages
 
-    resolved = (options or CaseOptions()).case(case)
+    resolved = (options or CaseOptions()).case(case, idle=_idle(state))
     if out.suffix.lower() != SUFFIX[format]:
         mend = f"name it *{SUFFIX[format]}"
         raise InputError(f"is no name of a deck of {format}", field="--out", value=str(out), mend=mend)
@@ -67,3 +67,15 @@ def deck(
     else:
         print("{file}: {state}, for {format}, {nodes} nodes of bone".format(**facts))
     return 0
+
+
+def _idle(state: str) -> dict[str, str]:
+    """Keys that a deck has no use for, and why."""
+    from sacrofem.case.cement import Cement
+
+    idle = {**dict.fromkeys(UNSOLVED, "nothing is solved"), "safety": "a deck has no limits"}
+    if state == "before":
+        # Its material may fill the gap before any is placed.
+        placed = Cement.model_fields.keys() - {"material", "modulus_mpa", "poisson"}
+        idle |= {f"cement.{key}": "there is none before cement; add --state after" for key in placed}
+    return idle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from sacrofem.cli.app import CaseOptions, app
@@ -21,7 +22,7 @@ def import_(
 ) -> int:
     """Find frame and landmarks of a scanned surface or a label map, mesh it, and leave pictures to check.
 
-    The folder is a sacrum that `compare --anatomy` takes, with a case file to change.
+    The folder is a sacrum that `compare --anatomy` takes; its case file holds what the options say too.
 
     Parameters
     ----------
@@ -30,29 +31,26 @@ def import_(
     out
         Folder for case.toml, landmarks.json, sacrum.vtu, import.json, anatomy.png and twin.png.
     overwrite
-        Write into a folder that holds other files.
+        Write into a folder that holds other files, or the import of another sacrum.
     json
         One JSON object to standard output.
     """
-    from sacrofem.case.anatomyfile import anatomy_keys
+    from sacrofem.case.anatomyfile import CASE_FILE
+    from sacrofem.case.identity import identity
     from sacrofem.system.folders import check_folder
     from sacrofem.system.progress import Stages, stage
 
     given = options or CaseOptions()
     if given.anatomy is not None:
         raise InputError("is the first argument here", field="--anatomy", value=str(given.anatomy), mend="leave it out")
-    keys = anatomy_keys(path, **given.of_anatomy, field="PATH")
-    if path.is_dir() or keys["kind"] == "mesh":
+    case = replace(given, anatomy=path).case(None, field="PATH")
+    if path.is_dir() or case.anatomy.kind == "mesh":
         raise InputError(
             "is no surface and no label map", field="PATH", value=str(path),
             mend="a mesh is used as it is: compare --anatomy FILE",
         )  # fmt: skip
-    from dataclasses import replace
-
-    bare = replace(given, ct=None, ct_series=None, ct_offset_hu=None, units=None, label=())
-    case = bare.case(None).with_anatomy(keys)
     read = files_of(None, case)
-    check_folder(out, overwrite=overwrite, inputs=read)
+    check_folder(out, overwrite=overwrite, inputs=read, of=identity("import", case))
     files = hashes(read)
     with Stages():
         stage("landmarks")
@@ -79,5 +77,5 @@ def import_(
         print(f"density: {found.density.provenance.text}")
     for note in content["notes"]:
         print(f"note: {note}")
-    print(f"written: {out}; look at anatomy.png and twin.png, then: sacrofem compare --anatomy {out}")
+    print(f"written: {out}; look at anatomy.png and twin.png, then: sacrofem compare {out / CASE_FILE}")
     return 0

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from sacrofem.cli.app import CaseOptions, app
-from sacrofem.cli.common import print_json, read_from, safety_status
+from sacrofem.cli.common import UNSOLVED, print_json, read_from, safety_status, show
 from sacrofem.errors import InputError
+
+_OF_NO_MESH = {
+    **dict.fromkeys(("cement", "lesion", "materials", "supports", "load", "safety"), "a mesh has none"),
+    "mesh.order": "a mesh holds corners, whatever the order",
+    **dict.fromkeys(UNSOLVED, "nothing is solved"),
+}
 
 
 @app.command
@@ -35,26 +39,14 @@ def check(case: Path | None = None, /, *, options: CaseOptions | None = None, js
     if json:
         print_json(summary)
         return status
-    for name, value in _flat(summary):
-        print(f"{name}: {f'{value:.4g}' if isinstance(value, float) else value}")
+    from sacrofem.report.text.checked import sentences, tables
+
+    show(*tables(summary))
     touching = "ready to solve, but cement or a needle touches, see above"
     ready = touching if (summary.get("safety") or {}).get("verdict") == "touching" else "ready to solve"
-    print(f"{resolved.name}: {'not safe, see above' if status else ready}")
+    for text in (*sentences(summary), f"{resolved.name}: {'not safe, see above' if status else ready}"):
+        print(text)
     return status
-
-
-def _flat(content: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Every number and text of nested data with its dotted name."""
-    entries: Any = None
-    if isinstance(content, dict):
-        entries = content.items()
-    elif isinstance(content, list) and any(isinstance(entry, dict) for entry in content):
-        entries = enumerate(content, 1)
-    if entries is None:
-        yield name, content
-        return
-    for key, value in entries:
-        yield from _flat(value, f"{name}.{key}" if name else str(key))
 
 
 @app.command
@@ -83,7 +75,7 @@ def mesh(
     from sacrofem.system.folders import check_writable
     from sacrofem.system.progress import Stages
 
-    resolved = (options or CaseOptions()).case(case)
+    resolved = (options or CaseOptions()).case(case, idle=_OF_NO_MESH)
     if out.is_dir() or (out.exists() and not overwrite):
         mend = "name a file" if out.is_dir() else "name another or give --overwrite"
         raise InputError("exists already", field="--out", value=str(out), mend=mend)

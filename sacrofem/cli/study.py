@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
-from sacrofem.cli.app import CLAIM, app
+from sacrofem.cli.app import CLAIM, app, assigned
 from sacrofem.cli.common import print_json, show
 from sacrofem.errors import InputError, SacrofemError
 
@@ -27,6 +26,7 @@ def run(
     scheduler: str | None = None,
     dry_run: bool = False,
     retry_failed: bool = False,
+    set: Annotated[tuple[str, ...], Parameter(consume_multiple=False)] = (),
     json: bool = False,
 ) -> int:
     """Solve every scenario of a study that is not solved yet, and write results.csv.
@@ -47,14 +47,21 @@ def run(
         Print the scenarios and solve nothing.
     retry_failed
         Solve scenarios again that failed.
+    set
+        KEY=VALUE: a key of the base case, such as mesh.reference=tiny; may be given several times.
     json
         One JSON object to standard output.
     """
     if jobs is not None and jobs < 1:
         raise InputError("must be 1 or more", field="--jobs", value=jobs, mend="leave it out for the cores available")
+    for name, value, takes in (("--jobs", jobs, executor != "serial" and scheduler is None),
+                               ("--scheduler", scheduler, executor == "dask")):  # fmt: skip
+        if value is not None and not takes:
+            problem = f"does not count with --executor {executor}" + (" and --scheduler" if scheduler else "")
+            raise InputError(problem, field=name, value=value, mend="leave it out")
     from sacrofem.study.design import read_study
 
-    read = read_study(file)
+    read = read_study(file, assigned(set))
     groups = len(read.groups())
     if dry_run:
         rows = [{"scenario": s.number, **s.factors} for s in read.scenarios]
@@ -68,8 +75,11 @@ def run(
     from sacrofem.study.runner import run_study
     from sacrofem.system.progress import Counter
 
-    with Counter():
-        outcome = run_study(read, out, executor=executor, jobs=jobs, retry_failed=retry_failed, scheduler=scheduler)
+    try:
+        with Counter():
+            outcome = run_study(read, out, executor=executor, jobs=jobs, retry_failed=retry_failed, scheduler=scheduler)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_safe(out)) from None
     facts: dict[str, Any] = {"folder": str(out), **vars(outcome)}
     if json:
         print_json(facts)
@@ -80,6 +90,19 @@ def run(
             f"written: {out / 'results.csv'}. {CLAIM}",
         )
     return SacrofemError.exit_status if outcome.failed else 0
+
+
+def _safe(out: Path) -> str:
+    """What is kept of a study that was interrupted."""
+    from sacrofem.study.store import Store
+    from sacrofem.system.signals import interrupts_wait
+
+    with interrupts_wait():
+        try:
+            found = Store(out).progress()
+        except InputError:
+            return "nothing was written"
+    return f"{found.done + found.failed} of {len(found.keys)} scenarios are safe in {out}; the same command goes on"
 
 
 def _check_folder(out: Path, file: Path) -> None:
@@ -105,26 +128,22 @@ def status(folder: Path, /, *, json: bool = False) -> int:
     json
         One JSON object to standard output.
     """
-    import json as json_module
-
     from sacrofem.study.store import Store
 
-    path = folder / "study.json"
-    try:
-        content = json_module.loads(path.read_text(encoding="utf-8"))
-        keys = [scenario["key"] for scenario in content["scenarios"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError("is no study", file=path, mend="name a folder that `sacrofem study run` wrote") from None
     store = Store(folder)
-    records = [store.read(key) for key in keys]
-    done = sum(record is not None and record["status"] == "done" for record in records)
-    failed = sum(record is not None and record["status"] != "done" for record in records)
-    facts = {"name": content["name"], "total": len(keys), "done": done, "failed": failed, "runner": store.runner()}
+    found = store.progress()
+    facts = {
+        "name": found.name,
+        "total": len(found.keys),
+        "done": found.done,
+        "failed": found.failed,
+        "runner": store.runner(),
+    }
     if json:
         print_json(facts)
     else:
         at_work = f"; at work: {facts['runner']}" if facts["runner"] else ""
-        print(f"{facts['name']}: {done} of {len(keys)} done, {failed} failed{at_work}", file=sys.stdout)
+        print(f"{found.name}: {found.done} of {len(found.keys)} done, {found.failed} failed{at_work}")
     return 0
 
 
@@ -142,10 +161,14 @@ def report(folder: Path, /, *, measure: tuple[str, ...] = (), json: bool = False
         One JSON object to standard output.
     """
     from sacrofem.report.page.study import write_study_report
+    from sacrofem.study.store import Store
 
     written = write_study_report(folder, measure)
+    found = Store(folder).progress()
     if json:
-        print_json({"folder": str(folder), "files": written})
+        print_json({"folder": str(folder), "files": written, "missing": found.missing})
     else:
+        if found.missing:
+            show(f"unfinished: {found.missing} of {len(found.keys)} scenarios are not solved yet")
         show(f"written: {', '.join(str(folder / name) for name in written)}. {CLAIM}")
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sacrofem.cli.app import app
-from sacrofem.cli.common import print_json
+from sacrofem.cli.common import check_overwrites, print_json
 from sacrofem.errors import InputError
 
 
@@ -26,6 +26,7 @@ def view(folder: Path, /, *, png: Path | None = None, overwrite: bool = False, j
     json
         One JSON object to standard output.
     """
+    check_overwrites(overwrite, png, "--png")
     if png is not None:
         if png.exists() and not overwrite:
             raise InputError("exists already", field="--png", value=str(png), mend="name another or give --overwrite")

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from sacrofem.case.case import Case
+from sacrofem.case.identity import identity
 from sacrofem.case.schema import SCHEMA
-from sacrofem.case.tomlfile import emit_toml
+from sacrofem.case.tomlfile import emit_toml, nested
 from sacrofem.mesh.files.files import write_mesh
 from sacrofem.report.figures.drawing import save_figure
 from sacrofem.report.figures.landmarks import distance_figure, landmarks_figure
@@ -43,7 +45,6 @@ def write_import(folder: Path, imported: ImportedSacrum, *, inputs: Mapping[str,
         "path": next(iter(copies)),
         "frame": [float(x) for x in np.round(scan.frame.matrix, 12).ravel()],
         "landmarks_file": "landmarks.json",
-        "sex": anatomy.sex,
     }
     if anatomy.labels:
         keys["labels"] = list(anatomy.labels)
@@ -53,11 +54,10 @@ def write_import(folder: Path, imported: ImportedSacrum, *, inputs: Mapping[str,
         if (value := getattr(anatomy, name)) not in (None, ()):
             keys[name] = list(value) if isinstance(value, tuple) else value
     content = imported.to_json()
-    with result_folder(folder, inputs=dict(inputs)) as stage:
+    with result_folder(folder, of=identity("import", imported.case), inputs=dict(inputs)) as stage:
         for name, file in copies.items():
             shutil.copyfile(file, stage / name)
-        data = {"schema": SCHEMA, "preset": "sif-bilateral", "anatomy": keys}
-        (stage / "case.toml").write_text(emit_toml(data, None), encoding="utf-8")
+        (stage / "case.toml").write_text(case_text(imported.case, keys), encoding="utf-8")
         landmarks = {"schema": 1, "landmarks": content["landmarks"], "confidence": content["confidence"]}
         for name, part in (("landmarks.json", landmarks), ("import.json", content)):
             (stage / name).write_text(json_text(part, indent=1), encoding="utf-8")
@@ -69,3 +69,20 @@ def write_import(folder: Path, imported: ImportedSacrum, *, inputs: Mapping[str,
             save_figure(
                 distance_figure(imported.mesh, imported.twin_distance(), title=title), stage / "twin.png", dpi=150
             )
+
+
+def case_text(case: Case, anatomy: Mapping[str, Any]) -> str:
+    """The case file of an import: all that the case says otherwise than its preset, and the sacrum as it was found.
+
+    Parameters
+    ----------
+    case
+    anatomy
+        Keys of the sacrum.
+    """
+    found = case.differences
+    said = {key: mine for key, (mine, _) in found.values.items() if mine is not None}
+    others = {key: value for key, value in said.items() if not key.startswith("anatomy.") or key == "anatomy.sex"}
+    name = {"name": found.case} if found.case != found.preset else {}
+    data = {"schema": SCHEMA, "preset": found.preset, **name, **nested(others)}
+    return emit_toml({**data, "anatomy": {**anatomy, **data.get("anatomy", {})}}, None)

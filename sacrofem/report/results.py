@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sacrofem.case.identity import identity
 from sacrofem.system.files import json_text, sha256
 from sacrofem.system.folders import peak_memory_mib, result_folder, versions
 
@@ -41,7 +42,7 @@ def write_comparison(folder: Path, comparison: Comparison, *, seconds: float, in
         "solver_seconds": round(comparison.seconds, 3),
         "inputs": dict(inputs),
     }
-    with result_folder(folder, **facts) as stage:
+    with result_folder(folder, of=identity("compare", comparison.case), **facts) as stage:
         content = comparison.to_json()
         (stage / "comparison.json").write_text(json_text(content), encoding="utf-8")
         (stage / "case.toml").write_text(html.case_text(content), encoding="utf-8")

@@ -49,8 +49,9 @@ def _(thing: Comparison) -> str:
 
 @written.register(Comparison)
 def _(thing: Comparison, folder: Path, *, overwrite: bool) -> None:
+    from sacrofem.case.identity import identity
     from sacrofem.report.results import write_comparison
     from sacrofem.system.folders import check_folder
 
-    check_folder(folder, overwrite=overwrite)
+    check_folder(folder, overwrite=overwrite, of=identity("compare", thing.case))
     write_comparison(folder, thing, seconds=thing.seconds, inputs={})

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from sacrofem.case.case import Case
+from sacrofem.case.identity import digest
 from sacrofem.case.presets import DEFAULT_PRESET
 from sacrofem.case.problems import CaseError
 from sacrofem.case.schema import SCHEMA, translated_study
@@ -97,12 +96,6 @@ class Study:
         return [tuple(group) for group in found.values()]
 
 
-def digest(content: Any) -> str:
-    """Hash of plain data, whatever the order of its keys."""
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False, default=list)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def group_key(case: Case) -> str:
     """The same for cases that differ in cement (and name, threads and memory) only."""
     content = case.to_dict()
@@ -114,8 +107,14 @@ def group_key(case: Case) -> str:
     return digest(content)
 
 
-def read_study(path: Path) -> Study:
+def read_study(path: Path, changes: Mapping[str, Any] | None = None) -> Study:
     """Read a study file and check every scenario before anything is solved.
+
+    Parameters
+    ----------
+    path
+    changes
+        Dotted keys of a case, laid over the base of the study.
 
     Raises
     ------
@@ -128,7 +127,13 @@ def read_study(path: Path) -> Study:
     except ValidationError as error:
         raise CaseError.of(error, StudyFile, file=path) from None
     base = _base(content, path)
-    return _study(content, base.noting((*base.translations, *translations)), path)
+    varied = ["name", *(key for factor in content.factors for key in factor.keys), *itertools.chain(*content.scenarios)]
+    for key, value in (changes or {}).items():
+        if any(f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.") for other in varied):
+            raise InputError("is the study's to say", field=f"--set {key}", value=value, mend="leave it out")
+    told = (*base.translations, *translations)
+    base = base.with_(**changes) if changes else base
+    return _study(content, base.noting(told), path)
 
 
 def study_of(data: Mapping[str, Any], *, file: Path) -> Study:

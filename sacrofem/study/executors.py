@@ -16,6 +16,7 @@ from sacrofem.errors import EnvironmentFailure
 from sacrofem.study.evaluate import Evaluate, failure
 from sacrofem.study.lifeline import end_with_parent
 from sacrofem.study.store import Store
+from sacrofem.system.signals import unheard_by_children
 
 # A worker that dies so often with one and the same task, and no other beside it, is not to blame.
 _MOST_DEATHS = 3
@@ -100,7 +101,8 @@ def _until_a_death(
         while out or (waiting and not broken):
             while waiting and not broken and len(out) < jobs:
                 try:
-                    out[pool.submit(call, waiting[-1])] = waiting[-1]
+                    with unheard_by_children():
+                        out[pool.submit(call, waiting[-1])] = waiting[-1]
                     waiting.pop()
                 except BrokenProcessPool:
                     broken = True
@@ -122,7 +124,9 @@ def _by_itself(task: Task, call: Callable[[Task], list[str]], store: Store) -> I
     for _ in range(_MOST_DEATHS):
         with _pool(1) as pool:
             try:
-                yield from pool.submit(call, task).result()
+                with unheard_by_children():
+                    solving = pool.submit(call, task)
+                yield from solving.result()
                 return
             except BrokenProcessPool:
                 left = _left(task, store)

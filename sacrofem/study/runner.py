@@ -10,13 +10,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from sacrofem.case.case import OWN_FILES, Case
-from sacrofem.study.design import Scenario, Study, digest
+from sacrofem.case.identity import content_of, digest
+from sacrofem.study.design import Scenario, Study
 from sacrofem.study.evaluate import CommonZonesGroupSolver, GroupSolver
 from sacrofem.study.executors import EXECUTORS, Factory, Task
 from sacrofem.study.sensitivity import KINDS
-from sacrofem.study.store import Store
-from sacrofem.system.files import sha256
+from sacrofem.study.store import MISSING, STUDY, Store
 from sacrofem.system.memory import BYTES_PER_UNKNOWN, available_bytes
 from sacrofem.system.progress import scenarios
 from sacrofem.system.version import VERSION
@@ -54,31 +53,11 @@ def keys_of(study: Study) -> dict[int, str]:
     found = {}
     hashed: dict[str, str] = {}
     for group in study.groups():
-        contents = [_content(scenario.case, hashed) for scenario in group]
+        contents = [content_of(scenario.case, hashed) for scenario in group]
         group_too = {"group": digest(contents)} if study.common_zones else {}
         for scenario, content in zip(group, contents, strict=True):
             found[scenario.number] = digest({"version": VERSION, "case": content, **group_too})
     return found
-
-
-def _content(case: Case, hashed: dict[str, str]) -> dict[str, Any]:
-    content = case.to_dict()
-    content.pop("name")
-    for section, key in OWN_FILES:
-        name = getattr(getattr(case, section), key)
-        if name is not None and Path(name).exists():
-            if name not in hashed:
-                hashed[name] = _whole(Path(name))
-            content[section][key] = hashed[name]
-    content["solver"] = {k: v for k, v in content["solver"].items() if k not in ("threads", "memory_gib")}
-    return content
-
-
-def _whole(path: Path) -> str:
-    """Hash of a file, or of all files of a folder."""
-    if path.is_dir():
-        return digest({str(file.relative_to(path)): sha256(file) for file in path.rglob("*") if file.is_file()})
-    return sha256(path)
 
 
 def run_study(
@@ -119,7 +98,7 @@ def run_study(
     store.prepare()
     keys = keys_of(study)
     with store.locked():
-        store.put(folder / "study.json", _about(study, keys))
+        store.put(folder / STUDY, _about(study, keys))
         records = {number: store.read(key) for number, key in keys.items()}
         failed = {n for n, record in records.items() if record and record["status"] != "done"}
         if retry_failed:
@@ -147,12 +126,20 @@ def _factory(study: Study) -> Factory:
     return CommonZonesGroupSolver if study.common_zones else GroupSolver
 
 
-def write_table(study: Study, store: Store) -> None:
-    """Write ``results.csv`` (and Parquet, where pyarrow is installed) from the scenario files."""
-    keys = keys_of(study)
+def write_table(study: Study, store: Store, keys: Mapping[int, str] | None = None) -> None:
+    """Write ``results.csv`` (and Parquet, where pyarrow is installed) from the scenario files.
+
+    Parameters
+    ----------
+    study
+    store
+    keys
+        Address of each scenario by its number; by default those of the files of one's own as they are now.
+    """
+    keys = keys or keys_of(study)
     rows, measured = [], dict[str, None]()
     for scenario in study.scenarios:
-        record = store.read(keys[scenario.number]) or {"status": "missing", "error": "", "values": {}}
+        record = store.read(keys[scenario.number]) or {"status": MISSING, "error": "", "values": {}}
         measured |= dict.fromkeys(record["values"])
         rows.append(
             {

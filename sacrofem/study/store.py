@@ -12,21 +12,41 @@ import json
 import os
 import re
 import socket
-import sys
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, NamedTuple
 
-from sacrofem.errors import EnvironmentFailure
-from sacrofem.system.files import UNFINISHED, Content, Publisher
+from sacrofem.errors import EnvironmentFailure, InputError, printable
+from sacrofem.system.files import UNFINISHED, Content, Publisher, take_lock
 
 LOCK = "lock"
 SCENARIOS = "scenarios"
 TABLE = "results.csv"
-# What a spreadsheet would take for a formula, a signed number or label excepted.
-_FORMULA = re.compile(r"[=@\t\r]|[+-].*[(|!@]")
+STUDY = "study.json"
+RESERVED = ("scenario", "status", "error")
+"""Columns of every table, beside factors and measures."""
+MISSING = "missing"
+"""Status of a scenario that is not solved yet."""
+# A number, perhaps with its unit: no spreadsheet takes it for a formula, whatever its sign.
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?: ?[^\W\d]+(?:/[^\W\d]+)?| ?%)?")
+_KEY = re.compile(r"[0-9a-f]{64}")
+
+
+class Progress(NamedTuple):
+    """How far the study of a folder is: its name, the key of every scenario by number, and how many are done."""
+
+    name: str
+    keys: Mapping[int, str]
+    done: int
+    failed: int
+
+    @property
+    def missing(self) -> int:
+        """How many have no result yet."""
+        return len(self.keys) - self.done - self.failed
 
 
 @dataclass(frozen=True)
@@ -88,9 +108,30 @@ class Store:
             content = json.loads(text)
             record = content["record"]
             body = json.dumps(record, sort_keys=True, ensure_ascii=False, allow_nan=False)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             return None
-        return record if hashlib.sha256(body.encode()).hexdigest() == content.get("sha256") else None
+        sound = isinstance(record, dict) and hashlib.sha256(body.encode()).hexdigest() == content.get("sha256")
+        return record if sound else None
+
+    def progress(self) -> Progress:
+        """How far the study of this folder is.
+
+        Raises
+        ------
+        InputError
+            No study was run here.
+        """
+        path = self.folder / STUDY
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            keys = {int(scenario["scenario"]): str(scenario["key"]) for scenario in content["scenarios"]}
+            name = str(content["name"])
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            keys, name = {}, ""
+        if not keys or not all(map(_KEY.fullmatch, keys.values())):
+            raise InputError("is no study", file=path, mend="name a folder that `sacrofem study run` wrote")
+        states = [record and record["status"] == "done" for record in map(self.read, keys.values())]
+        return Progress(name, keys, states.count(True), states.count(False))
 
     def discard(self, key: str) -> None:
         """Forget a scenario, so that it is done again."""
@@ -120,7 +161,7 @@ class Store:
         except OSError as error:
             raise EnvironmentFailure(f"{path}: cannot be opened ({error.strerror or error})") from error
         with file:
-            if not _lock(file):
+            if not take_lock(file.fileno()):
                 file.seek(0)
                 raise EnvironmentFailure(
                     f"{self.folder}: another runner is at work there ({file.read().strip() or 'unknown'}); "
@@ -136,26 +177,9 @@ class Store:
         """Host and pid of a runner that is at work, None where there is none."""
         try:
             with open(self.folder / LOCK, "r+", encoding="utf-8") as file:
-                return None if _lock(file) else file.read().strip()
+                return None if take_lock(file.fileno()) else file.read().strip()
         except OSError:
             return None
-
-
-def _lock(file: IO[str]) -> bool:
-    """Take the kernel's lock of a file; it ends with the process."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _cell(value: Any) -> str:
@@ -167,15 +191,21 @@ def _cell(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, float):
         return repr(value)
-    text = str(value)
-    return f"'{text}" if _FORMULA.match(text) else text
+    text = printable(value)
+    return f"'{text}" if is_formula(text) else text
+
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet would take a text for a formula, whatever blanks and wide letters it begins with."""
+    shown = unicodedata.normalize("NFKC", text).lstrip("'").lstrip()
+    return shown.startswith(("=", "+", "-", "@")) and not _NUMBER.fullmatch(text)
 
 
 def value_of(cell: str) -> Any:
     """What a cell of the table holds: a number, true or false, a text, or None where it is empty."""
     if cell in ("", "true", "false"):
         return {"": None, "true": True, "false": False}[cell]
-    if cell.startswith("'") and _FORMULA.match(cell[1:]):
+    if cell.startswith("'") and is_formula(cell[1:]):
         return cell[1:]
     try:
         return int(cell) if cell.lstrip("-").isdigit() else float(cell)

@@ -13,6 +13,7 @@ from sacrofem.case.frozen import Anything, as_frozen
 from sacrofem.case.problems import refused
 from sacrofem.case.schema import SCHEMA
 from sacrofem.case.section import FilePath, Section, not_true
+from sacrofem.study.store import RESERVED, is_formula
 
 Kind = Literal["grid", "list", "one-at-a-time", "latin-hypercube", "sobol", "morris", "sobol-indices"]
 MOST_SCENARIOS = 100_000
@@ -20,6 +21,21 @@ MOST_SCENARIOS = 100_000
 _Keys = Annotated[Mapping[str, Anything], as_frozen]
 _END = within(-1e9, 1e9, "the key itself has bounds of its own")
 _COUNT = within(0, MOST_SCENARIOS, "more are not kept in one table")
+
+
+_LONGEST_NAME = 200
+_PARTS = ("_before", "_after", "_change")
+
+
+def column_problem(name: str) -> str | None:
+    """Why a factor cannot be called so in the table, None where it can."""
+    if not name.isprintable() or len(name) > _LONGEST_NAME:
+        return "must be a short text in one line"
+    if name.startswith("'") or is_formula(name):
+        return "a spreadsheet would take it for a formula"
+    if name.casefold() in RESERVED or name.casefold().endswith(_PARTS):
+        return "is a column of every table already"
+    return None
 
 
 class Factor(Section):
@@ -46,15 +62,15 @@ class Factor(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Factor:
+        if not self.column:
+            raise refused("needs a path", "name a key of the case, such as cement.volume_ml", "path")
         given = [bool(self.values), self.low is not None or self.high is not None, bool(self.levels)]
         if sum(given) != 1:
             raise refused("needs one of values, low and high, or levels", "give one of them", "")
-        if self.name.startswith(("=", "+", "-", "@")):
-            raise refused("a spreadsheet would take it for a formula", "begin with a letter", "name", self.name)
+        if problem := column_problem(self.column):
+            raise refused(problem, "name it otherwise", "name" if self.name else "path", self.column)
         if self.levels and not (self.name and not self.path):
             raise refused("levels go with a name and no path", "give a name, and leave the path out", "path")
-        if not self.levels and not self.path:
-            raise refused("needs a path", "name a key of the case, such as cement.volume_ml", "path")
         if given[1]:
             if self.low is None or self.high is None or not self.low < self.high:
                 raise refused("needs low < high", "give both, the smaller one as low", "low", self.low)
@@ -62,12 +78,25 @@ class Factor(Section):
                 raise refused("a logarithm needs low > 0", "leave log out, or begin above 0", "low", self.low)
         if any("label" not in level for level in self.levels):
             raise refused("every level needs a label", 'add label = "..." to each', "levels")
+        labels = [level["label"] for level in self.levels]
+        for label in labels:
+            text = isinstance(label, str) and label.isprintable() and 0 < len(label) <= _LONGEST_NAME
+            if not text and (isinstance(label, bool) or not isinstance(label, int | float)):
+                raise refused("a label is a short text in one line, or a number", 'write "..."', "levels", label)
+        if len(set(labels)) < len(labels):
+            twice = next(label for label in labels if labels.count(label) > 1)
+            raise refused("two levels have one label", "give each a label of its own", "levels", twice)
         return self
 
     @property
     def column(self) -> str:
         """Its name in the table."""
         return self.name or self.path
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the case that it varies."""
+        return tuple(dict.fromkeys(key for level in self.levels for key in self.changes(level))) or (self.path,)
 
     def changes(self, level: Any) -> dict[str, Any]:
         """The keys of the case that a level sets."""

@@ -99,6 +99,23 @@ def replace_file(path: Path, content: Content) -> None:
     Publisher().publish(path, content)
 
 
+def take_lock(handle: int) -> bool:
+    """Take the kernel's lock of an open file or folder, if no other process has it; it ends with the process."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            os.lseek(handle, 0, os.SEEK_SET)
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 def sha256(path: Path) -> str:
     """Hash of a file's content."""
     with path.open("rb") as handle:

@@ -14,6 +14,7 @@ import sacrofem.specimen.compare
 import sacrofem.specimen.specimen
 from sacrofem import cli
 from sacrofem.case.case import Case
+from sacrofem.case.identity import identity
 from sacrofem.errors import InputError, SolverError
 from sacrofem.report import results
 from sacrofem.system import memory
@@ -50,7 +51,7 @@ def solved(monkeypatch):
         (stage / "comparison.json").write_text("new")
 
     def write_comparison(folder, comparison, *, seconds, inputs):
-        with results.result_folder(folder) as stage:
+        with results.result_folder(folder, of=identity("compare", comparison.case)) as stage:
             write_comparison.write(stage)
 
     write_comparison.write = write

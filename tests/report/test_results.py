@@ -1,10 +1,13 @@
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
 from sacrofem import cli
 from sacrofem.errors import EnvironmentFailure, InputError
-from sacrofem.system.files import sha256
+from sacrofem.system.files import UNFINISHED, sha256
 from sacrofem.system.folders import check_folder, is_ours, result_folder
 
 
@@ -64,7 +67,7 @@ def test_full_disk_is_the_environment(tmp_path, monkeypatch):
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(EnvironmentFailure, match="No space left"):
         write(tmp_path / "out", one="1")
-    assert names(tmp_path / "out") == []
+    assert names(tmp_path) == []
 
 
 def test_folder_may_be_absent_empty_or_ours(tmp_path):
@@ -73,6 +76,100 @@ def test_folder_may_be_absent_empty_or_ours(tmp_path):
     write(tmp_path, one="1")
     check_folder(tmp_path)
     assert not (tmp_path / "absent").exists()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from sacrofem.system import folders
+from sacrofem.system.files import Publisher
+
+folder, most, earlier = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "True"
+
+def write():
+    with folders.result_folder(folder, of="a") as stage:
+        for name in ("one", "two", "gone"):
+            (stage / name).write_text(name)
+        if most < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+class Killed(Publisher):
+    moved = 0
+    def replace(self, temporary, path):
+        if Killed.moved == most:
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().replace(temporary, path)
+        Killed.moved += 1
+
+if earlier:
+    count, most = most, 99
+    write()
+    most = count
+folders.Publisher = Killed
+write()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("earlier", [False, True])
+@pytest.mark.parametrize("moved", [-1, 0, 1, 3])
+def test_a_kill_at_any_moment_leaves_a_folder_that_can_be_written_again(moved, earlier, tmp_path):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", KILLED, out, str(moved), str(earlier)]
+    assert subprocess.run(command, env=environment, check=False).returncode == -9
+    assert any(name.startswith(UNFINISHED) for name in names(out))
+    check_folder(out, of="a")
+    write(out, one="1")
+    # What the killed run had moved already goes too.
+    assert names(out) == ["manifest.json", "one"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX locks")
+def test_what_another_run_is_writing_stays(tmp_path):
+    with result_folder(tmp_path) as stage:
+        (stage / "one").write_text("first")
+        write(tmp_path, one="second")
+        assert stage.is_dir()
+    assert (tmp_path / "one").read_text() == "first"
+
+
+def test_the_result_of_something_else_needs_overwrite(tmp_path):
+    with result_folder(tmp_path, of="a") as stage:
+        (stage / "one").write_text("1")
+    check_folder(tmp_path, of="a")
+    with pytest.raises(InputError, match="holds another result"):
+        check_folder(tmp_path, of="b")
+    check_folder(tmp_path, of="b", overwrite=True)
+
+
+def test_a_file_that_somebody_changed_is_not_cleared_away(tmp_path):
+    write(tmp_path, one="1", two="2", three="3")
+    (tmp_path / "two").write_text("with my notes")
+    write(tmp_path, one="1")
+    assert names(tmp_path) == ["manifest.json", "one", "two"]
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    ["[]", "5", "null", '{"versions": 5}', '{"versions": ["sacrofem"], "files": {}}', "[" * 5000, "{",
+     '{"versions": {"sacrofem": 1}, "files": [1]}', '{"versions": {"sacrofem": 1}}', "1" * 5000],
+)  # fmt: skip
+def test_a_manifest_of_another_program_is_none_of_ours(manifest, tmp_path):
+    (tmp_path / "manifest.json").write_text(manifest)
+    assert not is_ours(tmp_path)
+    with pytest.raises(InputError, match="not ours"):
+        check_folder(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "..", "a/b", "\ud800"])
+def test_strange_names_in_a_manifest_are_left_alone(name, tmp_path):
+    write(tmp_path, one="1")
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    manifest["files"] |= {name: {"sha256": "x"}, "one": 5}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    write(tmp_path, two="2")
+    assert names(tmp_path) == ["manifest.json", "one", "two"]
 
 
 def test_foreign_folder_needs_overwrite(tmp_path):

@@ -138,7 +138,7 @@ def test_the_folder_is_enough(tmp_path, capsys):
     (tmp_path / "out").rename(tmp_path / "moved")
     folder = str(tmp_path / "moved")
     assert cli.main(["study", "report", folder, "--measure", "stiffness_n_per_mm", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"folder": folder, "files": ["report.html"]}
+    assert json.loads(capsys.readouterr().out) == {"folder": folder, "files": ["report.html"], "missing": 0}
     page = (tmp_path / "moved" / "report.html").read_text()
     assert "Stiffness, after / N/mm" in page
     assert "Micromotion" not in page
@@ -228,11 +228,16 @@ def test_what_is_refused(tmp_path):
         write_study_report(tmp_path / "nowhere")
     table = (out / "results.csv").read_text()
     (out / "results.csv").write_text("\n".join(table.splitlines()[:-2]) + "\n")
+    # Without the files of scenarios the table cannot be written anew.
+    (out / "scenarios").rename(out / "kept")
     with pytest.raises(InputError, match="has 7 rows for 9 scenarios; run the study to its end"):
         write_study_report(out)
     (out / "results.csv").unlink()
     with pytest.raises(InputError, match="is no table of a study"):
         write_study_report(out)
+    (out / "kept").rename(out / "scenarios")
+    write_study_report(out)
+    assert (out / "results.csv").read_text() == table
     about = json.loads((out / "study.json").read_text())
     for change, said in (
         ({"study": about["study"] | {"factors": about["study"]["factors"][:1]}}, "describes other cases than were run"),

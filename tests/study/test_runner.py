@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import json
 import logging
 import os
 import signal
@@ -13,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cheap_study import Cheap, Deadly
+from refusals import refused
 
 from sacrofem import cli
 from sacrofem.errors import EnvironmentFailure, InputError
+from sacrofem.study import runner
 from sacrofem.study.design import read_study
 from sacrofem.study.runner import keys_of, run_study, write_table
 from sacrofem.study.store import Store, value_of
@@ -364,21 +367,108 @@ def test_the_table_can_be_written_again(study, tmp_path, expected):
     assert (folder / "results.csv").read_bytes() == expected
 
 
+LABELS = ["=cmd|'/C calc'!A0", "@SUM(A1)", "-2+3+cmd|' /C calc'!A0", " =1+1", "\uff1d1+1", "-1+1", "+A1", "'=1", "'"]
+PLAIN = ["+1.0 mm", "-5", "-1e-3", "-12 %", "a=b", "3-4", "long"]
+
+
+def with_labels(path, labels):
+    levels = ", ".join(f'{{ label = {json.dumps(x)}, "cement.volume_ml" = {n + 1}.0 }}' for n, x in enumerate(labels))
+    path.write_text(f'schema = 1\nname = "f"\n[[factors]]\nname = "plan"\nlevels = [{levels}]\n')
+    return path
+
+
 def test_no_cell_of_the_table_is_a_formula(tmp_path):
-    labels = ["=cmd|'/C calc'!A0", "@SUM(A1)", "-2+3+cmd|' /C calc'!A0", "+1.0 mm", "-5"]
-    levels = ", ".join(f'{{ label = "{x}", "cement.volume_ml" = {n + 1}.0 }}' for n, x in enumerate(labels))
-    path = tmp_path / "study.toml"
-    path.write_text(
-        f'schema = 1\nname = "f"\npreset = "sif-unilateral"\n[[factors]]\nname = "plan"\nlevels = [{levels}]\n'
-    )
+    path = with_labels(tmp_path / "study.toml", LABELS + PLAIN)
     run_study(read_study(path), tmp_path / "out", executor="serial", factory=Cheap)
     with (tmp_path / "out" / "results.csv").open(newline="") as file:
         cells = [row["plan"] for row in csv.DictReader(file)]
-    assert cells == [f"'{label}" for label in labels[:3]] + labels[3:]
-    assert [value_of(cell) for cell in cells[:4]] == labels[:4]
-    path.write_text('schema = 1\nname = "f"\n[[factors]]\nname = "=x"\nlevels = [{ label = "a" }]\n')
-    with pytest.raises(InputError, match="take it for a formula"):
+    assert cells == [f"'{label}" for label in LABELS[:-1]] + LABELS[-1:] + PLAIN
+    read = [value_of(cell) for cell in cells]
+    assert read[: len(LABELS)] == LABELS
+    assert read[len(LABELS) :] == ["+1.0 mm", -5, -1e-3, *PLAIN[3:]]
+
+
+def test_control_characters_in_an_error_do_not_reach_the_table(tmp_path):
+    store = Store(tmp_path)
+    store.prepare()
+    store.table([{"error": "a\x1b[31m\r\n\t=1", "more": "\t=1+1"}], ["error", "more"])
+    assert (tmp_path / "results.csv").read_text() == "error,more\na\\x1b[31m\\r\\n\\t=1,\\t=1+1\n"
+
+
+@pytest.mark.parametrize("label", ['"\\t=1+1"', '"a\\u001b[31m"', "1979-05-27", "[1]", "true", '""'])
+def test_a_label_is_a_short_text_or_a_number(label, tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text(f'schema = 1\nname = "f"\n[[factors]]\nname = "plan"\nlevels = [{{ label = {label} }}]\n')
+    with pytest.raises(InputError, match=r"factors\.0\.levels = .*a label is a short text in one line"):
         read_study(path)
+
+
+def test_labels_differ(tmp_path):
+    with pytest.raises(InputError, match="two levels have one label"):
+        read_study(with_labels(tmp_path / "study.toml", ["a", "b", "a"]))
+
+
+@pytest.mark.parametrize(
+    "name", ["status", "Scenario", "error", "stiffness_n_per_mm_change", "=x", " -1+1", "\t=1", "'"]
+)
+def test_a_factor_takes_no_column_of_the_table_and_is_no_formula(name, tmp_path):
+    path = tmp_path / "study.toml"
+    factor = f'name = {json.dumps(name)}\npath = "cement.volume_ml"\nvalues = [1.0]\n'
+    path.write_text(f'schema = 1\nname = "f"\n[[factors]]\n{factor}')
+    with pytest.raises(InputError, match=r"factors\.0\.name = .*; name it otherwise"):
+        read_study(path)
+
+
+class Interrupted(Cheap):
+    """As `Cheap`, until the third scenario of a process."""
+
+    def __call__(self, cases, places):
+        for place, record in super().__call__(cases, places):
+            if place == 2:
+                raise KeyboardInterrupt
+            yield place, record
+
+
+def test_an_interrupted_study_says_what_is_safe_and_its_report_that_it_is_unfinished(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(runner, "_factory", lambda study: Interrupted)
+    path, out = study_file(tmp_path, volumes=4, factors=1), tmp_path / "out"
+    arguments = ["study", "run", str(path), "--out", str(out), "--executor", "serial"]
+    assert cli.main(arguments) == 130
+    said = f"interrupted: 2 of 4 scenarios are safe in {out}; the same command goes on\n"
+    assert capsys.readouterr() == ("", said)
+    assert cli.main(["study", "report", str(out)]) == 0
+    assert capsys.readouterr().out.startswith("unfinished: 2 of 4 scenarios are not solved yet\n")
+    assert "Unfinished: 2 are not solved yet" in (out / "report.html").read_text()
+    with (out / "results.csv").open(newline="") as file:
+        assert [row["status"] for row in csv.DictReader(file)] == ["done", "done", "missing", "missing"]
+    monkeypatch.setattr(runner, "_factory", lambda study: Cheap)
+    assert cli.main(arguments) == 0
+    assert "4 of 4 scenarios done, 0 failed, 2 solved now" in capsys.readouterr().out
+    assert cli.main(["study", "report", str(out)]) == 0
+    assert "nfinished" not in capsys.readouterr().out + (out / "report.html").read_text()
+
+
+def test_a_study_without_any_result_has_a_page_that_says_so(tmp_path, monkeypatch, capsys):
+    class Nothing(Cheap):
+        def __call__(self, cases, places):
+            raise KeyboardInterrupt
+            yield
+
+    monkeypatch.setattr(runner, "_factory", lambda study: Nothing)
+    path, out = study_file(tmp_path, volumes=2, factors=1), tmp_path / "out"
+    assert cli.main(["study", "run", str(path), "--out", str(out), "--executor", "serial"]) == 130
+    assert "0 of 2 scenarios are safe" in capsys.readouterr().err
+    assert cli.main(["study", "report", str(out)]) == 0
+    assert "unfinished: 2 of 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", "{", "[" * 5000, '{"name": "a", "scenarios": [{"scenario": 1, "key": "../x"}]}']
+)
+def test_a_foreign_study_json_is_no_study(content, tmp_path, capsys):
+    (tmp_path / "study.json").write_text(content)
+    for command in ("status", "report"):
+        refused(capsys, tmp_path, ["study", command, tmp_path], "study.json: is no study")
 
 
 def test_a_file_of_ones_own_counts_by_what_is_in_it(tmp_path):

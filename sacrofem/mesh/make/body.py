@@ -16,6 +16,7 @@ from sacrofem.mesh.quality import components, element_quality
 from sacrofem.mesh.split import mirror_and_join
 from sacrofem.mesh.tetmesh import TetMesh, boundary_faces
 from sacrofem.system.arrays import FloatArray, IntArray
+from sacrofem.system.signals import interrupts_wait
 
 if TYPE_CHECKING:
     from sacrofem.anatomy.solid import Solid
@@ -239,7 +240,8 @@ def _remeshed(
     flat = np.all(points[faces, 0] == 0.0, axis=1) & symmetric
     mesh = _mmg(points, tets, (faces, np.where(flat, MIDPLANE, SURFACE)), _rim(faces, flat))
     mesh.set_field("metric", np.ascontiguousarray(size[:, None]))
-    mesh.remesh(verbose=-1, **options)
+    with interrupts_wait():
+        mesh.remesh(verbose=-1, **options)
     vertices = mesh.get_vertices()
     if symmetric:
         # Mmg keeps the plane to rounding; mirroring needs it exactly.

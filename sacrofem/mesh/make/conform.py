@@ -13,6 +13,7 @@ from sacrofem.mesh.make.surfaces import Level
 from sacrofem.mesh.split import face_codes
 from sacrofem.mesh.tetmesh import TET_EDGES, TET_FACES
 from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
+from sacrofem.system.signals import interrupts_wait
 
 TRIANGLE_EDGES = np.array([[0, 1], [1, 2], [2, 0]])
 
@@ -223,7 +224,8 @@ def improved(
     mmg.set_required_triangles(int32(np.flatnonzero(frozen[mesh.faces].all(axis=1))))
     mmg.set_required_vertices(int32(np.flatnonzero(frozen)))
     try:
-        mmg.remesh(hausd=hausdorff_mm, hgrad=1.5, verbose=-1)
+        with interrupts_wait():
+            mmg.remesh(hausd=hausdorff_mm, hgrad=1.5, verbose=-1)
     except RuntimeError as error:
         raise SacrofemError(f"Mmg could not improve the cut mesh ({error}); shift the fracture a little") from error
     tets, tet_refs = mmg.get_tetrahedra_with_refs()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from sacrofem.case.identity import identity
 from sacrofem.report.text.bands import UNCONVERGED, plus_minus, points
 from sacrofem.report.text.table import HEADLINES, label, number, unit
 from sacrofem.system.files import json_text
@@ -155,7 +156,8 @@ def write_convergence(folder: Path, result: Convergence, *, seconds: float, inpu
     ------
     EnvironmentFailure
     """
-    with result_folder(folder, seconds=round(seconds, 3), inputs=dict(inputs)) as stage:
+    of = identity("converge", result.case)
+    with result_folder(folder, of=of, seconds=round(seconds, 3), inputs=dict(inputs)) as stage:
         (stage / "convergence.json").write_text(json_text(result.to_json()), encoding="utf-8")
         (stage / "case.toml").write_text(result.case.to_toml(), encoding="utf-8")
         figure = convergence_figure(result)

@@ -22,8 +22,9 @@ from sacrofem.report.text.table import label, number, unit
 from sacrofem.study.bands import read_shipped, shipped_halves
 from sacrofem.study.design import REPLICATE, Study, study_of
 from sacrofem.study.replicates import Scatter, scatter
+from sacrofem.study.runner import write_table
 from sacrofem.study.sensitivity import INDICES, KINDS, Index, indices, write_indices
-from sacrofem.study.store import TABLE, Store, value_of
+from sacrofem.study.store import MISSING, SCENARIOS, STUDY, TABLE, Store, value_of
 from sacrofem.system.files import sha256
 from sacrofem.system.version import VERSION
 
@@ -101,10 +102,7 @@ def write_study_report(folder: Path, measures: Sequence[str] = ()) -> list[str]:
         The page cannot be written, or SALib is needed and not installed.
     """
     study, about = read_folder(folder)
-    rows = read_rows(folder)
-    if len(rows) != len(study.scenarios):
-        problem = f"has {len(rows)} rows for {len(study.scenarios)} scenarios"
-        raise InputError(problem, file=folder / TABLE, mend="run the study to its end, the same command resumes it")
+    rows = _rows(folder, study)
     good = [row for row in rows if row["status"] == "done"]
     content = _Content(study, rows, good, _chosen(rows, measures))
     store, written = Store(folder), [PAGE]
@@ -118,6 +116,20 @@ def write_study_report(folder: Path, measures: Sequence[str] = ()) -> list[str]:
     return written
 
 
+def _rows(folder: Path, study: Study) -> list[Row]:
+    """Rows of the table, which is written anew while the study is unfinished: a row for every scenario."""
+    store = Store(folder)
+    rows = read_rows(folder) if (folder / TABLE).exists() else []
+    if len(rows) != len(study.scenarios) or any(row.get("status") == MISSING for row in rows):
+        if (folder / SCENARIOS).is_dir():
+            write_table(study, store, store.progress().keys)
+        rows = read_rows(folder)
+    if len(rows) != len(study.scenarios):
+        problem = f"has {len(rows)} rows for {len(study.scenarios)} scenarios"
+        raise InputError(problem, file=folder / TABLE, mend="run the study to its end, the same command resumes it")
+    return rows
+
+
 def read_folder(folder: Path) -> tuple[Study, Mapping[str, Any]]:
     """The study of a folder, made anew from its study.json, and what else stands there.
 
@@ -126,11 +138,11 @@ def read_folder(folder: Path) -> tuple[Study, Mapping[str, Any]]:
     InputError
         There is no study, or it was made by another version.
     """
-    path = folder / "study.json"
+    path = folder / STUDY
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
         digest, _ = about["digest"], about["versions"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise InputError("is no study", file=path, mend="name a folder that `sacrofem study run` wrote") from None
     study = study_of(about.get("study", {}), file=path)
     if study.digest != digest:

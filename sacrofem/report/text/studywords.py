@@ -7,6 +7,7 @@ from typing import Any, TypeGuard
 
 from sacrofem.report.text.table import label, unit
 from sacrofem.study.design import Study
+from sacrofem.study.store import MISSING
 from sacrofem.study.studyfile import Factor
 
 PARTS = ("before", "after", "change")
@@ -17,6 +18,7 @@ _UNITS: Mapping[str, str] = {
     "mpa": "MPa",
     "deg": "°",
     "ml": "ml",
+    "mm2": "mm²",
     "mm": "mm",
     "um": "µm",
     "n": "N",
@@ -96,7 +98,9 @@ def sentence(study: Study, rows: Sequence[Mapping[str, Any]], solved: int) -> st
     else:
         varied = [f"{factor_name(name)} ({_listed([row.get(name) for row in rows], name)})" for name in study.columns]
     state = "all solved" if solved == len(rows) else f"{solved} solved, {len(rows) - solved} without a result"
-    return f"{len(rows)} scenarios: {design} {'; '.join(varied)}. {state[0].upper()}{state[1:]}."
+    missing = sum(row.get("status") == MISSING for row in rows)
+    more = f" Unfinished: {missing} are not solved yet; the same `sacrofem study run` goes on." if missing else ""
+    return f"{len(rows)} scenarios: {design} {'; '.join(varied)}. {state[0].upper()}{state[1:]}.{more}"
 
 
 def _levels(factor: Factor) -> str:
