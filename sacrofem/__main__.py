@@ -11,12 +11,15 @@ def main() -> int:
         try:
             # Inside: the import of a command can be interrupted too.
             from sacrofem.cli import main as command
+            from sacrofem.cli import open_streams
 
+            open_streams()
             status = command()
             if interrupts.came and status != INTERRUPTED:
                 raise KeyboardInterrupt("it had ended already")
         except KeyboardInterrupt as error:
-            sys.stderr.write(f"interrupted: {str(error) or 'nothing was written'}\n")
+            if sys.stderr is not None:
+                sys.stderr.write(f"interrupted: {str(error) or 'nothing was written'}\n")
             status = INTERRUPTED
         interrupts.over()
     return status

@@ -77,7 +77,9 @@ class Anatomy(Section):
         default="parametric",
         description="built-in sacrum, or your own: surface of a scan, label map, or tet mesh with named sets",
     )
-    sex: Literal["female", "male"] = Field(default="female", description="preset dimensions")
+    sex: Literal["female", "male"] = Field(
+        default="female", description="of the built-in sacrum; of a scan: of the twin that it is laid beside"
+    )
     path: FilePath | None = Field(default=None, description="file of an own sacrum, relative to the case file")
     ct: FilePath | None = Field(default=None, description="CT of an own sacrum: a file or a folder of DICOM")
     ct_transform: tuple[_Entry, ...] = Field(

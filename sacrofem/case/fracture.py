@@ -100,7 +100,7 @@ class Fracture(Section):
         description="Coulomb's coefficient of what touches in the gap, no unit; not given: 0.4 (bone, fracture FE [T])",
     )
     surfaces: tuple[FracturePlane, ...] = Field(
-        default=(), max_length=50, description='own planes beside `zone` (or zone = "none")'
+        default=(), max_length=20, description='own planes beside `zone` (or zone = "none")'
     )
 
     @model_validator(mode="before")

@@ -18,13 +18,13 @@ _ROOM = within(-500, 500, "a pelvis is less than 400 mm wide [K]")
 
 
 def _no_truth(value: Any) -> Any:
-    if isinstance(value, bool):
+    if isinstance(value, bool | float):
         raise refused("must be a whole number", "write a whole number", "", value)
     return value
 
 
 not_true = BeforeValidator(_no_truth)
-"""In an annotation of a choice of whole numbers, of which Python takes `true` for 1."""
+"""In an annotation of a choice of whole numbers, of which Python takes `true` and 1.0 for 1."""
 as_tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
 Point = Annotated[tuple[Annotated[float, _ROOM], Annotated[float, _ROOM], Annotated[float, _ROOM]], as_tuple]
 """A point in mm, in the anatomical frame."""

@@ -67,7 +67,7 @@ class LesionSection(Section):
     """[lesion]: a lytic region."""
 
     kind: Literal["none", "focal", "infiltrative"] = Field(
-        default="none", description="ellipsoid, or graded around a centre"
+        default="none", description="none; focal: an ellipsoid; infiltrative: graded around a centre"
     )
     centre_mm: Point = Field(
         default=(37.0, 26.0, -19.0), description="mm, anatomical frame: x left, y posterior, z superior"

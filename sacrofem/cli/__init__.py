@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from cyclopts import CycloptsError
 
@@ -29,8 +31,8 @@ def run(command: Callable[[], object]) -> int:
     except KeyboardInterrupt as error:
         kind, text, code = "interrupted", one_line(error) or "nothing was written", INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone; the interpreter's own flush at exit must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has gone.
+        _close_output()
         return 0
     except MemoryError:
         kind, text, code = (
@@ -40,13 +42,36 @@ def run(command: Callable[[], object]) -> int:
         )
     except OSError as error:
         kind, text, code = "error", one_line(error), EnvironmentFailure.exit_status
+        _close_output()
     except Exception as error:
         if os.environ.get("SACROFEM_DEBUG"):
             raise
         text = f"{type(error).__name__}: {one_line(error)}; please report it (SACROFEM_DEBUG=1 shows where)"
         kind, code = "internal error", SacrofemError.exit_status
-    print(f"{kind}: {text}", file=sys.stderr)
+    with suppress(OSError):
+        print(f"{kind}: {text}", file=sys.stderr, flush=True)
     return code
+
+
+def _close_output() -> None:
+    """Send what is still to be said nowhere: the interpreter's own flush at exit must not fail again."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def open_streams() -> None:
+    """Give the process all three standard streams, and output that no character can stop.
+
+    Where one was closed the next file that is opened would take its place, and get what others print.
+    """
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(handle)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream := getattr(sys, name), io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

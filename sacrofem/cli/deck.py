@@ -18,8 +18,9 @@ def deck(
     /,
     *,
     out: Path,
-    format: Literal["calculix", "febio"] = "calculix",
+    format: Literal["calculix", "febio"] | None = None,
     state: Literal["before", "after"] = "before",
+    exact: bool = False,
     options: CaseOptions | None = None,
     overwrite: bool = False,
     json: bool = False,
@@ -33,9 +34,11 @@ def deck(
     out
         The deck: .inp for CalculiX and Abaqus, .feb for FEBio.
     format
-        calculix is exact, with springs on tied nodes; febio has thin wedges and shells instead.
+        Without it by the suffix. calculix has springs on tied nodes; febio thin wedges and shells instead.
     state
         Before or after cement.
+    exact
+        With calculix: every modulus by itself, not in at most 200 steps, and all digits; a file many times as large.
     overwrite
         Replace an existing file.
     json
@@ -45,9 +48,14 @@ def deck(
     from sacrofem.system.progress import Stages
 
     resolved = (options or CaseOptions()).case(case, idle=_idle(state))
-    if out.suffix.lower() != SUFFIX[format]:
-        mend = f"name it *{SUFFIX[format]}"
-        raise InputError(f"is no name of a deck of {format}", field="--out", value=str(out), mend=mend)
+    by_suffix = next((name for name, suffix in SUFFIX.items() if out.suffix.lower() == suffix), None)
+    if by_suffix is None or format not in (None, by_suffix):
+        wanted = [SUFFIX[format]] if format else list(SUFFIX.values())
+        problem = f"is no name of a deck of {format or ' or '.join(SUFFIX)}"
+        mend = f"name it {' or '.join(f'*{suffix}' for suffix in wanted)}"
+        raise InputError(problem, field="--out", value=str(out), mend=mend)
+    if exact and by_suffix == "febio":
+        raise InputError("does not count: febio has the modulus of every tet", field="--exact", mend="leave it out")
     if out.is_dir() or (out.exists() and not overwrite):
         mend = "name a file" if out.is_dir() else "name another or give --overwrite"
         raise InputError("exists already", field="--out", value=str(out), mend=mend)
@@ -60,12 +68,19 @@ def deck(
 
         specimen = Specimen(resolved)
         plan = specimen.plan() if state == "after" else None
-        write_deck(out, specimen, specimen.recipe(plan), format)
-    facts = {"file": str(out), "format": format, "state": state, "nodes": specimen.space.n_nodes}
+        moduli = write_deck(out, specimen, specimen.recipe(plan), by_suffix, exact=exact)  # type: ignore[arg-type]
+    facts = {
+        "file": str(out),
+        "format": by_suffix,
+        "state": state,
+        "nodes": specimen.space.n_nodes,
+        "moduli": moduli,
+        "bytes": out.stat().st_size,
+    }
     if json:
         print_json(facts)
     else:
-        print("{file}: {state}, for {format}, {nodes} nodes of bone".format(**facts))
+        print("{file}: {state}, for {format}, {nodes} nodes of bone; {moduli}".format(**facts))
     return 0
 
 

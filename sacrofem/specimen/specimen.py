@@ -14,6 +14,7 @@ from sacrofem.case.section import Section
 from sacrofem.case.unused import unused_specimen_keys
 from sacrofem.errors import InputError
 from sacrofem.mechanics.equilibrium.kernels import warm_up
+from sacrofem.mechanics.linear.factors import check_installed
 from sacrofem.mechanics.parts.part import Part
 from sacrofem.mesh.quality import check_mesh
 from sacrofem.mesh.tetmesh import TetMesh
@@ -94,6 +95,7 @@ class Specimen(Setup):
             self._build(case, mesh, landmarks, tuple(extra))
 
     def _build(self, asked: Case, mesh: TetMesh | None, landmarks: Landmarks | None, extra: tuple[Part, ...]) -> None:
+        check_installed(asked.solver.factorisation)
         if asked.anatomy.kind in ("surface", "labels") and mesh is None:
             stage("landmarks")
         anatomy = case_anatomy(asked)

@@ -14,9 +14,17 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import pairwise
+from threading import Event
 from typing import Any, TypeVar
 
+from sacrofem.errors import EnvironmentFailure
+
 T = TypeVar("T")
+
+# Whether this process has had threads, and whether it is a fork of one that had: they do not come along.
+_HAD, _LOST = Event(), Event()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _LOST.set() if _HAD.is_set() else None)
 
 # The number that the block around asked for: a solve without a wish of its own keeps to it.
 _WANTED: ContextVar[int | None] = ContextVar("wanted", default=None)
@@ -38,7 +46,18 @@ def threads(number: int | None) -> Iterator[int]:
     ------
     int
         The number in force.
+
+    Raises
+    ------
+    EnvironmentFailure
+        The process is a fork of one that had threads at work: they are not in it, and it would wait for them for ever.
     """
+    if _LOST.is_set():
+        raise EnvironmentFailure(
+            "this process was forked from one that had solved already, and the threads stayed there; start processes "
+            "by multiprocessing.get_context('spawn'), or fork before anything is solved"
+        )
+    _HAD.set()
     # Idle OpenMP threads must not spin either; read when the first kernel runs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import numba

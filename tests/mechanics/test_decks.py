@@ -7,6 +7,8 @@ from elasticity import at, bone_of, faces_at, gap_of, held
 from inpfile import cards_of, equations
 
 from sacrofem.mechanics.decks.calculix import write_calculix
+from sacrofem.mechanics.decks.compact import binned, condensed
+from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.cortex import Membrane
 from sacrofem.mechanics.parts.held import HeldNodes
 from sacrofem.mechanics.parts.joint import ElasticLayer
@@ -85,3 +87,48 @@ def test_tied_twins_have_one_number_and_their_loads_add_up(tmp_path):
     (step,) = (i for i, (card, _) in enumerate(cards) if card == "*STEP")
     (boundary,) = (data for card, data in cards[step:] if card == "*BOUNDARY")
     assert len(boundary) == 2 * at(space, 2, 0.0).sum()
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_condensed_springs_have_the_same_energy_and_are_few(order):
+    space, parts = model(order)
+    for part in [*parts, gap_of(space, 0.7, 0.3)]:
+        for many in part.elements(space):
+            few = condensed(many)
+            np.testing.assert_allclose(few.matrices, many.matrices, rtol=0, atol=1e-12 * np.abs(many.matrices).max())
+            assert few.stiffness.size <= many.stiffness.size
+            rank = np.linalg.matrix_rank(many.matrices[0])
+            assert (few.stiffness[0] > 0).sum() == rank
+    assert few.stiffness[0].size < many.stiffness[0].size
+
+
+def test_a_compact_deck_has_the_energy_of_the_whole_one(tmp_path):
+    space, parts = model()
+    gap = gap_of(space, 0.7, 0.3)
+    motion = np.random.default_rng(1).normal(size=(space.n_nodes, 3))
+    _, cards = written(tmp_path, space, [*parts, gap], compact=True)
+    energy = sum(
+        0.5 * sum(factor * motion[node - 1, axis - 1] for node, axis, factor in terms[1:]) ** 2
+        for terms in equations(cards)
+    )
+    springs = [elements for part in (*parts, gap) for elements in part.elements(space)]
+    expected = sum(0.5 * float((s.stiffness * s.elongations(motion) ** 2).sum()) for s in springs)
+    assert energy == pytest.approx(expected, rel=1e-7)
+
+
+def test_bins_are_few_and_their_error_is_the_one_that_is_stated():
+    random = np.random.default_rng(0)
+    youngs = np.exp(random.uniform(np.log(10.0), np.log(2000.0), 5000))
+    ratios = np.where(random.random(5000) < 0.1, random.uniform(0.3, 0.35, 5000), 0.3)
+    bone, volumes = Elasticity.given(youngs, ratios), random.uniform(1.0, 2.0, 5000)
+    few = binned(bone, volumes, 100)
+    pairs = np.unique(np.column_stack([few.bone.youngs, few.bone.poisson]), axis=0)
+    assert len(pairs) == few.materials <= 100
+    wrong = np.abs(few.bone.youngs / youngs - 1.0)
+    assert few.error == pytest.approx(wrong.max())
+    assert few.mean_error == pytest.approx(np.average(wrong, weights=volumes))
+    assert few.ratio_error == pytest.approx(np.abs(few.bone.poisson - ratios).max())
+    assert few.error < binned(bone, volumes, 50).error < 0.4
+    assert few.ratio_error < 0.01
+    assert binned(bone, volumes, 5000).bone is bone
+    assert str(binned(bone, volumes, 5000)) == "5000 materials, exact"

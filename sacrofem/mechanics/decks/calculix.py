@@ -13,8 +13,10 @@ nodes, so there are none here; and RF of a fixed node lacks the forces that equa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TextIO
@@ -23,6 +25,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from sacrofem.errors import InputError
+from sacrofem.mechanics.decks.compact import condensed
 from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.part import Part, Springs, check_names, total_fixed, total_force
 from sacrofem.mechanics.space.space import Space
@@ -30,11 +33,35 @@ from sacrofem.system.arrays import BoolArray, FloatArray, IntArray
 
 # CalculiX reads fields of 20 characters, four terms of an equation and 16 entries of a set a line.
 _NUMBER = "{:.12e}"
+_SHORT = "{:.9g}"
 _TERMS, _ENTRIES = 4, 16
+# Number of the face of a tet that lies opposite to each of its corners.
+_OPPOSITE = np.array([3, 4, 2, 1])
 # A term of an equation below this share of the largest is rounding: of equal and opposite shape functions at a front.
 _ROUNDING = 1e-13
 # Degrees of freedom of an auxiliary node.
 _AXES = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Sets:
+    """Names of parts of a mesh, in letters that every reader of decks takes (`deck_name`).
+
+    Attributes
+    ----------
+    faces : mapping of str to (k,) bool
+        Of the mesh: nodes by that name, and a surface ``NAME_FACES``.
+    tets : mapping of str to (m,) bool
+    """
+
+    faces: Mapping[str, BoolArray] = field(default_factory=dict)
+    tets: Mapping[str, BoolArray] = field(default_factory=dict)
+
+
+def deck_name(name: str) -> str:
+    """A name of capital letters, digits and _ that begins with a letter, at most 60 long: PrePoMax takes it too."""
+    text = re.sub(r"[^A-Z0-9_]", "_", name.upper())[:60]
+    return text if text[:1].isalpha() else f"S_{text}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +92,9 @@ def write_calculix(
     *,
     tie: bool = False,
     printed: bool = False,
+    compact: bool = False,
+    sets: Sets | None = None,
+    remarks: Sequence[str] = (),
 ) -> Deck:
     """Write one linear static state.
 
@@ -82,6 +112,12 @@ def write_calculix(
     printed
         Ask for displacements, reactions, stress and energy in the ``.dat`` file too, which has more digits than
         the ``.frd`` file.
+    compact
+        With nine digits, and with the fewest springs of the same energy; auxiliary nodes then stand for no point.
+    sets
+        Further names.
+    remarks
+        Lines of comment.
 
     Returns
     -------
@@ -96,6 +132,9 @@ def write_calculix(
     node, parts = _deck_nodes(space, tie), tuple(parts)
     check_names(parts)
     springs = _springs(space, parts)
+    if compact:
+        springs = {name: condensed(part) for name, part in springs.items()}
+    number = _SHORT if compact else _NUMBER
     fixed = total_fixed(parts, space)
     auxiliary, following = {}, int(node.max()) + 1
     for name, part in springs.items():
@@ -103,11 +142,11 @@ def write_calculix(
         auxiliary[name] = np.arange(following, following + count)
         following += count
     with path.open("w", encoding="ascii") as out:
-        _heading(out)
-        _bone(out, space, node, bone)
+        _heading(out, remarks)
+        _bone(out, space, node, bone, number)
         next_element = len(space.mesh.tets) + 1
         for name, part in springs.items():
-            next_element = _auxiliary(out, name.upper(), part, auxiliary[name], node, next_element)
+            next_element = _auxiliary(out, name.upper(), part, auxiliary[name], node, next_element, number)
         for axis in range(3 if springs else 0):
             if any(part.stiffness.shape[2] > axis for part in springs.values()):
                 out.write(f"*SPRING, ELSET=SPRING{axis + 1}\n{axis + 1}\n1.\n")
@@ -115,6 +154,7 @@ def write_calculix(
             held = np.unique(node[fixed.any(axis=1)])
             out.write("*NSET, NSET=FIXED\n")
             out.writelines(_wrapped(map(str, held.tolist()), _ENTRIES))
+        _sets(out, space, node, sets or Sets())
         out.write("*STEP\n*STATIC\n")
         _held(out, node, fixed)
         _loads(out, node, total_force(parts, space))
@@ -147,16 +187,17 @@ def _deck_nodes(space: Space, tie: bool) -> IntArray:
     return node
 
 
-def _heading(out: TextIO) -> None:
+def _heading(out: TextIO, remarks: Sequence[str]) -> None:
     out.write(
         "*HEADING\nsacrofem: mm, N, MPa\n"
         "** Auxiliary nodes carry gap, elastic layer, cortex and ligaments: *EQUATION ties their displacements to\n"
         "** sqrt(k) times jump, displacement, membrane strain or elongation at one integration point.\n"
     )
+    out.writelines(f"** {line}\n" for remark in remarks for line in textwrap.wrap(remark, 100))
 
 
-def _numbers(values: Iterable[float]) -> str:
-    return ",".join(_NUMBER.format(value) for value in values)
+def _numbers(values: Iterable[float], number: str = _NUMBER) -> str:
+    return ",".join(number.format(value) for value in values)
 
 
 def _wrapped(entries: Iterable[str], a_line: int) -> Iterator[str]:
@@ -165,29 +206,53 @@ def _wrapped(entries: Iterable[str], a_line: int) -> Iterator[str]:
         yield ",".join(entries[start : start + a_line]) + "\n"
 
 
-def _nodes(out: TextIO, name: str, numbers: IntArray, points: FloatArray) -> None:
+def _nodes(out: TextIO, name: str, numbers: IntArray, points: FloatArray, number: str) -> None:
     out.write(f"*NODE, NSET={name}\n")
-    out.writelines(f"{n},{_numbers(x)}\n" for n, x in zip(numbers.tolist(), points.tolist(), strict=True))
+    out.writelines(f"{n},{_numbers(x, number)}\n" for n, x in zip(numbers.tolist(), points.tolist(), strict=True))
 
 
-def _bone(out: TextIO, space: Space, node: IntArray, bone: Elasticity) -> None:
+def _bone(out: TextIO, space: Space, node: IntArray, bone: Elasticity, number: str) -> None:
     numbers, first = np.unique(node, return_index=True)
-    _nodes(out, "BONE", numbers, space.nodes[first])
+    _nodes(out, "BONE", numbers, space.nodes[first], number)
     out.write(f"*ELEMENT, TYPE={'C3D10' if space.order == 2 else 'C3D4'}, ELSET=BONE\n")
     elements = node[space.connectivity].tolist()
     out.writelines(f"{e},{','.join(map(str, nodes))}\n" for e, nodes in enumerate(elements, 1))
     constants, group = np.unique(np.column_stack([bone.youngs, bone.poisson]), axis=0, return_inverse=True)
     members = np.split(np.argsort(group, kind="stable") + 1, np.cumsum(np.bincount(group.ravel()))[:-1])
-    for number, ((modulus, nu), tets) in enumerate(zip(constants.tolist(), members, strict=True), 1):
-        out.write(f"*ELSET, ELSET=M{number}\n")
+    for place, ((modulus, nu), tets) in enumerate(zip(constants.tolist(), members, strict=True), 1):
+        out.write(f"*ELSET, ELSET=M{place}\n")
         out.writelines(_wrapped(map(str, tets.tolist()), _ENTRIES))
-        out.write(f"*MATERIAL, NAME=M{number}\n*ELASTIC\n{_numbers((modulus, nu))}\n")
-        out.write(f"*SOLID SECTION, ELSET=M{number}, MATERIAL=M{number}\n")
+        out.write(f"*MATERIAL, NAME=M{place}\n*ELASTIC\n{_numbers((modulus, nu))}\n")
+        out.write(f"*SOLID SECTION, ELSET=M{place}, MATERIAL=M{place}\n")
 
 
-def _auxiliary(out: TextIO, name: str, part: Springs, numbers: IntArray, node: IntArray, next_element: int) -> int:
+def _sets(out: TextIO, space: Space, node: IntArray, sets: Sets) -> None:
+    """Sets of elements; faces as surfaces, and their nodes under the same name."""
+    mesh = space.mesh
+    for name, chosen in sets.tets.items():
+        _set(out, "ELSET", name, np.flatnonzero(chosen) + 1)
+    missing = (mesh.tets[mesh.face_owners][:, :, None] != mesh.faces[:, None, :]).all(axis=2).argmax(axis=1)
+    sides = _OPPOSITE[missing]
+    for name, chosen in sets.faces.items():
+        faces = np.flatnonzero(chosen)
+        if len(faces):
+            _set(out, "NSET", name, np.unique(node[space.face_nodes[faces]]))
+            out.write(f"*SURFACE, NAME={name}_FACES, TYPE=ELEMENT\n")
+            owners = mesh.face_owners[faces] + 1
+            out.writelines(f"{e},S{s}\n" for e, s in zip(owners.tolist(), sides[faces].tolist(), strict=True))
+
+
+def _set(out: TextIO, kind: str, name: str, numbers: IntArray) -> None:
+    if len(numbers):
+        out.write(f"*{kind}, {kind}={name}\n")
+        out.writelines(_wrapped(map(str, numbers.tolist()), _ENTRIES))
+
+
+def _auxiliary(
+    out: TextIO, name: str, part: Springs, numbers: IntArray, node: IntArray, next_element: int, number: str
+) -> int:
     """Auxiliary nodes, their equations and springs; the number of the next element."""
-    _nodes(out, name, numbers, part.points.reshape(-1, 3))
+    _nodes(out, name, numbers, part.points.reshape(-1, 3), number)
     rows = part.rows(len(node)).multiply(np.sqrt(part.stiffness).reshape(-1, 1)).tocoo()
     # Numbered as in the deck, so that the terms of tied twins add up.
     shape = (rows.shape[0], 3 * int(node.max()))
@@ -207,7 +272,7 @@ def _auxiliary(out: TextIO, name: str, part: Springs, numbers: IntArray, node: I
         next_element += 1
         terms = [f"{auxiliary},{axis + 1},-1."]
         terms += [
-            f"{c // 3 + 1},{c % 3 + 1},{v:.12e}"
+            f"{c // 3 + 1},{c % 3 + 1},{number.format(v)}"
             for c, v in zip(columns[kept].tolist(), values[kept].tolist(), strict=True)
         ]
         out.write(f"{len(terms)}\n")

@@ -83,7 +83,7 @@ class Cholmod:
     """
 
     def __init__(self, matrix: BlockMatrix, coordinates: FloatArray) -> None:
-        module = _optional("sksparse.cholmod", "scikit-sparse", "cholmod")
+        module = _package("cholmod")
         try:
             self._factor: Any = module.cholesky(_scalar(matrix).tocsc(), mode="supernodal")
         except module.CholmodNotPositiveDefiniteError:
@@ -107,7 +107,7 @@ class Pardiso:
     """
 
     def __init__(self, matrix: BlockMatrix, coordinates: FloatArray) -> None:
-        module = _optional("pypardiso", "pypardiso", "pardiso")
+        module = _package("pardiso")
         self._solver: Any = module.PyPardisoSolver(mtype=2)
         self._upper = sp.triu(_scalar(matrix), format="csr")
         try:
@@ -145,6 +145,25 @@ _CLASSES: dict[str, Callable[[BlockMatrix, FloatArray], FactoredMatrix]] = {
     "pardiso": Pardiso,
     "superlu": SuperLU,
 }
+
+
+_PACKAGES = {"cholmod": ("sksparse.cholmod", "scikit-sparse"), "pardiso": ("pypardiso", "pypardiso")}
+
+
+def check_installed(name: Factorisation) -> None:
+    """Refuse a solver whose package is missing, before anything is built.
+
+    Raises
+    ------
+    InputError
+    """
+    if name in _PACKAGES:
+        _package(name)
+
+
+def _package(name: str) -> Any:
+    module, package = _PACKAGES[name]
+    return _optional(module, package, name)
 
 
 def factorise(
