@@ -245,6 +245,14 @@ class LoadCase(Section):
         return self
 
 
+class NamedLoad(LoadCase):
+    """[[loads]]: a further load case, solved beside [load] with the same matrix."""
+
+    name: Annotated[str, Field(max_length=100)] = Field(
+        pattern=r"^[a-z][a-z0-9_-]*$", description="its name in every result: small letters, digits, _ and -"
+    )
+
+
 class SolverSection(Section):
     """[solver]: how the equations are solved."""
 

@@ -13,6 +13,7 @@ from sacrofem.bone.laws import bone_volume_fraction
 from sacrofem.bone.lesion import Lesion, lesion_bone_volume_fraction, lesion_share
 from sacrofem.bone.provenance import DensityProvenance
 from sacrofem.case.case import Case
+from sacrofem.case.sections import LoadCase
 from sacrofem.errors import InputError, SacrofemWarning
 from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.cortex import Membrane
@@ -162,9 +163,12 @@ def build_gap_law(case: Case, cement: Filler) -> GapLaw:
     )
 
 
-def build_loading(case: Case, space: Space, landmarks: Landmarks) -> tuple[Loading, Notes]:
-    """Force and moment on the endplate."""
-    section, notes = case.load, []
+def build_loading(
+    case: Case, space: Space, landmarks: Landmarks, section: LoadCase | None = None
+) -> tuple[Loading, Notes]:
+    """Force and moment on the endplate; of ``[load]``, or of another load case."""
+    notes: list[str] = []
+    section = case.load if section is None else section
     x, y, z = (own + 1e3 * added for own, added in zip(LOADS[section.kind].moment_nmm, section.moment_n_m, strict=True))
     kind = load(
         section.kind,
