@@ -9,6 +9,7 @@ from sacrofem import Case, InputError, Specimen, compare, compare_plans, converg
 from sacrofem.case.problems import CaseError
 from sacrofem.mechanics.equilibrium import statics
 from sacrofem.mechanics.measures.catalogue import MEASURES, worst_of
+from sacrofem.mechanics.parts.loads import face_centroid, facet_faces
 from sacrofem.report.page.html import render
 from sacrofem.report.text.loads import load_rows
 from sacrofem.specimen.check import summary
@@ -102,6 +103,38 @@ def test_worst_is_the_least_of_stiffness_and_the_largest_in_size_of_all_else():
         "b": {"stiffness_n_per_mm": 4.0, "lesion_min_principal_strain_p95": 0.01, "yield_load_n": None},
     }
     assert worst_of(values) == {"stiffness_n_per_mm": ("b", 4.0), "lesion_min_principal_strain_p95": ("a", -0.02)}
+
+
+@pytest.mark.parametrize("reference", ["tiny", "coarse"])
+def test_facets_bear_their_share_where_the_processes_are(reference):
+    """Highest bone behind the endplate, mirrored on both sides; force and moment of the whole are those stated."""
+    case = BASE.with_(**{"mesh.reference": reference, "load.facet_share": 0.2})
+    specimen = Specimen(case)
+    found = facet_faces(specimen.space, specimen.landmarks)
+    left, right = (face_centroid(specimen.space, found[side]) for side in ("left", "right"))
+    np.testing.assert_allclose(left, right * [-1.0, 1.0, 1.0], atol=1e-6)
+    normal, centre = specimen.landmarks.endplate_normal, specimen.landmarks.endplate_centre
+    assert left[0] == pytest.approx(23.0, abs=6.0)
+    assert (left - centre)[1] > 10.0
+    usual = Specimen(BASE.with_(**{"mesh.reference": reference}))
+    loading = specimen.loading
+    np.testing.assert_allclose(loading.force.sum(axis=0), usual.loading.resultant.force, atol=1e-9)
+    moment = np.cross(specimen.space.nodes - loading.resultant.point, loading.force).sum(axis=0)
+    np.testing.assert_allclose(moment, loading.resultant.moment, atol=1e-8)
+    on = np.unique(specimen.space.face_nodes[found["left"]])
+    assert loading.force[on].sum(axis=0) @ usual.loading.resultant.direction == pytest.approx(70.0)
+    assert (specimen.space.mesh.points[specimen.space.mesh.faces[found["left"]]].mean(axis=1) - centre).dot(
+        normal
+    ).max() > 0
+
+
+def test_one_half_has_one_facet_and_a_moment_alone_has_none_to_pass():
+    half = Case.preset("hemisacrum-one-legged").with_(**{"mesh.size_mm": 9.0, "mesh.order": 1, "load.facet_share": 0.5})
+    specimen = Specimen(half.with_(**{"fracture.zone": "none", "cement.spot": None, "cement.volume_ml": 1.0}))
+    assert list(facet_faces(specimen.space, specimen.landmarks)) == ["left"]
+    np.testing.assert_allclose(specimen.loading.force.sum(axis=0), specimen.loading.resultant.force, atol=1e-9)
+    turned = BASE.with_(load={"kind": "free", "moment_n_m": (0.0, 0.0, 5.0), "facet_share": 0.3})
+    assert any("facet_share = 0.3 does not count" in note for note in Specimen(turned).notes)
 
 
 @pytest.mark.slow
