@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         LoadCase,
         Materials,
         Mesh,
+        NamedLoad,
         SafetySection,
         SolverSection,
     )
@@ -65,6 +66,7 @@ _HOMES = {
     "JointSection": "case.supports",
     "LigamentsSection": "case.supports",
     "LoadCase": "case.sections",
+    "NamedLoad": "case.sections",
     "SolverSection": "case.sections",
     "SafetySection": "case.sections",
     "CaseError": "case.problems",
@@ -112,6 +114,7 @@ __all__ = [  # noqa: RUF022 - what a reader needs first comes first
     "JointSection",
     "LigamentsSection",
     "LoadCase",
+    "NamedLoad",
     "SolverSection",
     "SafetySection",
     "Specimen",

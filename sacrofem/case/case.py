@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -22,6 +22,7 @@ from sacrofem.case.sections import (
     LoadCase,
     Materials,
     Mesh,
+    NamedLoad,
     SafetySection,
     SolverSection,
 )
@@ -29,6 +30,8 @@ from sacrofem.case.supports import SupportsSection
 from sacrofem.case.tomlfile import MOST_LEVELS, Whole, emit_toml, merged, nested, read_toml
 from sacrofem.errors import InputError
 
+MAIN_LOAD = "load"
+"""What the load case of ``[load]`` is called beside those of ``[[loads]]``."""
 OWN_FILES = (("anatomy", "path"), ("anatomy", "ct"), ("anatomy", "landmarks_file"), ("materials", "moduli"))
 """Keys that name a file: taken from the folder of the case file."""
 
@@ -71,6 +74,9 @@ class Case(Section):
     cement: Cement = Field(default_factory=Cement)
     supports: SupportsSection = Field(default_factory=SupportsSection)
     load: LoadCase = Field(default_factory=LoadCase)
+    loads: tuple[NamedLoad, ...] = Field(
+        default=(), max_length=20, description="further load cases, solved beside [load] in the same run"
+    )
     solver: SolverSection = Field(default_factory=SolverSection)
     safety: SafetySection = Field(default_factory=SafetySection)
     _translations: tuple[str, ...] = PrivateAttr(default=())
@@ -89,6 +95,7 @@ class Case(Section):
             cement: Cement | Mapping[str, Any] = ...,
             supports: SupportsSection | Mapping[str, Any] = ...,
             load: LoadCase | Mapping[str, Any] = ...,
+            loads: Sequence[NamedLoad | Mapping[str, Any]] = ...,
             solver: SolverSection | Mapping[str, Any] = ...,
             safety: SafetySection | Mapping[str, Any] = ...,
             **keys: Any,
@@ -119,6 +126,15 @@ class Case(Section):
             raise refused("a spot needs a fracture", "leave [cement.spot] out or set fracture.zone", "cement.spot")
         if self.cement.spot is not None and self.cement.in_gap == "none":
             raise refused("a spot is cement in the gap", 'use in_gap = "bonded" with a spot', "cement.in_gap", "none")
+        names = [load.name for load in self.loads]
+        if MAIN_LOAD in names or len(set(names)) < len(names):
+            raise refused(
+                "two load cases bear one name", f"name each differently, and none {MAIN_LOAD}", "loads", names
+            )
+        for number, load in enumerate(self.loads):
+            if half == "none" and (load.kind == "one-legged") != (self.load.kind == "one-legged"):
+                problem = "in one-legged stance a joint bears nothing: the matrix is another"
+                raise refused(problem, "run it as a case of its own", f"loads.{number}.kind", load.kind)
         if self.fracture.friction is not None and not self.touches:
             raise refused("a bonded gap has no friction", "leave it out", "fracture.friction", self.fracture.friction)
         return self
@@ -264,6 +280,7 @@ class Case(Section):
         if side not in ("left", "right"):
             raise InputError("no such side", field="side", value=side, mend="use left or right")
         coordinates = {
+            "loads": bool(self.loads),
             "fracture.surfaces": bool(self.fracture.surfaces),
             "cement.injections": bool(self.cement.injections),
             "load.point_mm": self.load.point_mm is not None and self.load.point_mm[0] != 0.0,
@@ -296,6 +313,18 @@ class Case(Section):
         return self.with_(**changes)
 
     # ------------------------------------------------------------------ derived
+    def check_one_load(self, what: str, *, file: object = None) -> None:
+        """Refuse ``[[loads]]`` where only one load case counts; ``what`` is what has one.
+
+        Raises
+        ------
+        InputError
+        """
+        if self.loads:
+            names = [load.name for load in self.loads]
+            mend = "leave [[loads]] out, or use `sacrofem compare`"
+            raise InputError(f"{what} has one load", file=file, field="loads", value=names, mend=mend)
+
     @property
     def translations(self) -> tuple[str, ...]:
         """A note on each key that was read from an older schema."""

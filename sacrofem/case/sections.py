@@ -220,6 +220,11 @@ class LoadCase(Section):
         default=None,
         description="N, of a free load: the force along x (left), y (back) and z (up) instead of force_n and slope_deg",
     )
+    facet_share: Annotated[float, within(0, 0.9, "the endplate bears part of every load [D]")] = Field(
+        default=0.0,
+        description="share of the force that passes over the two S1 facets instead of the endplate, no unit; body and "
+        "facets pass it on (Pal 1989 [A]), no share was found in print",
+    )
     slope_deg: Annotated[float, within(0, 80, "beyond, the endplate would face forward [D]")] = Field(
         default=40.0, description="force to endplate normal, degrees; 24-55 in 709 people (Mac-Thiong 2011 [A])"
     )
@@ -243,6 +248,14 @@ class LoadCase(Section):
             mend = "give load.force_n or load.force_vector_n in N, or load.moment_n_m"
             raise refused("a free load has no force of its own", mend, "force_n")
         return self
+
+
+class NamedLoad(LoadCase):
+    """[[loads]]: a further load case, solved beside [load] with the same matrix."""
+
+    name: Annotated[str, Field(max_length=100)] = Field(
+        pattern=r"^[a-z][a-z0-9_-]*$", description="its name in every result: small letters, digits, _ and -"
+    )
 
 
 class SolverSection(Section):

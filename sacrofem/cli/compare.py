@@ -88,6 +88,7 @@ def compare(
         print_json(content)
         return status
     from sacrofem.report.text.bands import sentences
+    from sacrofem.report.text.loads import load_table
     from sacrofem.report.text.table import left_out, rows, terminal_table
 
     mesh_band, inputs = content.get("mesh_band"), content.get("input_range")
@@ -102,6 +103,7 @@ def compare(
         verdict(content),
         *near(content),
         terminal_table(lines, intact=result.intact is not None) if not outside else NO_HEADLINE,
+        *([load_table(content)] if content.get("loads") else []),
         f"modulus of bone: {content['bone']['modulus']['text']}",
         *(f"note: {text}" for text in result.warnings),
         *([f"not converged under refinement, and left out: {'; '.join(unsettled)}"] if unsettled else []),

@@ -13,6 +13,7 @@ from sacrofem.bone.laws import bone_volume_fraction
 from sacrofem.bone.lesion import Lesion, lesion_bone_volume_fraction, lesion_share
 from sacrofem.bone.provenance import DensityProvenance
 from sacrofem.case.case import Case
+from sacrofem.case.sections import LoadCase
 from sacrofem.errors import InputError, SacrofemWarning
 from sacrofem.mechanics.parts.bone import Elasticity
 from sacrofem.mechanics.parts.cortex import Membrane
@@ -27,6 +28,7 @@ from sacrofem.mechanics.parts.loads import (
     Resultant,
     endplate_faces,
     face_centroid,
+    facet_faces,
     load,
     load_resultant,
     load_vector,
@@ -162,9 +164,12 @@ def build_gap_law(case: Case, cement: Filler) -> GapLaw:
     )
 
 
-def build_loading(case: Case, space: Space, landmarks: Landmarks) -> tuple[Loading, Notes]:
-    """Force and moment on the endplate."""
-    section, notes = case.load, []
+def build_loading(
+    case: Case, space: Space, landmarks: Landmarks, section: LoadCase | None = None
+) -> tuple[Loading, Notes]:
+    """Force and moment on the endplate; of ``[load]``, or of another load case."""
+    notes: list[str] = []
+    section = case.load if section is None else section
     x, y, z = (own + 1e3 * added for own, added in zip(LOADS[section.kind].moment_nmm, section.moment_n_m, strict=True))
     kind = load(
         section.kind,
@@ -188,7 +193,23 @@ def build_loading(case: Case, space: Space, landmarks: Landmarks) -> tuple[Loadi
     faces = endplate_faces(space)
     centre = face_centroid(space, faces) if case.anatomy.half != "none" else None
     resultant = load_resultant(landmarks, kind, slope_deg=section.slope_deg, centre=centre)
-    return Loading(kind, resultant, load_vector(space, faces, resultant)), tuple(notes)
+    if section.facet_share == 0.0:
+        return Loading(kind, resultant, load_vector(space, faces, resultant)), tuple(notes)
+    if resultant.magnitude == 0.0:
+        notes.append(f"load.facet_share = {section.facet_share:g} does not count: the load is a moment alone")
+    return _over_facets(space, landmarks, kind, resultant, section.facet_share), tuple(notes)
+
+
+def _over_facets(space: Space, landmarks: Landmarks, kind: Load, whole: Resultant, share: float) -> Loading:
+    """A load of which a share of the force passes over the facets, evenly over those that are there."""
+    facets = facet_faces(space, landmarks)
+    on_endplate = Resultant((1.0 - share) * whole.force, whole.point, whole.moment)
+    nodal, moment = load_vector(space, endplate_faces(space), on_endplate), whole.moment
+    for faces in facets.values():
+        force, centre = share / len(facets) * whole.force, face_centroid(space, faces)
+        nodal = nodal + load_vector(space, faces, Resultant(force, centre, np.zeros(3)))
+        moment = moment + np.cross(centre - whole.point, force)
+    return Loading(kind, Resultant(whole.force, whole.point, moment), nodal)
 
 
 def build_supports(case: Case, space: Space, landmarks: Landmarks, kind: Load) -> Supports:

@@ -10,6 +10,7 @@ from sacrofem.mechanics.parts.joint import ElasticLayer
 from sacrofem.mechanics.parts.ligaments import Ligaments
 from sacrofem.mechanics.parts.materials import floor_share
 from sacrofem.mechanics.parts.part import total_fixed
+from sacrofem.specimen.build import Loading
 from sacrofem.specimen.plan import Plan
 from sacrofem.specimen.setup import Setup
 
@@ -17,7 +18,6 @@ from sacrofem.specimen.setup import Setup
 def summary(specimen: Setup, plan: Plan) -> dict[str, dict[str, Any]]:
     """Mesh, bone, cement, safety, load, supports and warnings of a specimen with a plan, as plain data."""
     bone, held = specimen.bone.elasticity, specimen.supports
-    resultant = specimen.loading.resultant
     info = specimen.mesh_info
     warnings = (*plan.first_notes, *specimen.notes, *plan.notes)
     return {
@@ -36,17 +36,24 @@ def summary(specimen: Setup, plan: Plan) -> dict[str, dict[str, Any]]:
         },
         "cement": {**plan.volumes_ml, "needles": len(plan.needles), **_near(plan)},
         "safety": plan.safety.to_json(),
-        "load": {
-            "kind": specimen.loading.load.kind,
-            "force_n": [float(x) for x in resultant.force],
-            "point_mm": [float(x) for x in resultant.point],
-        },
+        "load": _load(specimen.loading),
+        "loads": {name: _load(loading) for name, loading in specimen.further.items()},
         "supports": {
             "fixed_nodes": int(total_fixed(held, specimen.space).any(axis=1).sum()),
             "elastic_faces": sum(len(part.faces) for part in held if isinstance(part, ElasticLayer)),
             "ligaments": sum(len(part.names) for part in held if isinstance(part, Ligaments)),
         },
         "warnings": {str(number): text for number, text in enumerate(warnings, 1)},
+    }
+
+
+def _load(loading: Loading) -> dict[str, Any]:
+    resultant = loading.resultant
+    return {
+        "kind": loading.load.kind,
+        "force_n": [float(x) for x in resultant.force],
+        "point_mm": [float(x) for x in resultant.point],
+        "moment_n_m": [float(x) / 1e3 for x in resultant.moment],
     }
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import overload
 
 from sacrofem.anatomy.solid import Landmarks
-from sacrofem.case.case import Case
+from sacrofem.case.case import MAIN_LOAD, Case
 from sacrofem.errors import InputError
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.specimen.comparison import Comparison, comparison_of
@@ -69,8 +70,18 @@ def compare(
 def compare_specimen(specimen: Specimen, *, intact: bool = False) -> Comparison:
     """Solve a specimen before and after the cement of its own case."""
     plan = specimen.plan()
-    whole = specimen.solve(intact=True) if intact else None
-    return compare(specimen.solve(), specimen.solve(plan), intact=whole)
+    whole = specimen.solve_loads(intact=True) if intact else {}
+    before, after = specimen.solve_loads(), specimen.solve_loads(plan)
+    main = compare(before[MAIN_LOAD], after[MAIN_LOAD], intact=whole.get(MAIN_LOAD))
+    if not specimen.further:
+        return main
+    with threads(specimen.case.solver.threads):
+        zones = specimen.zones(plan)
+        further = {
+            name: comparison_of(before[name], after[name], intact=whole.get(name), zones=zones)
+            for name in specimen.further
+        }
+    return replace(main, loads=further)
 
 
 def compare_plans(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sacrofem.case.case import Case
+from sacrofem.case.case import MAIN_LOAD, Case
 from sacrofem.cement.safety import Safety
 from sacrofem.cement.spread import CementRegion
 from sacrofem.errors import EnvironmentFailure, InputError
@@ -22,6 +22,7 @@ from sacrofem.mechanics.measures.catalogue import (
     Changes,
     Measure,
     changes,
+    worst_of,
 )
 from sacrofem.mechanics.measures.measures import Measures
 from sacrofem.mechanics.measures.validity import Validity, validity
@@ -142,6 +143,8 @@ class Comparison:
         The same in a zone common to several plans, where that was asked for.
     validity : Validity
         Whether the numbers lie inside the model; outside it none of them is a headline.
+    loads : mapping of str to Comparison
+        The same under each load case of ``[[loads]]``; `worst` is over these and this one.
     """
 
     case: Case
@@ -160,6 +163,7 @@ class Comparison:
     closure: Closure | None = None
     common_zones: CommonZones | None = None
     validity: Validity = field(default_factory=Validity)
+    loads: Mapping[str, Comparison] = field(default_factory=dict)
 
     # ------------------------------------------------------------------ one measure, or all
     def __getitem__(self, key: str) -> Compared:
@@ -276,7 +280,30 @@ class Comparison:
         """All that a reader has to know: of specimen, plan, solutions and comparison."""
         solved = (note for solution in self.solutions.values() for note in solution.notes)
         told = () if self.validity.state == "inside" else (self.validity.text,)
-        return [*self.plan.first_notes, *told, *self.specimen.notes, *self.plan.notes, *solved, *self.notes]
+        further = [
+            f"load {name}: {text}"
+            for name, one in self.loads.items()
+            for text in ([] if one.validity.state == "inside" else [one.validity.text])
+            + [note for note in one.notes if note not in self.notes]
+        ]
+        own = [*self.plan.first_notes, *told, *self.specimen.notes, *self.plan.notes, *solved, *self.notes]
+        return [*own, *further]
+
+    @property
+    def by_load(self) -> dict[str, Comparison]:
+        """The comparison under every load case, the one of ``[load]`` first."""
+        return {MAIN_LOAD: self, **self.loads}
+
+    @property
+    def worst(self) -> dict[str, dict[str, tuple[str, float]]]:
+        """By state, ``"before"`` and ``"after"``, and measure: the load case under which it is worst, and its value.
+
+        Of stiffness and yield load the least is the worst, of all else the largest in size; shares have none.
+        """
+        return {
+            state: worst_of({name: getattr(one, state) for name, one in self.by_load.items()})
+            for state in ("before", "after")
+        }
 
     # ------------------------------------------------------------------ words and files
     def table(self) -> str:
@@ -346,10 +373,37 @@ class Comparison:
             "common_zones": None if self.common_zones is None else self.common_zones.to_json(),
             "safety": self.safety.to_json(),
             "validity": self.validity.to_json(),
+            **self._loads_to_json(),
             "reasons": dict(self.reasons),
             "left_out": dict(self.left_out),
             "warnings": list(self.warnings),
         }
+
+    def _loads_to_json(self) -> dict[str, Any]:
+        """The keys ``loads`` and ``worst``: empty with one load case alone."""
+        if not self.loads:
+            return {"loads": {}, "worst": {}}
+        loads = {}
+        for name, one in self.by_load.items():
+            loading = one.specimen.loading
+            loads[name] = {
+                "kind": loading.load.kind,
+                "force_n": [float(x) for x in loading.resultant.force],
+                "point_mm": [float(x) for x in loading.resultant.point],
+                "moment_n_m": [float(x) / 1e3 for x in loading.resultant.moment],
+                "before": dict(one.before),
+                "after": dict(one.after),
+                "change": dict(one.change),
+                "intact": None if one.intact is None else dict(one.intact),
+                "validity": one.validity.to_json(),
+                "reasons": dict(one.reasons),
+                "checks": dict(one.checks),
+            }
+        worst = {
+            state: {key: {"load": name, "value": value} for key, (name, value) in found.items()}
+            for state, found in self.worst.items()
+        }
+        return {"loads": loads, "worst": worst}
 
 
 _MOST_NOTES = 20

@@ -47,10 +47,11 @@ def write_deck(
     Raises
     ------
     InputError
-        Something in the gap is in contact: a linear deck cannot say so.
+        Something in the gap is in contact: a linear deck cannot say so. Or the case has several loads.
     EnvironmentFailure
         The file cannot be written.
     """
+    specimen.case.check_one_load("a deck")
     if recipe.contact is not None:
         raise InputError(
             "a deck is linear and has no contact in the gap",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Self
@@ -62,6 +63,8 @@ class Setup:
         Whether the mesh was given in place of the case's.
     extra : tuple of Part
         Parts in scikit-fem forms of the user's own.
+    further : mapping of str to Loading
+        Load cases of ``[[loads]]`` by name, solved beside the first.
     """
 
     case: Case
@@ -76,6 +79,7 @@ class Setup:
     notes: tuple[str, ...]
     own_mesh: bool = field(default=False)
     extra: tuple[Part, ...] = field(default=())
+    further: Mapping[str, Loading] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         faces = len(self.space.gap.areas)
@@ -163,6 +167,14 @@ class Setup:
         # Of what was found already only the equilibrium asks for moduli.
         other.__dict__.pop("statics", None)
         object.__setattr__(other, "bone", replace(self.bone, elasticity=bone))
+        return other
+
+    def under(self, loading: Loading) -> Self:
+        """The same specimen under another load: all but that is shared."""
+        other = copy.copy(self)
+        other.__dict__.pop("statics", None)
+        object.__setattr__(other, "loading", loading)
+        object.__setattr__(other, "further", {})
         return other
 
     def __getstate__(self) -> dict[str, Any]:

@@ -8,14 +8,14 @@ from functools import cached_property
 from typing import Any
 
 from sacrofem.anatomy.solid import Landmarks
-from sacrofem.case.case import Case
+from sacrofem.case.case import MAIN_LOAD, Case
 from sacrofem.case.cement import Cement
 from sacrofem.case.section import Section
 from sacrofem.case.unused import unused_specimen_keys
 from sacrofem.errors import InputError
 from sacrofem.mechanics.equilibrium.kernels import warm_up
 from sacrofem.mechanics.linear.factors import check_installed
-from sacrofem.mechanics.parts.part import Part
+from sacrofem.mechanics.parts.part import Part, total_force
 from sacrofem.mesh.quality import check_mesh
 from sacrofem.mesh.tetmesh import TetMesh
 from sacrofem.specimen.anatomy import case_anatomy, fitted
@@ -121,12 +121,16 @@ class Specimen(Setup):
         stage("loads and supports")
         loading, more = build_loading(case, space, landmarks)
         notes += more
+        further = {}
+        for load in case.loads:
+            further[load.name], more = build_loading(case, space, landmarks, load)
+            notes += [f"load {load.name}: {note}" for note in more]
         supports = build_supports(case, space, landmarks, loading.load)
         check_nothing_floats(space, (*supports, *extra), law, bone.elasticity)
         parts = {
             "case": case, "asked": asked, "mesh": mesh, "landmarks": landmarks, "space": space, "bone": bone,
             "gap_law": law, "loading": loading, "supports": supports, "notes": tuple(notes),
-            "own_mesh": own_mesh, "extra": extra,
+            "own_mesh": own_mesh, "extra": extra, "further": further,
         }  # fmt: skip
         for name, part in parts.items():
             object.__setattr__(self, name, part)
@@ -200,7 +204,7 @@ class Specimen(Setup):
 
     # ------------------------------------------------------------------ solving
     def solve(self, plan: Plan | None = None, *, intact: bool = False) -> Solution:
-        """Solve one state.
+        """Solve one state under the load case of ``[load]``; `solve_loads` takes those of ``[[loads]]`` too.
 
         Parameters
         ----------
@@ -237,6 +241,43 @@ class Specimen(Setup):
                     coverage=recipe.coverage, contact=recipe.contact, start=bonded,
                 )  # fmt: skip
         return Solution(self.without_caches(), plan, solved, bonded)
+
+    def solve_loads(self, plan: Plan | None = None, *, intact: bool = False) -> dict[str, Solution]:
+        """Solve one state under all load cases: those of ``[load]``, called ``load``, and of ``[[loads]]``.
+
+        Where nothing is in contact they are right sides of one matrix, factorised or preconditioned once.
+
+        Parameters
+        ----------
+        plan, intact
+            As for `solve`.
+
+        Returns
+        -------
+        dict of str to Solution
+            By name; each solution's specimen has its own load.
+
+        Raises
+        ------
+        SolverError
+            A solve failed or did not balance.
+        """
+        recipe = self.recipe(plan, intact=intact)
+        under = {MAIN_LOAD: self, **{name: self.under(loading) for name, loading in self.further.items()}}
+        if recipe.contact is not None or not self.further:
+            return {name: one.solve(plan, intact=intact) for name, one in under.items()}
+        stage("kernels (compiled once, 10 s)")
+        with threads(self.case.solver.threads):
+            warm_up()
+            stage(f"solving {recipe.name}, {len(under)} loads")
+            forces = [total_force(one.parts, self.space) for one in under.values()]
+            solved = self.statics.solve_all(
+                recipe.name, recipe.bone, recipe.gap, forces, fraction=recipe.fraction, coverage=recipe.coverage
+            )
+            return {
+                name: Solution(one.without_caches(), plan, record)
+                for (name, one), record in zip(under.items(), solved, strict=True)
+            }
 
     def sweep(self, plans: Iterable[Cement | Plan], *, common_zones: bool = False) -> Iterator[Comparison]:
         """Compare many plans with the state before cement, which is solved once.

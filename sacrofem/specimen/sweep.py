@@ -57,6 +57,7 @@ class Sweep:
     ) -> None:
         if not plans:
             raise InputError("no plan is given", field="plans", mend="give one at least")
+        specimen.case.check_one_load("a sweep of plans")
         self.specimen, self.before, self.intact = specimen, before, intact
         self._plans = [plan if isinstance(plan, PackedPlan) else PackedPlan.of(plan) for plan in plans]
         for packed in self._plans:

@@ -39,13 +39,15 @@ def with_bands(comparison: Comparison, *, mesh: bool = False, inputs: bool = Fal
         A solve failed or did not balance.
     """
     before, after, change = comparison.before, comparison.after, comparison.change
-    stored, stored_range = shipped_for(comparison.case, before, after)
+    # Of the load case of [load] alone.
+    case = comparison.case.with_(loads=()) if comparison.case.loads else comparison.case
+    stored, stored_range = shipped_for(case, before, after)
     wanted = (mesh and stored is None) or (inputs and stored_range is None)
     if wanted and (why := comparison.specimen.given.notes()):
         # Other runs would be of what the case has instead.
         raise InputError(why[0], field="bands", mend="put it into the case, or ask for no band")
-    convergence = stored or (converge(comparison.case, own=comparison) if mesh else None)
-    inputs_range = stored_range or (input_range(comparison.case) if inputs else None)
+    convergence = stored or (converge(case, own=comparison) if mesh else None)
+    inputs_range = stored_range or (input_range(case) if inputs else None)
     bands = {}
     if convergence is not None:
         bands["mesh_band"] = {"source": "shipped" if stored else "computed", **convergence.about()}

@@ -156,6 +156,7 @@ def converge(case: Case, *, own: Comparison | None = None) -> Convergence:
     SacrofemError
         A solve failed or did not balance, or the mesher made nothing finer.
     """
+    case.check_one_load("a mesh band")
     meshes = ladder(case)
     levels = []
     notes: list[str] = [] if own is None else own.warnings

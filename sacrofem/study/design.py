@@ -175,6 +175,7 @@ def _study(content: StudyFile, base: Case, path: Path) -> Study:
             case = base.with_(**changes)
         except SacrofemError as error:
             raise InputError(f"scenario {number}: {error}", file=path, field="factors") from None
+        case.check_one_load("a scenario", file=path)
         scenarios.append(Scenario(number, factors, case.with_(name=content.name)))
         _check_count(number, path)
     if not scenarios:

@@ -146,6 +146,7 @@ def input_range(case: Case) -> InputRange:
     SolverError
         A solve failed or did not balance.
     """
+    case.check_one_load("an input range")
     name, base = "its own", case
     # A table of moduli is of one mesh.
     if case.anatomy.kind != "mesh" and case.materials.moduli is None:

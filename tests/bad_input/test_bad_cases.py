@@ -108,7 +108,7 @@ CASES = {
     "unknown-unit": ('[anatomy]\nunits = "inch"', ["anatomy.units = 'inch'", "not one of mm, cm, m"]),
     "moment-in-newton-millimetres": (
         "[load]\nmoment = [5000, 0, 0]",
-        ["load.moment = [5000, 0, 0]", "load.moment_n_m now", "schema = 1 is still read"],
+        ["load.moment = (5000, 0, 0)", "load.moment_n_m now", "schema = 1 is still read"],
     ),
     "force-in-kilonewton": ("[load]\nforce_kn = 0.7", ["load.force_kn = 0.7", "unknown key", "did you mean force_n"]),
     "negative-friction": ("[fracture]\nfriction = -0.1", ["fracture.friction = -0.1", "from 0 to 2"]),

@@ -87,8 +87,9 @@ def test_what_is_no_case_is_refused(content):
 def test_values_are_cut_and_further_problems_counted(tmp_path):
     line = read(tmp_path / "case.toml", f'name = "{"n" * 300}"\n[load]\nkind = "{"v" * 300}"\n' + "a = 1\nb = 2\n")
     assert line == (
-        "case.toml: load.a = 1: unknown key; known here are kind, force_n, force_vector_n, slope_deg, point_mm, "
-        "moment_n_m (and 3 more: load.b, name, load.kind)"
+        "case.toml: load.a = 1: unknown key; "
+        "known here are kind, force_n, force_vector_n, facet_share, slope_deg, point_mm, ... "
+        "(and 3 more: load.b, name, load.kind)"
     )
     with pytest.raises(CaseError) as caught:
         Case.from_dict({"load": {f"k{n}": n for n in range(300)}})

@@ -96,7 +96,8 @@ def test_the_page_shows_the_verdict_and_no_headline_outside(light):
 
 @pytest.mark.slow
 def test_an_empty_gap_that_nothing_holds_together_is_outside_the_model():
-    case = Case.preset("sif-unilateral").with_(**{"mesh.reference": "tiny", "fracture.state": "fresh"})
+    changes = {"mesh.reference": "tiny", "mesh.order": 1, "cement.spread": "column", "fracture.state": "fresh"}
+    case = Case.preset("sif-unilateral").with_(**changes)
     result = compare(case)
     told = result.to_json()["validity"]
     assert told["state"] == "outside"

@@ -215,7 +215,10 @@ def test_notes_belong_to_what_they_are_about():
     assert any("tets only" in text for text in plan.notes)
     assert not any("preview" in text or "extent_from" in text for text in plan.notes)
     result = compare(specimen.solve(), specimen.solve(plan))
-    assert result.warnings == [*specimen.notes, *plan.notes, *result.notes]
+    (missed,) = plan.first_notes
+    assert missed.startswith("cement reaches no fracture: ")
+    assert result.validity.state == "amber"
+    assert result.warnings == [missed, result.validity.text, *specimen.notes, *plan.notes, *result.notes]
 
 
 # ------------------------------------------------------------------ what a comparison holds

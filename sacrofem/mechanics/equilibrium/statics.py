@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -22,6 +22,7 @@ from sacrofem.mechanics.parts.interface import GapStiffness
 from sacrofem.mechanics.parts.part import Part, check_names, total_fixed, total_force
 from sacrofem.mechanics.parts.reactions import Reactions, reactions
 from sacrofem.mechanics.parts.stiffness import Assembler
+from sacrofem.mechanics.space.blocks import BlockMatrix
 from sacrofem.mechanics.space.space import Space
 from sacrofem.system.arrays import BoolArray, FloatArray
 
@@ -63,8 +64,7 @@ class _Discrete:
         self.space, self._parts, self._assembly, self._split = space, parts, assembly, split
         self.assembler = assembler(space, parts, assembly, split)
         self.node = node = self.assembler.number
-        self.force = np.zeros((space.n_nodes, 3))
-        np.add.at(self.force, node, total_force(parts, split))
+        self.force = self.gathered(total_force(parts, split))
         self._held_twins = np.zeros((space.n_nodes, 3), dtype=np.int64)
         np.add.at(self._held_twins, node, total_fixed(parts, split))
         self.fixed: BoolArray = self._held_twins > 0
@@ -75,9 +75,15 @@ class _Discrete:
         split = space if self._split is self.space else Space(self._split.mesh, 1)
         return assembler(space, self._parts, self._assembly, split)
 
-    def held_forces(self, internal: FloatArray) -> FloatArray:
-        """(N, 3) forces in N of what is held on the split nodes; tied twins share theirs."""
-        reaction = np.where(self.fixed, internal - self.force, 0.0) / np.maximum(self._held_twins, 1)
+    def gathered(self, force: FloatArray) -> FloatArray:
+        """(n, 3) nodal forces (N, 3) of the split mesh on the nodes of this space."""
+        result = np.zeros((self.space.n_nodes, 3))
+        np.add.at(result, self.node, force)
+        return result
+
+    def held_forces(self, internal: FloatArray, force: FloatArray) -> FloatArray:
+        """(N, 3) forces in N of what is held on the split nodes, under nodal forces (n, 3); tied twins share theirs."""
+        reaction = np.where(self.fixed, internal - force, 0.0) / np.maximum(self._held_twins, 1)
         return np.asarray(reaction[self.node])
 
 
@@ -161,26 +167,67 @@ class Statics:
         SolverError
             The solve failed, contact cycles, or force, moment, energy or the two sides of the fracture do not balance.
         """
-        tied = gap is None and bool(self.space.mesh.pair_side.any())  # type: ignore[union-attr]
-        discrete = self._tied if tied else self._split
-        matrix = discrete.assembler.matrix(bone, gap)
-        coarse = (lambda: discrete.coarse.matrix(bone, gap)) if self.space.order == 2 else None
-        touching = None
         if contact is None:
-            system = LinearSystem(discrete.space, matrix, discrete.fixed, coarse, self.settings)
-            solution = system.solve(discrete.force)
-        else:
-            solution, touching = solve_contact(
-                self.space, matrix, discrete.fixed, contact, discrete.force,
-                start=None if start is None else start.state.displacement, coarse=coarse,
-                settings=self.settings, steps=LOAD_STEPS if contact.friction else 1,
-            )  # fmt: skip
-            solution = solution if start is None else _after(start.solution, solution)
+            return next(self.solve_all(name, bone, gap, [self.force], fraction=fraction, coverage=coverage))
+        discrete, matrix, coarse = self._matrices(bone, gap)
+        solution, touching = solve_contact(
+            self.space, matrix, discrete.fixed, contact, discrete.force,
+            start=None if start is None else start.state.displacement, coarse=coarse,
+            settings=self.settings, steps=LOAD_STEPS if contact.friction else 1,
+        )  # fmt: skip
+        solution = solution if start is None else _after(start.solution, solution)
         internal = matrix.dot(solution.displacement)
         return self._recorded(
-            discrete, name, solution, internal, bone, gap,
+            discrete, name, solution, internal, bone, gap, self.force,
             fraction=fraction, coverage=coverage, touching=touching,
         )  # fmt: skip
+
+    def solve_all(
+        self,
+        name: str,
+        bone: Elasticity,
+        gap: GapStiffness | None,
+        forces: Iterable[FloatArray],
+        *,
+        fraction: FloatArray | None = None,
+        coverage: FloatArray | None = None,
+    ) -> Iterator[Solved]:
+        """One linear state under several loads: one matrix, factorised or preconditioned once.
+
+        Parameters
+        ----------
+        name, bone, gap, fraction, coverage
+            As for `solve`.
+        forces : iterable of (N, 3)
+            Nodal forces on the split mesh, in place of those of the parts.
+
+        Yields
+        ------
+        Solved
+            In their order.
+
+        Raises
+        ------
+        SolverError
+            A solve failed or does not balance.
+        """
+        discrete, matrix, coarse = self._matrices(bone, gap)
+        system = LinearSystem(discrete.space, matrix, discrete.fixed, coarse, self.settings)
+        for force in forces:
+            solution = system.solve(discrete.gathered(force))
+            internal = matrix.dot(solution.displacement)
+            yield self._recorded(
+                discrete, name, solution, internal, bone, gap, force, fraction=fraction, coverage=coverage
+            )
+
+    def _matrices(
+        self, bone: Elasticity, gap: GapStiffness | None
+    ) -> tuple[_Discrete, BlockMatrix, Callable[[], BlockMatrix] | None]:
+        """The model of a state, its matrix, and what makes that of its P1 companion."""
+        tied = gap is None and bool(self.space.mesh.pair_side.any())  # type: ignore[union-attr]
+        discrete = self._tied if tied else self._split
+        coarse = (lambda: discrete.coarse.matrix(bone, gap)) if self.space.order == 2 else None
+        return discrete, discrete.assembler.matrix(bone, gap), coarse
 
     def recorded(
         self,
@@ -197,7 +244,9 @@ class Statics:
 
         ``internal`` (N, 3) are the nodal forces of all stiffness, N.
         """
-        return self._recorded(self._split, name, solution, internal, bone, gap, fraction=fraction, coverage=coverage)
+        return self._recorded(
+            self._split, name, solution, internal, bone, gap, self.force, fraction=fraction, coverage=coverage
+        )
 
     def _recorded(
         self,
@@ -207,6 +256,7 @@ class Statics:
         internal: FloatArray,
         bone: Elasticity,
         gap: GapStiffness | None,
+        force: FloatArray,
         *,
         fraction: FloatArray | None,
         coverage: FloatArray | None,
@@ -217,10 +267,10 @@ class Statics:
             internal = internal - contact_force(self.space, touching.pressure, touching.friction)
             taken += touching.taken_nmm
         u = solution.displacement[discrete.node]
-        held = reactions(self.space, self.parts, u, discrete.held_forces(internal))
-        checks = self._balance(u, taken, held)
+        held = reactions(self.space, self.parts, u, discrete.held_forces(internal, discrete.gathered(force)))
+        checks = self._balance(u, taken, held, force)
         checks["residual"] = solution.residual
-        checks["fracture"] = self._fracture(u, bone)
+        checks["fracture"] = self._fracture(u, bone, force)
         for key in ("force", "moment", "energy", "fracture"):
             value = checks[key]
             if value is not None and not value <= BALANCE_LIMIT:
@@ -233,12 +283,12 @@ class Statics:
             name, u, bone, gap,
             np.zeros(m) if fraction is None else fraction,
             np.zeros(self.space.gap.areas.shape) if coverage is None else coverage,
-            self.cortex, self.force, touching,
+            self.cortex, force, touching,
         )  # fmt: skip
         return Solved(state, solution, held, checks)
 
-    def _balance(self, u: FloatArray, taken: float, held: Reactions) -> dict[str, float | None]:
-        force, nodes = self.force, self.space.nodes
+    def _balance(self, u: FloatArray, taken: float, held: Reactions, force: FloatArray) -> dict[str, float | None]:
+        nodes = self.space.nodes
         total, load = force.sum(axis=0), float(np.abs(force).sum(axis=0).max())
         height = float(np.ptp(nodes, axis=0).max())
         turning = np.cross(nodes, force).sum(axis=0)
@@ -249,11 +299,11 @@ class Statics:
             "energy": abs(taken - work) / abs(work) if work else 0.0,
         }
 
-    def _fracture(self, u: FloatArray, bone: Elasticity) -> float | None:
+    def _fracture(self, u: FloatArray, bone: Elasticity, force: FloatArray) -> float | None:
         if not self.space.mesh.pair_side.any():  # type: ignore[union-attr]
             return None
-        sides = self._sides.forces(u, bone, self.force)
-        return float(np.linalg.norm(sides[0] + sides[1]) / np.abs(self.force).sum(axis=0).max())
+        sides = self._sides.forces(u, bone, force)
+        return float(np.linalg.norm(sides[0] + sides[1]) / np.abs(force).sum(axis=0).max())
 
 
 def _after(first: LinearSolution, second: LinearSolution) -> LinearSolution:

@@ -182,6 +182,30 @@ HEADLINES: tuple[str, ...] = (
 """What a short answer shows."""
 
 
+_LESS_IS_WORSE = ("stiffness_n_per_mm", "yield_load_n")
+
+
+def worst_of(values: Mapping[str, Mapping[str, Value]]) -> dict[str, tuple[str, float]]:
+    """By measure, the load case under which it is worst, and its value there.
+
+    Parameters
+    ----------
+    values : mapping of str to mapping
+        Measures by load case. Of stiffness and yield load the least is the worst, of all else the largest in size;
+        shares of the reaction have none.
+    """
+    found: dict[str, tuple[str, float]] = {}
+    for key in MEASURES:
+        if key.startswith("reaction_share_"):
+            continue
+        known = {load: value for load, measures in values.items() if (value := measures.get(key)) is not None}
+        if known:
+            pick = min if key in _LESS_IS_WORSE else max
+            load = pick(known, key=lambda name: abs(known[name]))
+            found[key] = (load, known[load])
+    return found
+
+
 @dataclass(frozen=True)
 class Changes:
     """Relative and absolute changes by key, and why a relative one is null."""

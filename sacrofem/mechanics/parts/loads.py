@@ -15,7 +15,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sacrofem.anatomy.solid import Landmarks
+from sacrofem.anatomy.solid import SIDES, Landmarks, Side
 from sacrofem.errors import InputError
 from sacrofem.mechanics.parts.part import Part
 from sacrofem.mechanics.space.quadrature import triangle_rule
@@ -24,6 +24,8 @@ from sacrofem.system.arrays import FloatArray, IntArray
 
 DEFAULT_SLOPE_DEG = 40.0
 """Sacral slope of the built-in anatomy: 24-55 deg at mean +- 2 SD (Mac-Thiong 2011 [A])."""
+# Where superior articular processes are looked for, and how much of one bears the facet above it [D].
+_HALF_DEPTH_MM, _MOST_ASIDE_MM, _FACET_RADIUS_MM, _LEAST_FACES = 10.0, 40.0, 8.0, 3
 # A pure moment with which spines are tested in laboratories [K].
 _LABORATORY_NMM = 7500.0
 
@@ -235,6 +237,46 @@ def endplate_faces(space: Space) -> IntArray:
     if members is None or not members.any():
         raise InputError("the mesh has no faces named endplate", field="endplate", mend="name the loaded faces")
     return np.flatnonzero(members)
+
+
+def facet_faces(space: Space, landmarks: Landmarks) -> dict[Side, IntArray]:
+    """Boundary faces of the superior articular process of each side that is there, which bears the facet of L5.
+
+    The process is the highest bone behind the endplate, along its normal, beside the canal; its faces within 8 mm of
+    the top count.
+
+    Raises
+    ------
+    InputError
+        A side of the bone has nothing behind the endplate.
+    """
+    mesh = space.mesh
+    centres = mesh.points[mesh.faces].mean(axis=1)
+    normal = np.asarray(landmarks.endplate_normal, dtype=float)
+    free = np.asarray(mesh.face_sets.get("outer", mesh.pair_side == 0), bool).copy()
+    for name in ("endplate", "auricular_left", "auricular_right"):
+        free &= ~np.asarray(mesh.face_sets.get(name, np.zeros(len(free), bool)), bool)
+    # Behind the middle of the endplate by half its usual depth (31 mm, MRI, 25 + 25 [A]), and beside the canal.
+    back = centres - np.asarray(landmarks.endplate_centre)
+    behind = back - (back @ normal)[:, None] * normal
+    aside = np.abs(centres[:, 0])
+    free &= (behind[:, 1] > _HALF_DEPTH_MM) & (aside > float(landmarks.canal.radii[0])) & (aside < _MOST_ASIDE_MM)
+    found: dict[Side, IntArray] = {}
+    for side in SIDES:
+        of_side = centres[:, 0] > 0.0 if side == "left" else centres[:, 0] < 0.0
+        if not np.any(of_side & (np.abs(back[:, 0]) > _HALF_DEPTH_MM)):
+            continue
+        mine = np.flatnonzero(free & of_side)
+        if not len(mine):
+            mend = "leave load.facet_share out, or give the landmarks of the bone"
+            raise InputError(
+                f"no bone was found behind the endplate on the {side}", field="load.facet_share", mend=mend
+            )
+        top = centres[mine[np.argmax(back[mine] @ normal)]]
+        distance = np.linalg.norm(centres[mine] - top, axis=1)
+        near = mine[distance <= _FACET_RADIUS_MM]
+        found[side] = near if len(near) >= _LEAST_FACES else mine[np.argsort(distance, kind="stable")[:_LEAST_FACES]]
+    return found
 
 
 def face_centroid(space: Space, faces: IntArray) -> FloatArray:

@@ -16,6 +16,7 @@ from sacrofem.report.page.checklist import checklist
 from sacrofem.report.page.page import CLAIM, Numbers, Picture, embedded, environment, script
 from sacrofem.report.page.verdicts import verdicts
 from sacrofem.report.text.bands import UNCONVERGED, half_width, sentences
+from sacrofem.report.text.loads import load_rows
 from sacrofem.report.text.table import Row, change_text, label, left_out, number, rows, unit
 from sacrofem.system.version import VERSION
 
@@ -136,6 +137,7 @@ def render(
             pictures=[_picture(name, path) for name, path in pictures.items()],
             reasons=[(label(key), text) for key, text in (content.get("reasons") or {}).items()],
             fractures=_fractures(content, numbers),
+            loads=_loads(content, numbers),
             headings=checklist(case, content, numbers),
             provenance=_provenance(run or {}, numbers),
             case=case_text(content),
@@ -269,6 +271,22 @@ def _fractures(content: Mapping[str, Any], numbers: Numbers) -> dict[str, Any] |
         if any(cell != "–" for cell in cells):
             lines.append({"label": label(key), "unit": name, "cells": cells})
     return {"names": [name.replace("_", " ") for name in found], "rows": lines}
+
+
+def _loads(content: Mapping[str, Any], numbers: Numbers) -> list[dict[str, Any]]:
+    """The headlines under every load case, where there are several."""
+    return [
+        {
+            "measure": row.measure,
+            "unit": row.unit,
+            "load": row.load,
+            "before": numbers(row.paths[0], row.before),
+            "after": numbers(row.paths[1], row.after),
+            "change": row.change,
+            "worst": row.worst,
+        }
+        for row in load_rows(content)
+    ]
 
 
 def _picture(name: str, path: Path) -> Picture:
