@@ -138,7 +138,9 @@ def test_a_face_may_belong_to_two_groups(block, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("suffix", "module", "key"), [(".mesh", meshio.medit, "medit:ref"), (".bdf", meshio.nastran, "nastran:ref")]
+    ("suffix", "module", "key"),
+    [(".mesh", meshio.medit, "medit:ref"), (".bdf", meshio.nastran, "nastran:ref")],
+    ids=["medit", "nastran"],
 )
 def test_groups_without_a_name_are_called_by_their_number(block, tmp_path, suffix, module, key):
     top = block.face_sets["endplate"]
