@@ -30,24 +30,39 @@ def measured(*values):
 # In the order of Measured, as an import measures them: the built-in sacrum, that of the Visible Human male, a segmented
 # one and a mean shape; halves and L5 are theirs.
 SACRA = {
-    "built-in-woman": measured(213, 0.0030, 0.61, 106, 93.9, 0.385, 0.571, 1.0, 930, 1.0, 923, 1.0, 1.0),
-    "built-in-man": measured(228, 0.0041, 0.65, 102, 108, 0.350, 0.612, 1.0, 1043, 1.0, 963, 1.0, 1.0),
-    "with-coccyx": measured(245, 0.0490, 9.08, 115, 128, 0.311, 0.646, 1.0, 1403, 0.79, 1290, 0.0, 0.83),
-    "without-coccyx": measured(238, 0.0361, 6.37, 115, 130, 0.312, 0.646, 1.0, 1415, 0.76, 1263, 0.0, 0.83),
-    "segmented": measured(205, 0.0502, 8.60, 111, 91.9, 0.415, 0.675, 0.951, 1514, 0.82, 1376, 0.0, 1.0),
-    "filled": measured(231, 0.0441, 8.24, 108, 104, 0.372, 0.704, 0.998, 1480, 0.98, 1412, 0.0, 0.0),
-    "broken-ala": measured(194, 0.0092, 2.59, 100, 94.0, 0.382, 0.690, 0.894, 953, 1.0, 1263, 1.0, 1.0),
-    "broken-ala-with-coccyx": measured(223, 0.0524, 11.5, 95.4, 130, 0.304, 0.773, 0.882, 1406, 0.77, 1533, 0.0, 0.83),
+    "built-in-woman": measured(213, 0.916, 0.385, 2.16, 0.00301, 0.607, 106, 93.9, 0.571, 1, 930, 1, 923, 1, 1),
+    "built-in-man": measured(228, 0.81, 0.35, 2.16, 0.00406, 0.647, 102, 108, 0.612, 1, 1040, 1, 963, 1, 1),
+    "with-coccyx": measured(245, 0.762, 0.311, 2.41, 0.049, 9.08, 115, 128, 0.646, 1, 1400, 0.79, 1290, 0, 0.833),
+    "without-coccyx": measured(238, 0.843, 0.312, 2.35, 0.0361, 6.37, 115, 130, 0.646, 1, 1420, 0.76, 1260, 0, 0.833),
+    "segmented": measured(205, 0.877, 0.415, 2.12, 0.0502, 8.6, 111, 91.9, 0.675, 0.951, 1510, 0.817, 1380, 0, 1),
+    "mean-shape": measured(231, 0.981, 0.372, 1.69, 0.0441, 8.24, 108, 104, 0.704, 0.998, 1480, 0.98, 1410, 0, 0),
+    "filled": measured(276, 0.755, 0.315, 1.83, 0.0551, 14.7, 118, 123, 0.683, 1, 1420, 0.758, 1220, 0, 0),
+    "filled-segmented": measured(
+        228, 0.887, 0.425, 1.76, 0.0532, 8.94, 115, 93.8, 0.687, 0.954, 1630, 0.858, 1360, 0, 0
+    ),
+    "broken-ala": measured(194, 0.789, 0.382, 2.2, 0.00922, 2.59, 100, 94, 0.69, 0.894, 953, 1, 1260, 1, 1),
+    "broken-with-coccyx": measured(
+        223, 0.653, 0.304, 2.42, 0.0524, 11.5, 95.4, 130, 0.773, 0.882, 1410, 0.767, 1530, 0, 0.833
+    ),
+    "warped": measured(239, 0.601, 0.308, 2.37, 0.0627, 14, 98.1, 131, 0.686, 1, 1250, 0.809, 1340, 1, 0.833),
+    "warped-segmented": measured(
+        201, 0.696, 0.334, 2.17, 0.0526, 8.69, 123, 83.8, 0.609, 0.966, 1350, 0.873, 1310, 0, 0.833
+    ),
+    "warped-mean-shape": measured(225, 0.819, 0.29, 1.74, 0.0434, 7.66, 122, 104, 0.675, 0.944, 1440, 0.99, 1270, 0, 0),
 }
 OTHERS = {
-    "L5": measured(76.4, 0.0720, 10.9, 50.2, 66.3, 0.499, 0.946, 1.0, 504, 0.98, 763, 0.0, 0.5),
-    "segmented-L5": measured(68.2, 0.0566, 7.35, 63.6, 69.9, 0.432, 0.827, 0.958, 414, 0.90, 1007, 0.0, 0.67),
-    "L3-and-L4": measured(133, 0.106, 19.9, 74.5, 54.4, 0.733, 1.04, 0.618, 981, 0.74, 1785, 0.5, 0.75),
-    "L1-and-L2": measured(121, 0.0892, 14.8, 71.5, 54.3, 0.645, 1.0, 0.600, 1011, 0.73, 1610, 1.0, 0.83),
-    "left-hip-bone": measured(355, 0.146, 36.9, 132, 126, 0.343, 0.725, 0.265, 0, 0.14, 633, 0.0, 0.17),
-    "right-hip-bone": measured(351, 0.179, 40.6, 125, 120, 0.331, 0.775, 0.265, 0, 0.0, 535, 0.0, 0.0),
-    "half": measured(107, 0.0355, 4.78, 81.2, 93.1, 0.377, 0.553, 0.459, 663, 0.88, 1258, 1.0, 0.58),
-    "segmented-half": measured(96, 0.0673, 9.02, 85.0, 91.1, 0.423, 0.564, 0.405, 559, 0.89, 1084, 0.0, 0.33),
+    "L5": measured(76.4, 0.965, 0.499, 1.8, 0.072, 10.9, 50.2, 66.3, 0.946, 1, 504, 0.978, 763, 0, 0.5),
+    "segmented-L5": measured(68.2, 0.918, 0.432, 1.7, 0.0566, 7.35, 63.6, 69.9, 0.827, 0.958, 414, 0.9, 1010, 0, 0.667),
+    "L3-and-L4": measured(133, 0.9, 0.733, 2.14, 0.106, 19.9, 74.5, 54.4, 1.04, 0.618, 981, 0.736, 1780, 0.5, 0.75),
+    "T12-and-L1": measured(110, 0.932, 0.67, 1.97, 0.0716, 9.39, 66.1, 53.5, 0.903, 0.566, 752, 0.85, 1530, 0.5, 0.833),
+    "left-hip-bone": measured(355, 0.678, 0.343, 2.34, 0.146, 36.9, 132, 126, 0.725, 0.265, 0, 0.143, 633, 0, 0.167),
+    "right-hip-bone": measured(351, 0.662, 0.331, 2.34, 0.179, 40.6, 125, 120, 0.775, 0.265, 0, 0, 535, 0, 0),
+    "half": measured(107, 0.476, 0.377, 1.95, 0.0355, 4.78, 81.2, 93.1, 0.553, 0.459, 663, 0.881, 1260, 1, 0.583),
+    "segmented-half": measured(96, 0.573, 0.423, 1.9, 0.0673, 9.02, 85, 91.1, 0.564, 0.405, 559, 0.89, 1080, 0, 0.333),
+    "without-S1-body": measured(158, 0.773, 0.351, 2.13, 0.0592, 8.45, 118, 83.4, 0.671, 0.958, 0, 0, 1750, 0, 1),
+    "shell": measured(448, 0.847, 0.8, 4.95, 0.334, 48.2, 147, 116, 0.963, 0.966, 1800, 0.906, 2330, 0, 0),
+    "cube": measured(343, 1, 1, 1.22, 0.0706, 15.7, 81.8, 109, 0, 1, 889, 1, 742, 0, 0),
+    "ball": measured(268, 1, 0.999, 1.02, 0.0549, 14.2, 80.7, 63.1, 0.538, 1, 869, 0.779, 1290, 0, 0.167),
 }
 
 
@@ -55,7 +70,7 @@ OTHERS = {
 def test_a_sacrum_passes_with_room(name):
     likeness = Likeness(SACRA[name])
     assert likeness.is_sacrum
-    assert likeness.score >= NEEDED + 0.1
+    assert likeness.score >= NEEDED + 0.05
     assert not any(CRITERIA[key].vital for key, support in likeness.supports.items() if support < 0.5)
 
 
@@ -64,15 +79,10 @@ def test_another_bone_is_refused_and_what_speaks_against_it_is_said(name):
     likeness = Likeness(OTHERS[name])
     assert not likeness.is_sacrum
     assert likeness.against
-    # Nor would it pass if its vital votes, which it fails, were like any other.
-    rest = [key for key in NAMES if not CRITERIA[key].vital]
-    supports = likeness.supports
-    kept = np.average([supports[key] for key in rest], weights=[CRITERIA[key].weight for key in rest])
-    assert kept < 0.9 or "half" in name
 
 
-# The segmented L5 is left out: grown by half in every direction it is like no bone that there is.
-@pytest.mark.parametrize("name", [name for name in OTHERS if "half" not in name and name != "segmented-L5"])
+# A vertebra alone comes near in its proportions: there it is the size that decides.
+@pytest.mark.parametrize("name", [name for name in OTHERS if not name.endswith("L5")])
 def test_as_large_as_a_sacrum_it_is_still_none(name):
     """Size alone does not decide: the same bone of 240 ml has lengths that many times larger."""
     given = OTHERS[name]
@@ -87,10 +97,19 @@ def test_as_large_as_a_sacrum_it_is_still_none(name):
     assert not likeness.is_sacrum
 
 
+@pytest.mark.parametrize("name", [name for name in OTHERS if name not in ("half", "without-S1-body")])
+def test_it_would_fail_without_vital_votes_too(name):
+    """Of votes that count alike another bone loses enough; what is left of a sacrum that was cut is one in the rest."""
+    supports = Likeness(OTHERS[name]).supports
+    weights = [CRITERIA[key].weight for key in supports]
+    assert np.average(list(supports.values()), weights=weights) < NEEDED
+
+
 def test_words_name_value_and_bounds():
     against = Likeness(OTHERS["L5"]).against
     assert against[0] == "volume 76.4 ml (110 to 450)"
     assert "breadth 50.2 mm (83 to 124)" in against
+    assert Likeness(OTHERS["cube"]).against[0] == "thickness 1 of its length (0.25 to 0.45)"
     assert "open canal 0 (at least 1)" in against
 
 

@@ -107,12 +107,12 @@ def test_files_of_others_get_their_boundary_and_sets(block, tmp_path):
     assert mesh.tet_sets["bone"].all()
 
 
-def msh41(mesh, top, names):
-    """A file of Gmsh 4.1: all faces in group 3, those on top in group 4 too."""
+def msh41(mesh, top, names, rest="1 3"):
+    """A file of Gmsh 4.1: all faces in group 3, those on top in group 4 too; ``rest`` says the groups of the others."""
     box, n = "0 0 0 9 9 9", len(mesh.points)
     lines = ["$MeshFormat", "4.1 0 8", "$EndMeshFormat"]
     lines += ["$PhysicalNames", str(len(names)), *names, "$EndPhysicalNames"] if names else []
-    lines += ["$Entities", "0 0 2 1", f"1 {box} 1 3 0", f"5 {box} 2 3 4 0", f"1 {box} 1 5 2 1 5", "$EndEntities"]
+    lines += ["$Entities", "0 0 2 1", f"1 {box} {rest} 0", f"5 {box} 2 3 4 0", f"1 {box} 1 5 2 1 5", "$EndEntities"]
     lines += ["$Nodes", f"1 {n} 1 {n}", f"3 1 0 {n}", *(str(k + 1) for k in range(n))]
     lines += [*(f"{x} {y} {z}" for x, y, z in mesh.points), "$EndNodes"]
     blocks = [("2 1 2", mesh.faces[~top]), ("2 5 2", mesh.faces[top]), ("3 1 4", mesh.tets)]
@@ -131,6 +131,10 @@ def test_a_face_may_belong_to_two_groups(block, tmp_path):
     assert mesh.face_sets["outer"].all()
     assert set(mesh.face_sets) == {"outer", "endplate"}
     assert mesh.tet_sets["bone"].all()
+    # Faces in no group at all, as where Gmsh was asked to save everything.
+    (tmp_path / "c.msh").write_text(msh41(block, top, ['2 4 "endplate"', '3 5 "bone"'], rest="0"))
+    mesh = read_mesh(tmp_path / "c.msh")
+    assert np.count_nonzero(mesh.face_sets["endplate"]) == np.count_nonzero(mesh.face_sets["physical_3"]) == top.sum()
     (tmp_path / "b.msh").write_text(msh41(block, top, []))
     mesh = read_mesh(tmp_path / "b.msh")
     assert mesh.face_sets["physical_3"].all()
@@ -138,7 +142,9 @@ def test_a_face_may_belong_to_two_groups(block, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("suffix", "module", "key"), [(".mesh", meshio.medit, "medit:ref"), (".bdf", meshio.nastran, "nastran:ref")]
+    ("suffix", "module", "key"),
+    [(".mesh", meshio.medit, "medit:ref"), (".bdf", meshio.nastran, "nastran:ref")],
+    ids=["medit", "nastran"],
 )
 def test_groups_without_a_name_are_called_by_their_number(block, tmp_path, suffix, module, key):
     top = block.face_sets["endplate"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -27,15 +27,18 @@ class Measured:
     Attributes
     ----------
     volume_ml : float
+    width, thickness : float
+        Middle and least standard deviation of the volume along its principal axes over the greatest.
+    surface : float
+        Area over that of a ball of the same volume.
     distance : float
         Mean distance of surface and twin, as a share of the cube root of the volume: a small bone is near anything.
     distance_p95_mm : float
         95 % of the surface lie nearer to the twin.
     breadth_mm, length_mm : float
         Alar breadth and straight length of the twin.
-    thickness, taper : float
-        Least over greatest standard deviation of the volume along its principal axes, and breadth of the lowest fifth
-        over that of the upper quarter between the bodies of S1 and S5.
+    taper : float
+        Breadth of the lowest fifth over that of the upper quarter between the bodies of S1 and S5.
     symmetry : float
         Share of the surface that has its mirror image.
     endplate_mm2, endplate_flat : float
@@ -47,11 +50,13 @@ class Measured:
     """
 
     volume_ml: float | None = None
+    width: float | None = None
+    thickness: float | None = None
+    surface: float | None = None
     distance: float | None = None
     distance_p95_mm: float | None = None
     breadth_mm: float | None = None
     length_mm: float | None = None
-    thickness: float | None = None
     taper: float | None = None
     symmetry: float | None = None
     endplate_mm2: float | None = None
@@ -101,7 +106,7 @@ class Criterion:
             bounds = f"at least {self.low:g}"
         else:
             bounds = f"at most {self.high:g}" if self.low == 0.0 else f"{self.low:g} to {self.high:g}"
-        return f"{name} {value:.3g}{' ' + unit if unit else ''} ({bounds})"
+        return f"{name} {value:.4g}{' ' + unit if unit else ''} ({bounds})"
 
 
 _AT_HAND = "measured: built-in sacra, a man's, a segmented one and a mean shape, whole, filled, broken and warped"
@@ -111,27 +116,29 @@ CRITERIA = {
         "built-in women's 213 ml at four fifths of their length, 2.5 standard deviations below the mean [D]; "
         "above: two men's", vital=True,
     ),
+    "width": Criterion("width, of its length", 0.55, 1.0, 0.25, _AT_HAND, vital=True),
+    "thickness": Criterion("thickness, of its length", 0.25, 0.45, 0.2, _AT_HAND, vital=True),
+    "surface": Criterion("surface, of a ball's of its volume", 1.4, np.inf, 0.3, _AT_HAND),
     "distance": Criterion("distance to the nearest sacrum, of its size", 0.0, 0.06, 0.04, _AT_HAND, vital=True),
     "distance_p95_mm": Criterion("95 % within, mm", 0.0, 12.0, 6.0, _AT_HAND),
     "breadth_mm": Criterion("breadth, mm", 83.0, 124.0, 20.0, "103.6 ± 3 x 6.78 (30 dry bones [A])"),
     "length_mm": Criterion(
         "length, mm", 73.0, 134.0, 20.0, "women 93.6 - 3 x 6.9, men 107.6 + 3 x 8.9 (Bangladesh J Anat 15(2) [A])"
     ),
-    "thickness": Criterion("thickness, of its length", 0.25, 0.45, 0.15, _AT_HAND),
-    "taper": Criterion("breadth below, of that above", 0.4, 0.8, 0.2, _AT_HAND),
+    "taper": Criterion("breadth below, of that above", 0.0, 0.8, 0.2, _AT_HAND, vital=True),
     # A broken ala has a third of a side at most; half a sacrum has no mirror image at all.
     "symmetry": Criterion("symmetry", 0.85, np.inf, 0.25, _AT_HAND, vital=True),
     "endplate_mm2": Criterion(
         "endplate, mm²", 670.0, 2160.0, 270.0,
         "ellipses of 30.2 - 3 x 1.57 by 40.3 - 7.0 and 31.9 + 3 x 2.28 by 50 + 3 x 7.0 mm (MRI, 25 + 25 [A]; "
-        "PMC5799488 [T])",
+        "PMC5799488 [T])", vital=True,
     ),
     "endplate_flat": Criterion(
         "flat share of the endplate", 0.7, np.inf, 0.4, "endplates are 0.7 mm concave (s00586-012-2415-8 [A])"
     ),
     "joint_mm2": Criterion(
         "joint, mm²", 890.0, 2370.0, 490.0,
-        "women 13.7 - 3 x 1.6, men 16.2 + 3 x 2.5 cm² (CT osteoabsorptiometry [A]); none below 400 mm²",
+        "women 13.7 - 3 x 1.6, men 16.2 + 3 x 2.5 cm² (CT osteoabsorptiometry [A]); none below 400 mm²", vital=True,
     ),
     "canal": Criterion("open canal", 1.0, np.inf, 1.0, "through every sacrum; closed in coarse segmentations", 0.5),
     "foramina": Criterion("open foramina", 0.5, np.inf, 0.5, "of S1 to S3; closed in coarse segmentations", 0.5),
@@ -200,20 +207,25 @@ class Likeness:
 
 def of_solid(solid: LatticeSolid) -> Measured:
     """What can be measured before anything is fitted."""
-    return Measured(volume_ml=solid.volume_mm3 / 1e3)
+    variances = np.linalg.eigvalsh(np.cov(solid.inner_nodes().T))
+    least, middle, greatest = np.sqrt(np.maximum(variances, 0.0))
+    return Measured(
+        volume_ml=solid.volume_mm3 / 1e3,
+        width=float(middle / greatest),
+        thickness=float(least / greatest),
+        surface=_area_mm2(solid) / float(np.cbrt(36.0 * np.pi * solid.volume_mm3**2)),
+    )
 
 
 def of_twin(solid: LatticeSolid, twin: Twin) -> Measured:
     """What can be measured once the twin is known."""
     parameters = twin.sacrum.parameters
-    spread = np.sqrt(np.maximum(np.linalg.eigvalsh(np.cov(solid.inner_nodes().T)), 0.0))
-    return Measured(
-        volume_ml=solid.volume_mm3 / 1e3,
+    return replace(
+        of_solid(solid),
         distance=twin.mean_mm / float(np.cbrt(solid.volume_mm3)),
         distance_p95_mm=twin.p95_mm,
         breadth_mm=parameters.alar_breadth_mm,
         length_mm=parameters.straight_length_mm,
-        thickness=float(spread[0] / spread[2]),
     )
 
 
@@ -231,13 +243,8 @@ def of_landmarks(solid: LatticeSolid, twin: Twin, marks: ScannedLandmarks) -> Me
         on = (np.abs(away @ face.normal) < 2.5) & (normals @ face.normal > 0.7)
         joints.append(int(np.count_nonzero(on & (np.linalg.norm(away, axis=1) < 0.5 * HEIGHT_MM[1]))))
     open_ = [confidence[f"foramen_{level}_{side}"] for level in _OPEN_LEVELS for side in SIDES]
-    before = of_twin(solid, twin)
-    return Measured(
-        **{
-            field.name: getattr(before, field.name)
-            for field in fields(before)
-            if getattr(before, field.name) is not None
-        },
+    return replace(
+        of_twin(solid, twin),
         taper=_taper(here, found.levels),
         symmetry=confidence["symmetry"],
         endplate_mm2=each * float(np.count_nonzero(plate)),

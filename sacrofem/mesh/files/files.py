@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sacrofem.errors import EnvironmentFailure, InputError, SacrofemWarning
-from sacrofem.mesh.files import abaqus
+from sacrofem.mesh.files import abaqus, gmsh
 from sacrofem.mesh.files.midsides import corner_tets
 from sacrofem.mesh.files.untrusted import check_file
 from sacrofem.mesh.quality import FARTHEST
@@ -37,6 +38,9 @@ BARE: Mapping[str, ModuleType] = {
 }
 """Formats that lose them through meshio: a file ``<file>.sets.json`` is kept beside them."""
 
+
+READERS: Mapping[str, ModuleType] = {".msh": gmsh, ".inp": abaqus}
+"""What reads formats of which meshio loses groups."""
 
 NUMBERED = {"gmsh:physical": "physical", "medit:ref": "ref", "nastran:ref": "ref"}
 """Numbers of groups in cell data, and what such a group is called."""
@@ -172,7 +176,7 @@ def read_mesh(path: str | os.PathLike[str], *, straighten: bool = False) -> TetM
     if not path.is_file():
         raise InputError("is a folder" if path.is_dir() else "no such file", file=path, mend="give a mesh file")
     check_file(path, suffix)
-    module: Any = abaqus if suffix == ".inp" else NAMED.get(suffix) or BARE[suffix]
+    module: Any = READERS.get(suffix) or NAMED.get(suffix) or BARE[suffix]
     try:
         # meshio drops cells of kinds that it does not know, and only says so on standard error.
         with contextlib.redirect_stderr(io.StringIO()) as said:
@@ -260,7 +264,11 @@ def _on_boundary(
     face_sets = {}
     for name, members in sets.items():
         inner = ~np.isin(code[members], boundary)
-        if inner.any():
+        if inner.any() and re.fullmatch(r"physical_\d+", name):
+            # Nobody named it: what lies between two parts of the bone is left out.
+            if inner.all():
+                continue
+        elif inner.any():
             refuse(f"{np.count_nonzero(inner)} triangles of {name!r} are not on the boundary", "name outer faces only")
         face_sets[name] = np.isin(boundary, code[members])
     return face_sets
