@@ -230,10 +230,15 @@ def test_a_label_map_with_a_slope(tmp_path, bone, kind):
     assert source.chosen.labels[0].number == 25
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, np.float64])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.int64, np.float64])
 def test_labels_of_any_type(tmp_path, bone, dtype):
     inside, affine = bone
-    assert masks_of(voxels.write_nifti(tmp_path / "map.nii.gz", inside.astype(dtype), affine))[0].sum() == inside.sum()
+    values = (100 * inside).astype(dtype)
+    if dtype != np.uint8:
+        values[0, 0, 0] = -100
+    mask, source = masks_of(voxels.write_nifti(tmp_path / "map.nii.gz", values, affine), (100,))
+    np.testing.assert_array_equal(mask, inside)
+    assert source.chosen.labels[0].number == 100
 
 
 def test_a_ct_is_no_label_map(tmp_path, bone):
