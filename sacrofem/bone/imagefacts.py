@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
+_TOWARDS = {"L": "left", "R": "right", "A": "front", "P": "back", "S": "top", "I": "bottom"}
+
 
 @dataclass(frozen=True)
 class ImageFacts:
@@ -40,11 +42,10 @@ class ImageFacts:
     @property
     def text(self) -> str:
         """All of it in one line, without the notes."""
-        voxels = " x ".join(map(str, self.shape))
-        return (
-            f"{PurePath(self.file).name}: {self.format}, {voxels} voxels of "
-            f"{' x '.join(f'{step:.3g}' for step in self.voxel_mm)} mm, axes {self.orientation}"
-        )
+        voxels, steps = " x ".join(map(str, self.shape)), " x ".join(f"{step:.3g}" for step in self.voxel_mm)
+        axes = ", ".join(_TOWARDS.get(letter, "?") for letter in self.orientation)
+        name = PurePath(self.file).name
+        return f"{name}: {self.format}, {voxels} voxels of {steps} mm, axes {self.orientation} (to the {axes})"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; every key is always there."""

@@ -17,7 +17,7 @@ from sacrofem.bone.images.read import read_image
 from sacrofem.errors import InputError
 from sacrofem.system.arrays import BoolArray, FloatArray
 
-_WIDEST, _MOST_LABELS = 20_000, 500
+_WIDEST, _MOST_LABELS = 65_535, 500
 # Labels that were resampled linearly, or stored with a slope, lie this near to whole numbers.
 _WHOLE = 1e-3
 _SACRUM, _S1 = "sacrum", "vertebrae_S1"
@@ -165,7 +165,11 @@ def _present(values: NDArray[Any], image: Image, path: Path) -> list[Label]:
         low, high = int(of_layer.min()), int(of_layer.max())
         # Counted, not sorted: a scan has a hundred million voxels.
         few = high - low <= _WIDEST
-        there = (np.flatnonzero(np.bincount((of_layer - low).ravel())) + low).tolist() if few else []
+        there = (
+            (np.flatnonzero(np.bincount(np.subtract(of_layer, low, dtype=np.int64).ravel())) + low).tolist()
+            if few
+            else []
+        )
         if not 0 < len(there) <= _MOST_LABELS:
             problem = f"holds values from {low} to {high}: that is a CT, no label map"
             raise InputError(problem, file=path, field="anatomy.path", mend=_MEND)

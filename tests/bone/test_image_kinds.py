@@ -1,5 +1,7 @@
 """Images of the kinds that people have: scaled, tilted, off a right angle, twice, without a place; in every format."""
 
+import locale
+
 import numpy as np
 import pytest
 import voxels
@@ -257,3 +259,58 @@ def test_links_in_a_folder_are_not_followed(tmp_path, ct):
         (tmp_path / "ct" / file.name).symlink_to(file)
     with pytest.raises(InputError, match="holds no DICOM series"):
         read_image(tmp_path / "ct")
+
+
+def test_run_lengths_and_jpeg_are_unpacked(tmp_path, ct):
+    import pydicom
+    import SimpleITK
+
+    values, affine = ct
+    folder = voxels.write_dicom(tmp_path / "rle", (values + 1024).astype(np.uint16), affine, intercept=-1024.0)
+    for file in folder.iterdir():
+        data = pydicom.dcmread(file)
+        data.compress(pydicom.uid.RLELossless)
+        data.save_as(file)
+    np.testing.assert_array_equal(read_image(folder).values[0], values)
+    # What pydicom unpacks with further libraries alone.
+    (tmp_path / "jpeg").mkdir()
+    spoken = locale.setlocale(locale.LC_ALL)
+    for k in range(values.shape[2]):
+        one = SimpleITK.GetImageFromArray((values[:, :, k].T + 1024).astype(np.uint16))
+        one.SetSpacing((0.75, 0.5))
+        place = "\\".join(f"{x:g}" for x in affine[:3, 2] * k + affine[:3, 3])
+        for key, value in {
+            "0008|0060": "CT", "0020|000e": "1.2.3", "0020|000d": "1.2", "0008|0018": f"1.2.3.{k + 1}",
+            "0020|0032": place, "0020|0037": "1\\0\\0\\0\\1\\0", "0028|1052": "-1024", "0028|1053": "1",
+        }.items():  # fmt: skip
+            one.SetMetaData(key, value)
+        writer = SimpleITK.ImageFileWriter()
+        writer.SetUseCompression(True)
+        writer.SetCompressor("JPEG")
+        writer.KeepOriginalImageUIDOn()
+        writer.SetFileName(str(tmp_path / "jpeg" / f"{k}.dcm"))
+        writer.Execute(one)
+    locale.setlocale(locale.LC_ALL, spoken)
+    packed = pydicom.dcmread(tmp_path / "jpeg" / "0.dcm")
+    assert packed.file_meta.TransferSyntaxUID.is_compressed
+    assert float(packed.RescaleIntercept) == -1024.0
+    # ITK takes what it writes for HU, and stores it less the intercept.
+    np.testing.assert_array_equal(read_image(tmp_path / "jpeg").values[0], values + 1024)
+
+
+@pytest.mark.parametrize("suffix", FILES)
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_itk_writes_is_read_as_it_lies(tmp_path, suffix, packed):
+    import SimpleITK
+
+    written = SimpleITK.GetImageFromArray(np.arange(210, dtype=np.int32).reshape(7, 6, 5))
+    written.SetSpacing((0.5, 0.75, 2.0))
+    written.SetOrigin((10.0, -20.0, 30.0))
+    c, s = np.cos(0.3), np.sin(0.3)
+    written.SetDirection((c, 0.0, s, 0.0, 1.0, 0.0, -s, 0.0, c))
+    SimpleITK.WriteImage(written, str(tmp_path / f"ct{suffix}"), packed)
+    found = read_image(tmp_path / f"ct{suffix}")
+    np.testing.assert_array_equal(found.values[0], SimpleITK.GetArrayFromImage(written).transpose(2, 1, 0))
+    for index in ((0, 0, 0), (4, 5, 6)):
+        point = found.affine[:3, :3] @ index + found.affine[:3, 3]
+        np.testing.assert_allclose(point, written.TransformIndexToPhysicalPoint(index), atol=1e-5)

@@ -75,7 +75,9 @@ def test_an_own_mesh_with_its_ct_and_its_names_is_cut_and_has_its_density(folder
     assert len(specimen.bone.cortex.faces) == 0
     assert any("generic line: 0.810 HU" in note for note in specimen.notes)
     found = specimen.bone.provenance
-    assert found.density.text.startswith("CT ct.nrrd: NRRD, 25 x 18 x 27 voxels of 5 x 5 x 5 mm, axes LPS, ")
+    assert found.density.text.startswith(
+        "CT ct.nrrd: NRRD, 25 x 18 x 27 voxels of 5 x 5 x 5 mm, axes LPS (to the left, back, "
+    )
     assert f"its rim included ({GENERIC.source}); in the bone 0 % below −200 HU, 0 % fat, " in found.density.text
     shares = found.density.to_json()["hu_shares"]
     values = hu(specimen.mesh.centroids)

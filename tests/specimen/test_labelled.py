@@ -27,10 +27,13 @@ def bone():
     return voxels.sacrum()
 
 
-@pytest.fixture(scope="session")
-def body(bone):
+@pytest.fixture(scope="module")
+def coarse():
+    return voxels.sacrum(h=3.0)
+
+
+def block(inside, affine):
     """The part of it that TotalSegmentator v2 gives to vertebrae_S1: a block around the first body."""
-    inside, affine = bone
     index = np.stack(np.meshgrid(*[np.arange(n) for n in inside.shape], indexing="ij"), axis=-1)
     x, y, z = np.moveaxis(index @ affine[:3, :3].T + affine[:3, 3], -1, 0)
     return inside & (np.abs(x) < BODY_MM[0]) & (y < BODY_MM[1]) & (z > BODY_MM[2])
@@ -49,6 +52,11 @@ def above(inside, affine):
 def masks_of(path, labels=()):
     found = read_mask(path, labels)
     return found.mask, found.source
+
+
+@pytest.fixture(scope="session")
+def body(bone):
+    return block(*bone)
 
 
 # ------------------------------------------------------------------ numbers of other tools
@@ -128,8 +136,9 @@ def test_the_body_of_s1_in_a_file_of_its_own_is_united(tmp_path, bone, body, kin
 
 
 @pytest.mark.slow
-def test_a_sacrum_without_the_body_of_s1_is_refused_and_its_file_named(tmp_path, bone, body):
-    inside, affine = bone
+def test_a_sacrum_without_the_body_of_s1_is_refused_and_its_file_named(tmp_path, coarse):
+    inside, affine = coarse
+    body = block(inside, affine)
     path = voxels.write_nifti(tmp_path / "sacrum.nii.gz", (inside & ~body).astype(np.uint8), affine)
     case = Case.preset().with_(**{"anatomy.kind": "labels", "anatomy.path": str(path), "mesh.size_mm": 12.0})
     with pytest.raises(InputError, match=r"vertebrae_S1\.nii\.gz beside it"):
@@ -149,7 +158,7 @@ def test_a_sacrum_without_the_body_of_s1_is_refused_and_its_file_named(tmp_path,
     assert "generic line" in content["ct"]["source"]
     # The folder is the whole sacrum again.
     again = Case.from_toml(tmp_path / "out" / "case.toml")
-    assert scanned_sacrum(again.anatomy).checks.volume_ml == pytest.approx(inside.sum() * 1.5**3 / 1e3, rel=0.02)
+    assert scanned_sacrum(again.anatomy).checks.volume_ml == pytest.approx(inside.sum() * 3.0**3 / 1e3, rel=0.02)
 
 
 # ------------------------------------------------------------------ segmentations of 3D Slicer
@@ -230,10 +239,15 @@ def test_a_label_map_with_a_slope(tmp_path, bone, kind):
     assert source.chosen.labels[0].number == 25
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, np.float64])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.int64, np.float64])
 def test_labels_of_any_type(tmp_path, bone, dtype):
     inside, affine = bone
-    assert masks_of(voxels.write_nifti(tmp_path / "map.nii.gz", inside.astype(dtype), affine))[0].sum() == inside.sum()
+    values = (100 * inside).astype(dtype)
+    if dtype != np.uint8:
+        values[0, 0, 0] = -100
+    mask, source = masks_of(voxels.write_nifti(tmp_path / "map.nii.gz", values, affine), (100,))
+    np.testing.assert_array_equal(mask, inside)
+    assert source.chosen.labels[0].number == 100
 
 
 def test_a_ct_is_no_label_map(tmp_path, bone):
@@ -247,11 +261,6 @@ def test_a_ct_is_no_label_map(tmp_path, bone):
 @pytest.fixture(scope="module")
 def mesh():
     return reference_mesh("sacrum-tiny-intact")
-
-
-@pytest.fixture(scope="module")
-def coarse():
-    return voxels.sacrum(h=3.0)
 
 
 def density_of(mesh, ct, **changes):

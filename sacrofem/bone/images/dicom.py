@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,11 @@ def _pixels(file: Path) -> tuple[NDArray[np.generic], bool]:
         data = pydicom.dcmread(file)
         if not data.file_meta.TransferSyntaxUID.is_compressed:
             return np.asarray(data.pixel_array), False
-        # pydicom unpacks few of these without further libraries; ITK does.
+        # What pydicom unpacks depends on the libraries beside it; ITK knows most of the rest.
+        with suppress(Exception):
+            return np.asarray(data.pixel_array), False
         sitk = library("SimpleITK")
+        sitk.ProcessObject.SetGlobalWarningDisplay(False)
         return np.asarray(sitk.GetArrayFromImage(sitk.ReadImage(str(file)))), True
 
 
