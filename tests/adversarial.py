@@ -1,6 +1,6 @@
 """Hundreds of random inputs and interrupts, each in a process of its own: no traceback, no signal, one short line.
 
-    python tests/adversarial.py [--share 0.1] [--seed 0] [--only cases|damaged|interrupts]
+    python tests/adversarial.py [--share 0.1] [--seed 0] [--only cases|damaged|files|interrupts]
 
 Prints a table; the exit status is 1 where a promise is broken, with the input that broke it.
 """
@@ -22,9 +22,11 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 sys.path.insert(0, str(Path(__file__).parent / "helpers"))
+from mutants import mutants
 from random_input import STUDY, case_texts, damaged, seeds_of_damage
 
-COUNTS = {"cases": 300, "damaged": 300, "interrupts": 200}
+# Of files: of each format that is read.
+COUNTS = {"cases": 300, "damaged": 300, "files": 60, "interrupts": 200}
 MOST_SECONDS, MOST_BYTES, LONGEST_LINE = 10.0, 2**30, 400
 COMMAND = (sys.executable, "-m", "sacrofem")
 
@@ -124,6 +126,16 @@ def damage(count, number, folder):
     return tally
 
 
+def files(count, number, folder):
+    """Damaged files of every format that is read."""
+    tally = Tally()
+    for name, what, found in mutants(folder, count, number):
+        tally.add(found.status, found.seconds, found.grown)
+        if found.fault:
+            tally.broken.append((found.fault, found.said.strip()[-300:], f"{name}, {what}"))
+    return tally
+
+
 def surface(folder):
     """A surface to import: that of the shipped sacrum."""
     import trimesh
@@ -177,7 +189,7 @@ def interrupts(count, number, folder):
     return tally
 
 
-KINDS = {"cases": cases, "damaged": damage, "interrupts": interrupts}
+KINDS = {"cases": cases, "damaged": damage, "files": files, "interrupts": interrupts}
 
 
 def main():

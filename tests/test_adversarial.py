@@ -72,9 +72,9 @@ def test_the_study_of_the_interrupts_is_sound(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("only", ["cases", "interrupts"])
-def test_a_share_in_processes_of_their_own(only):
+@pytest.mark.parametrize(("only", "share"), [("cases", 0.02), ("files", 0.1), ("interrupts", 0.02)])
+def test_a_share_in_processes_of_their_own(only, share):
     script = Path(__file__).parent / "adversarial.py"
-    words = [sys.executable, str(script), "--share", "0.02", "--seed", "1", "--only", only]
+    words = [sys.executable, str(script), "--share", str(share), "--seed", "1", "--only", only]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -109,17 +109,9 @@ def series(folder: Path, values: np.ndarray) -> None:
 def texts(folder: Path) -> Iterator[Path]:
     import json
 
-    from sacrofem import Case
     from sacrofem.anatomy.builtin.sacrum import ParametricSacrum
     from sacrofem.anatomy.landmarkfile import landmarks_to_dict
 
-    (folder / "case.toml").write_text(Case.preset("sif-bilateral").to_toml())
-    yield folder / "case.toml"
-    (folder / "study.toml").write_text(
-        'schema = 1\nname = "trial"\npreset = "sif-unilateral"\n[case.mesh]\nreference = "tiny"\n'
-        '[[factors]]\npath = "cement.volume_ml"\nvalues = [1.0, 2.0]\n'
-    )
-    yield folder / "study.toml"
     (folder / "landmarks.json").write_text(json.dumps(landmarks_to_dict(ParametricSacrum().landmarks)))
     yield folder / "landmarks.json"
     rows = "".join(f"{n},{300 + n}\n" for n in range(len(BLOCK.tets)))
@@ -139,19 +131,15 @@ def sound(folder: Path) -> dict[str, Path]:
 # ------------------------------------------------------------------ reading
 def read(path: Path) -> object:
     """What the package makes of a file by its name."""
-    from sacrofem import Case, read_mesh
+    from sacrofem import read_mesh
     from sacrofem.anatomy.landmarkfile import read_landmarks
-    from sacrofem.anatomy.scan.surface import SURFACE_SUFFIXES, read_surface, surface_solid
-    from sacrofem.bone.images import SUFFIXES, read_ct
+    from sacrofem.anatomy.scan.surface import read_surface, surface_solid
+    from sacrofem.anatomy.scan.surfacefile import SURFACE_SUFFIXES
+    from sacrofem.bone.images.read import SUFFIXES, read_ct
     from sacrofem.bone.moduli import read_moduli
-    from sacrofem.study.design import read_study
 
     if path.suffix in SURFACE_SUFFIXES:
         return surface_solid(read_surface(path), 6.0)
-    if path.name == "case.toml":
-        return Case.read(path)
-    if path.name == "study.toml":
-        return read_study(path)
     if path.suffix == ".json":
         return read_landmarks(path)
     if path.suffix == ".csv":

@@ -1,7 +1,4 @@
-"""Files of every format that is read, damaged at random: read, or refused in one line, each in a process of its own.
-
-Random valid cases and damaged case and study files too. Full counts: `tests/helpers/adversarial.py`.
-"""
+"""Headers that name other files: the system calls of reading them say that none was opened."""
 
 import os
 import shutil
@@ -15,14 +12,6 @@ from mutants import sound
 HELPERS = Path(__file__).parents[1] / "helpers"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HELPERS), os.environ.get("PYTHONPATH", "")])}
 SECRET = "no-file-of-theirs"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("trial", "count"), [("files", 6), ("cases", 15), ("mutated-cases", 30)])
-def test_it_is_taken_or_refused_in_one_line(trial, count):
-    command = [sys.executable, str(HELPERS / "adversarial.py"), trial, "--count", str(count), "--seed", "20261201"]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    assert done.stdout.endswith("\n0 faults\n"), done.stdout + done.stderr
 
 
 def hostile(folder, victim):
