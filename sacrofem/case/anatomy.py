@@ -176,6 +176,8 @@ class Anatomy(Section):
             raise refused(
                 "is no rigid motion", "give 16 numbers, row by row: rotation and shift", "frame", str(self.frame)
             )
+        if self.ct is not None and self.ct == self.path:
+            raise refused("is the bone itself", "give its CT, or leave it out", "ct", self.ct)
         for name in ("ct_series", "ct_offset_hu"):
             if self.ct is None and (value := getattr(self, name)) is not None:
                 raise refused("needs anatomy.ct", "give anatomy.ct, or leave it out", name, value)
