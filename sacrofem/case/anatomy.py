@@ -88,7 +88,9 @@ class Anatomy(Section):
         Annotated[int, within(0, 999_999_999, "what DICOM numbers a series by")]
         | Annotated[str, Field(max_length=100)]
         | None
-    ) = Field(default=None, description="number or UID of the series, where the folder of the CT holds several")
+    ) = Field(
+        default=None, description="number (no unit) or UID of the series, where the folder of the CT holds several"
+    )
     ct_offset_hu: Annotated[float, within(-33000, 33000, "what 16 bits of storage hold")] | None = Field(
         default=None,
         description="HU, added to the CT's numbers on purpose: -1024 where its intercept was lost; 0 says that they "
