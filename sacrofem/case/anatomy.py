@@ -90,7 +90,9 @@ class Anatomy(Section):
         Annotated[int, within(0, 999_999_999, "what DICOM numbers a series by")]
         | Annotated[str, Field(max_length=100)]
         | None
-    ) = Field(default=None, description="number or UID of the series, where the folder of the CT holds several")
+    ) = Field(
+        default=None, description="number (no unit) or UID of the series, where the folder of the CT holds several"
+    )
     ct_offset_hu: Annotated[float, within(-33000, 33000, "what 16 bits of storage hold")] | None = Field(
         default=None,
         description="HU, added to the CT's numbers on purpose: -1024 where its intercept was lost; 0 says that they "
@@ -180,6 +182,8 @@ class Anatomy(Section):
             raise refused(
                 "is no rigid motion", "give 16 numbers, row by row: rotation and shift", "frame", str(self.frame)
             )
+        if self.ct is not None and self.ct == self.path:
+            raise refused("is the bone itself", "give its CT, or leave it out", "ct", self.ct)
         for name in ("ct_series", "ct_offset_hu"):
             if self.ct is None and (value := getattr(self, name)) is not None:
                 raise refused("needs anatomy.ct", "give anatomy.ct, or leave it out", name, value)

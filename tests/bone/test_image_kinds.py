@@ -47,6 +47,15 @@ def test_slope_and_intercept_are_applied(tmp_path, ct, kind):
     np.testing.assert_array_equal(half.values[0], values)
 
 
+def test_nifti_is_unpacked_by_its_content_not_by_its_name(tmp_path, ct):
+    values, affine = ct
+    plain, packed = (voxels.write(kind, tmp_path, "ct", values, affine) for kind in (".nii", ".nii.gz"))
+    plain.rename(tmp_path / "a.nii.gz")
+    packed.rename(tmp_path / "a.nii")
+    for name in ("a.nii", "a.nii.gz"):
+        np.testing.assert_array_equal(read_image(tmp_path / name).values[0], values)
+
+
 def test_slope_of_nifti_2_and_of_a_big_endian_file(tmp_path, ct):
     values, affine = ct
     stored = (values + 1024).astype(">u2")

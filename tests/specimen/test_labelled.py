@@ -313,9 +313,13 @@ def test_the_histogram_counts_the_volume_of_the_bone(tmp_path, coarse, mesh):
 
 def test_a_segmentation_is_no_ct(tmp_path, coarse, mesh):
     inside, affine = coarse
-    path = voxels.write_nrrd(tmp_path / "a.seg.nrrd", inside.astype(np.uint8), affine, **segment(0, "Sacrum", 1))
-    with pytest.raises(InputError, match="is a segmentation, no CT"):
-        density_of(mesh, path)
+    slicer = voxels.write_nrrd(tmp_path / "a.seg.nrrd", inside.astype(np.uint8), affine, **segment(0, "Sacrum", 1))
+    named = voxels.write_nifti(tmp_path / "a.nii", inside.astype(np.int16), affine, names={1: "sacrum"})
+    for path in (slicer, named):
+        with pytest.raises(InputError, match="it is a segmentation, no CT"):
+            density_of(mesh, path)
+    with pytest.raises(InputError, match="is the bone itself"):
+        Case.preset().with_anatomy({"kind": "labels", "path": str(named), "ct": str(named)})
 
 
 @pytest.mark.parametrize("key", [{"ct_series": 1}, {"ct_offset_hu": 0.0}])

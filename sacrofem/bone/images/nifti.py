@@ -24,7 +24,7 @@ from sacrofem.bone.images.image import (
     placed,
     unoriented,
 )
-from sacrofem.bone.images.stored import Stored, beginning, scaled
+from sacrofem.bone.images.stored import Stored, beginning, is_packed, scaled
 from sacrofem.errors import InputError, cut
 from sacrofem.system.arrays import FloatArray
 
@@ -47,7 +47,8 @@ def read_nifti(path: Path) -> Image:
     InputError
         Naming the field of the header and its value.
     """
-    header, kind = _header(path)
+    packed = is_packed(path)
+    header, kind = _header(path, packed)
     shape = check_shape(path, header["dim"][1 : 1 + min(max(int(header["dim"][0]), 0), 7)].tolist(), "dim")
     spacing = [float(step) for step in header["pixdim"][1:4]]
     unit = _MM.get(int(header["xyzt_units"]) & 7)
@@ -73,7 +74,6 @@ def read_nifti(path: Path) -> Image:
     if unit != 1.0:
         notes = (*notes, f"its lengths are taken in units of {unit:g} mm, as its header says")
     offset = max(int(header["vox_offset"]), header.template_dtype.itemsize + 4)
-    packed = path.name.lower().endswith(".gz")
     values = Stored(path, path, offset, shape, dtype, "gzip" if packed else "raw", inside=packed).read()
     if slope is not None:
         values = scaled(path, values, slope, intercept)
@@ -83,9 +83,9 @@ def read_nifti(path: Path) -> Image:
     return Image(values[None], affine, facts, _names(header))
 
 
-def _header(path: Path) -> tuple[Any, str]:
+def _header(path: Path, packed: bool) -> tuple[Any, str]:
     nibabel = library("nibabel")
-    start = beginning(path, 544)
+    start = beginning(path, 544, packed=packed)
     size, order = next(
         ((n, mark) for n in _KINDS for mark in "<>" if start[:4] == struct.pack(f"{mark}i", n)), (0, "<")
     )
@@ -107,7 +107,7 @@ def _header(path: Path) -> tuple[Any, str]:
     from io import BytesIO
 
     with foreign(path):
-        whole = beginning(path, max(int(offset), size + 4))
+        whole = beginning(path, max(int(offset), size + 4), packed=packed)
         return getattr(nibabel, name).from_fileobj(BytesIO(whole), check=False), kind
 
 

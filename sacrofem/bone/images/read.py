@@ -81,8 +81,8 @@ def read_ct(
         See `read_image`; numbers that no CT holds.
     """
     image = read_image(path, series=series)
-    if len(image.values) != 1 or image.cropped:
-        problem = "is a segmentation, no CT"
+    if len(image.values) != 1 or image.labels:
+        problem = "names labels: it is a segmentation, no CT"
         raise InputError(
             problem, file=path, field="anatomy.ct", mend="give the CT here, and the labels in anatomy.path"
         )

@@ -144,11 +144,17 @@ def skip(content: IO[bytes], count: int) -> None:
         count -= len(piece)
 
 
-def beginning(path: Path, count: int) -> bytes:
-    """The first bytes of a file, unpacked if its name ends in ``.gz``; fewer where it ends sooner."""
+def is_packed(path: Path) -> bool:
+    """Whether a file is gzip, whatever its name says."""
+    with path.open("rb") as content:
+        return content.read(2) == b"\x1f\x8b"
+
+
+def beginning(path: Path, count: int, *, packed: bool = False) -> bytes:
+    """The first bytes of a file, unpacked on request; fewer where it ends sooner."""
     with foreign(path):
         try:
-            with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as content:
+            with gzip.open(path) if packed else path.open("rb") as content:
                 return content.read(count)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise InputError("not a readable image (it is cut short or no gzip)", file=path, mend=DAMAGED) from error
