@@ -9,7 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from sacrofem.anatomy.scan.surface import UNIT_MM
+from sacrofem.anatomy.scan.surface import UNIT_MM, look_like
 from sacrofem.errors import InputError
 from sacrofem.mesh.split import inner_faces
 from sacrofem.mesh.tetmesh import TET_EDGES, TET_FACES, TetMesh, boundary_faces
@@ -174,7 +174,7 @@ def check_mesh(mesh: TetMesh, file: object = None, *, sacrum_units: bool = False
         fits = [unit for unit, factor in UNIT_MM.items() if low <= extent.max() * factor <= high]
         refuse(
             f"its extent is outside {low:g} to {high:g} mm",
-            f'its numbers look like {" or ".join(fits)}: set anatomy.units = "{fits[0]}"' if fits else "give it in mm",
+            look_like(fits) if fits else "give it in mm",
             float(f"{extent.max():.3g}"),
         )
 

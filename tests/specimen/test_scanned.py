@@ -127,6 +127,8 @@ def test_an_imported_folder_is_a_sacrum(surface, tmp_path):
     }  # fmt: skip
     content = json.loads((folder / "import.json").read_text())
     assert content["twin"]["mean_distance_mm"] == found.scan.twin.mean_mm
+    assert content["likeness"]["score"] > 0.95
+    assert content["likeness"]["votes"]["volume_ml"]["value"] == pytest.approx(213.0, abs=3.0)
     again = case_anatomy(Case.from_toml(folder / "case.toml"))
     np.testing.assert_allclose(again.landmarks.levels, found.scan.landmarks.levels, atol=1e-5)
     points = np.random.default_rng(0).uniform(-50, 20, (200, 3))

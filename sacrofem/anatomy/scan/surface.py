@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from sacrofem.system.arrays import FloatArray, IntArray
 
 UNIT_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "in": 25.4, "um": 1e-3}
 """Length units of files, mm."""
+_UNIT_WORDS = {"in": "inches", "um": "micrometres"}
 
 EXTENT_MM = (70.0, 230.0)
 """Largest extent of a sacrum with or without coccyx; the bone is 94 to 108 mm long and as broad
@@ -130,7 +132,7 @@ def _check_size(path: Path, units: str, points: FloatArray) -> None:
         return
     fits = [unit for unit, factor in UNIT_MM.items() if EXTENT_MM[0] <= given * factor <= EXTENT_MM[1]]
     if fits:
-        mend = f'its numbers look like {" or ".join(fits)}: set anatomy.units = "{fits[0]}" (--units {fits[0]})'
+        mend = f"{look_like(fits)} (--units {fits[0]})"
     elif extent > 100.0 * EXTENT_MM[1]:
         mend = "its coordinates are damaged, or in a unit of no scanner: export it again"
     elif extent > EXTENT_MM[1]:
@@ -141,6 +143,12 @@ def _check_size(path: Path, units: str, points: FloatArray) -> None:
         f"is {extent:.4g} mm at its longest; a sacrum is {EXTENT_MM[0]:g} to {EXTENT_MM[1]:g} mm", file=path,
         field="anatomy.units", value=units, mend=mend,
     )  # fmt: skip
+
+
+def look_like(units: Sequence[str]) -> str:
+    """What to do about numbers that are of these units, one of `UNIT_MM` or several."""
+    words = " or ".join(_UNIT_WORDS.get(unit, unit) for unit in units)
+    return f'its numbers look like {words}: set anatomy.units = "{units[0]}"'
 
 
 def _merged(points: FloatArray, faces: IntArray) -> tuple[FloatArray, IntArray, int]:
