@@ -88,7 +88,7 @@ def test_values_are_cut_and_further_problems_counted(tmp_path):
     line = read(tmp_path / "case.toml", f'name = "{"n" * 300}"\n[load]\nkind = "{"v" * 300}"\n' + "a = 1\nb = 2\n")
     assert line == (
         "case.toml: load.a = 1: unknown key; "
-        "known here are kind, force_n, force_vector_n, facet_share, slope_deg, point_mm, ... "
+        "known here are kind, force_n, force_vector_n, facet_share, slope_deg, point_mm, moment_n_m "
         "(and 3 more: load.b, name, load.kind)"
     )
     with pytest.raises(CaseError) as caught:
