@@ -168,9 +168,7 @@ def test_threads_count_for_every_command(command, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "module"), [("cholmod", "sksparse.cholmod"), ("pardiso", "pypardiso")])
-def test_a_solver_that_is_not_installed_is_refused_at_once(
-    name, module, tmp_path, monkeypatch, capsys
-):
+def test_a_solver_that_is_not_installed_is_refused_at_once(name, module, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr(sacrofem.specimen.specimen, "case_anatomy", lambda case: pytest.fail("something was built"))
     path = tmp_path / "case.toml"
