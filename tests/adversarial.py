@@ -212,6 +212,7 @@ def main():
             lines.append(f"| {name} | {total} | {statuses} | {tally.seconds:.1f} | {size:.0f} | {len(tally.broken)} |")
             for what, said, text in tally.broken:
                 sys.stdout.write(f"{name}: {what}\n  {said}\n  {text!r}\n")
+            sys.stdout.flush()
             broken += len(tally.broken)
     sys.stdout.write("\n".join([f"seed {given_.seed}", *lines]) + "\n")
     return 1 if broken else 0

@@ -165,3 +165,12 @@ def test_threads_count_for_every_command(command, tmp_path, monkeypatch):
     out = ["--out", str(tmp_path / "m.vtu")] if command == "mesh" else []
     assert cli.main([command, "--threads", "1", *out]) == 2
     assert seen == [(1, 1)]
+
+
+@pytest.mark.parametrize(("name", "module"), [("cholmod", "sksparse.cholmod"), ("pardiso", "pypardiso")])
+def test_a_solver_that_is_not_installed_is_refused_at_once(name, module, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr(sacrofem.specimen.specimen, "case_anatomy", lambda case: pytest.fail("something was built"))
+    path = tmp_path / "case.toml"
+    path.write_text(f'[solver]\nfactorisation = "{name}"\n')
+    refused(capsys, tmp_path, ["check", path], "needs the package", "or leave the key out")

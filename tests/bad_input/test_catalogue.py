@@ -10,7 +10,7 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 CATALOGUE = tomllib.loads((HERE / "catalogue.toml").read_text(encoding="utf-8"))
-COUNTS = {"M": 38, "A": 12, "C": 32, "G": 26, "R": 17}
+COUNTS = {"M": 38, "A": 12, "C": 32, "G": 26, "R": 28}
 
 
 def named_tests(entry):
@@ -19,20 +19,18 @@ def named_tests(entry):
 
 def test_every_entry_is_there_once():
     assert list(CATALOGUE) == [f"{kind}{n:02d}" for kind, count in COUNTS.items() for n in range(1, count + 1)]
-    assert len(CATALOGUE) == 125
+    assert len(CATALOGUE) == 136
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_entry_says_what_is_done_about_it(name):
     entry = CATALOGUE[name]
     assert set(entry) - {"note"} == {"input", "status", "test" if entry["status"] == "tested" else "why"}
-    assert entry["status"] in ("tested", "later", "not applicable")
+    assert entry["status"] in ("tested", "not applicable")
     assert all(entry.values())
 
 
-def test_fifty_are_tested_and_no_more_is_left_out_than_agreed():
-    status = [entry["status"] for entry in CATALOGUE.values()]
-    assert status.count("tested") >= 50
+def test_no_more_is_left_out_than_agreed():
     left_out = {name for name, entry in CATALOGUE.items() if entry["status"] == "not applicable"}
     assert left_out == {"A06", "A07", "G15", "G16"}
 
