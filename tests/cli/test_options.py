@@ -32,7 +32,7 @@ ACTING = {
     "set": (("fracture.filler=callus", "cement.needles=3"), lambda case: case.cement.needles == 3),
 }
 # They need a sacrum of one's own.
-OWN = {"anatomy", "ct", "units", "label"}
+OWN = {"anatomy", "ct", "ct_series", "ct_offset_hu", "units", "label"}
 
 
 def test_no_option_is_forgotten_here():
@@ -59,6 +59,8 @@ def test_options_of_an_own_sacrum_act(tmp_path):
     file.write_text('[anatomy]\nkind = "labels"\npath = "a.nii"\n')
     anatomy = CaseOptions(ct=tmp_path / "ct.nii", label=("25", "S1")).case(file).anatomy
     assert (anatomy.labels, anatomy.ct) == ((25, "S1"), str(tmp_path / "ct.nii"))
+    of_ct = CaseOptions(ct=tmp_path / "ct.nii", ct_series="2", ct_offset_hu=-1024.0).case(file).anatomy
+    assert (of_ct.ct_series, of_ct.ct_offset_hu) == (2, -1024.0)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +69,8 @@ def test_options_of_an_own_sacrum_act(tmp_path):
         (["check", "--units", "mm"], "--units = 'mm': does not count: only an own mesh or surface has units"),
         (["check", "--label", "3"], "only a label map takes it"),
         (["check", "--ct", "x.nii"], "does not take it"),
+        (["check", "--ct-series", "2"], "needs anatomy.ct"),
+        (["check", "--ct-offset-hu", "-1024"], "needs anatomy.ct"),
         (["check", "--size", "6", "--reference", "tiny"], "does not count: mesh.size_mm is given"),
         (["check", "--side", "left", "--preset", "hemisacrum-one-legged", "--needles", "2"], "there is no bolus"),
         (["check", "--preset", "hemisacrum-one-legged", "--stop-at-encroachment"], "there is no bolus"),
@@ -168,7 +172,7 @@ def test_what_import_is_told_stands_in_its_case(tmp_path, monkeypatch, capsys):
     assert (case.cement.volume_ml, case.cement.side, case.mesh.size_mm, case.anatomy.sex) == (3.0, "left", 5.0, "male")
     data = tomllib.loads(written.case_text(case, {"kind": "surface", "path": "source.stl"}))
     assert data == {
-        "schema": 1,
+        "schema": 2,
         "preset": "sif-bilateral",
         "cement": {"volume_ml": 3.0, "side": "left", "approach": "long-axis"},
         "mesh": {"size_mm": 5.0},

@@ -199,8 +199,10 @@ def read_mesh(path: str | os.PathLike[str], *, straighten: bool = False) -> TetM
     points = np.asarray(content.points, dtype=float)
     if points.ndim != 2 or points.shape[1] != 3:
         refuse("its points are not three-dimensional", "give a volume mesh")
-    if (lost := np.flatnonzero((np.abs(points) > FARTHEST).any(axis=1))).size:
-        most = float(np.abs(points).max())
+    # Points that are not finite are counted where meshes are checked.
+    far = np.where(np.isfinite(points), np.abs(points), 0.0).max(axis=1)
+    if (lost := np.flatnonzero(far > FARTHEST)).size:
+        most = float(far.max())
         refuse(
             f"{len(lost)} points have coordinates up to {most:.3g} (the first, number {lost[0]})",
             "export the mesh again",
