@@ -110,7 +110,9 @@ def interruptible() -> Iterator[Interrupts]:
     """
     interrupts = Interrupts()
     sys.unraisablehook = interrupts.swallowed
-    for number in (*_ENDING, _RELAYED):
+    # A job in the background of a script is born with SIGINT ignored, and goes on when the script is interrupted.
+    heard = {number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN}
+    for number in (*heard, _RELAYED):
         signal.signal(number, interrupts)
     if not _POSIX:
         yield interrupts
@@ -121,7 +123,8 @@ def interruptible() -> Iterator[Interrupts]:
 
     def relay() -> None:
         while True:
-            signal.sigwait(_ENDING)
+            if signal.sigwait(_ENDING) not in heard:
+                continue
             time.sleep(_AGAIN_AFTER_S)
             signal.pthread_kill(main, _RELAYED)
 

@@ -88,6 +88,24 @@ def test_what_a_callback_swallows_comes_again():
     assert (done.returncode, done.stderr) == (7, "")
 
 
+def test_a_command_in_the_background_of_a_script_ignores_interrupts_but_not_the_end():
+    done = ended("""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            with interruptible():
+                # Foreign code that sets the system's own handler back.
+                ctypes.CDLL(None).signal(signal.SIGINT, 0)
+                kill()
+                time.sleep(0.3)
+                print("goes on", flush=True)
+                kill(signal.SIGTERM)
+                time.sleep(5)
+        except KeyboardInterrupt:
+            sys.exit(7)
+    """)
+    assert (done.returncode, done.stdout, done.stderr) == (7, "goes on\n", "")
+
+
 def test_after_its_end_a_command_leaves_at_once():
     done = ended("""
         with interruptible() as interrupts:
