@@ -18,6 +18,7 @@ def test_the_script_runs(capsys):
     assert "3.00 ml placed" in out
 
 
+@pytest.mark.slow
 def test_the_script_of_many_plans_runs(capsys):
     _, script = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
     exec(compile(script, "README.md", "exec"), {})

@@ -21,7 +21,8 @@ def sweep(volumes):
 
 @pytest.fixture(scope="module")
 def three():
-    cases = [tiny(cement__volume_ml=volume) for volume in (0.5, 4.1)] + [tiny(cement__approach="long-axis")]
+    changes = ({"cement__volume_ml": 0.5}, {"cement__volume_ml": 4.1}, {"cement__approach": "long-axis"})
+    cases = [tiny(mesh__order=1, **change) for change in changes]
     return cases, list(compare_plans(cases, audit=0.5, seed=1))
 
 
