@@ -44,16 +44,25 @@ def _validity(content: Mapping[str, Any], numbers: Numbers) -> Iterator[Verdict]
         if check["number"] is None:
             details.append(Markup("{}: – ({}).").format(check["what"].capitalize(), check["reason"]))
             continue
+        number, amber, outside = (
+            _with_unit(numbers, f"{at}/{key}", check["unit"]) for key in ("number", "amber", "outside")
+        )
         details.append(
-            Markup("{}: {}, {} {} {} cement; amber above {}, outside above {} ({}).").format(
-                check["what"].capitalize(), check["state"], numbers(f"{at}/number"), check["unit"] or "(share)",
-                check["at"], numbers(f"{at}/amber"), numbers(f"{at}/outside"), check["source"],
+            Markup("{}: {}, {} {} cement; amber above {}, outside above {} ({}).").format(
+                check["what"].capitalize(), check["state"], number, check["at"], amber, outside, check["source"]
             )
-        )  # fmt: skip
+        )
     state: Literal["good", "amber", "bad"] = (
         "bad" if found["state"] == "outside" else "amber" if found["state"] == "amber" else "good"
     )
     yield Verdict(state, "Validity", f"{found['text']}.", details)
+
+
+def _with_unit(numbers: Numbers, path: str, unit: str) -> Markup:
+    """A number with its unit; a share in percent."""
+    if unit:
+        return Markup("{} {}").format(numbers(path), unit)
+    return numbers(path, f"{100.0 * numbers.raw(path):.3g} %")
 
 
 def _reach(content: Mapping[str, Any], numbers: Numbers) -> Iterator[Verdict]:
@@ -66,7 +75,7 @@ def _reach(content: Mapping[str, Any], numbers: Numbers) -> Iterator[Verdict]:
     text = "cement reaches no fracture." if none else f"cement does not reach {', '.join(missed)}."
     shares = [
         Markup("Covered of {}: {} of its area.").format(
-            name.replace("_", " "), numbers(f"comparison/cement/covered_share/{name}")
+            name.replace("_", " "), _with_unit(numbers, f"comparison/cement/covered_share/{name}", "")
         )
         for name in reached
     ]
@@ -101,11 +110,12 @@ def _safety(content: Mapping[str, Any], numbers: Numbers) -> Verdict:
         text = "touching: nothing lies in canal or foramina, but a radiologist would point at what follows."
     for k, touch in enumerate(touching):
         at = f"comparison/safety/touching/{k}"
-        unit = "of the ala" if touch["unit"] == "share" else touch["unit"]
+        unit = "" if touch["unit"] == "share" else touch["unit"]
         details.append(
-            Markup("{} {}: {} {}, bound {} ({}).").format(
-                touch["what"].capitalize(), str(touch["where"]).replace("_", " "), numbers(f"{at}/value"), unit,
-                numbers(f"{at}/bound"), touch["source"],
+            Markup("{} {}: {}{}, bound {} ({}).").format(
+                touch["what"].capitalize(), str(touch["where"]).replace("_", " "),
+                _with_unit(numbers, f"{at}/value", unit), "" if unit else " of the ala",
+                _with_unit(numbers, f"{at}/bound", unit), touch["source"],
             )
         )  # fmt: skip
     if safety.get("first_reached"):
