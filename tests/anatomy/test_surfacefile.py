@@ -1,5 +1,7 @@
 """Surface files as programs write them: read whole, or refused by what is wrong with the file."""
 
+import re
+
 import numpy as np
 import pytest
 import trimesh
@@ -183,3 +185,28 @@ def test_paths_that_cannot_be(tmp_path):
     (tmp_path / "bone.step").write_text("ISO-10303-21;")
     with pytest.raises(InputError, match=r"no surface that can be read; give one of \.stl"):
         read_surface(tmp_path / "bone.step")
+
+
+@pytest.mark.parametrize("mode", ["Appended", "Binary"])
+@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize("bits", [32, 64])
+def test_a_vtp_is_given_no_more_memory_than_it_can_fill(tmp_path, mode, compressed, bits):
+    """A block that says of itself that it is far larger than its file: VTK would take five gibibytes first."""
+    pyvista = pytest.importorskip("pyvista")
+    xml = pytest.importorskip("vtkmodules.vtkIOXML")
+    path = tmp_path / "bone.vtp"
+    writer = xml.vtkXMLPolyDataWriter()
+    writer.SetInputData(pyvista.wrap(BONE))
+    writer.SetFileName(str(path))
+    writer.SetHeaderType(bits)
+    getattr(writer, f"SetDataModeTo{mode}")()
+    if not compressed:
+        writer.SetCompressorTypeToNone()
+    writer.Write()
+    assert len(read_surface(path).faces) == len(BONE.faces)
+    content = path.read_bytes()
+    place = content.index(b"<AppendedData" if mode == "Appended" else b'format="binary"')
+    start = re.compile(rb">\s*_" if mode == "Appended" else rb">\s*(?=\w)").search(content, place).end()
+    path.write_bytes(content[:start] + b"/v//f/7//3/+" + content[start + 12 :])
+    with pytest.raises(InputError, match=r"declares \d+ bytes or items where it holds"):
+        read_surface(path)

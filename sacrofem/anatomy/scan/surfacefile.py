@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import codecs
 import re
 from importlib import import_module
@@ -20,6 +21,8 @@ _MOST_TRIANGLES = 20_000_000
 _STL_HEADER = 84
 _STL_TRIANGLE = np.dtype([("normal", "<3f4"), ("corners", "<9f4"), ("attribute", "<u2")])
 _AGAIN = "export the surface again"
+# What zlib makes of a byte at most, and what the largest surface takes for one of its arrays.
+_ZLIB_RATIO, _MOST_BYTES = 1032, 24 * _MOST_TRIANGLES
 # Two numbers beside one another that each have a comma where a point belongs.
 _COMMAS = re.compile(rb"(?<![\w,.])-?\d+,\d+(?:[eE][-+]?\d+)?[ \t]+-?\d+,\d+")
 
@@ -133,6 +136,7 @@ def _vtp(path: Path, content: bytes) -> tuple[FloatArray, IntArray]:
         raise InputError("holds an XML document type", file=path, mend="export it again without one")
     if not re.search(rb'<VTKFile\b[^>]*\btype\s*=\s*["\']PolyData["\']', content[:4096]):
         raise InputError("not a readable surface (it does not begin like a .vtp)", file=path, mend=_AGAIN)
+    _check_declared(path, content)
     try:
         pyvista: Any = import_module("pyvista")
         core: Any = import_module("vtkmodules.vtkCommonCore")
@@ -157,3 +161,42 @@ def _vtp(path: Path, content: bytes) -> tuple[FloatArray, IntArray]:
     if not sound or not len(faces):
         raise InputError("not a readable surface (no triangles could be read from it)", file=path, mend=_AGAIN)
     return points, faces
+
+
+def _check_declared(path: Path, content: bytes) -> None:
+    """Refuse counts and blocks of a VTP that the file has no room for: VTK takes their memory before it reads them."""
+    head = content[: content.find(b">", content.find(b"<VTKFile")) + 1]
+    word = np.dtype("<u8" if b"UInt64" in head else "<u4")
+    word = word.newbyteorder(">") if b"BigEndian" in head else word
+    compressed = b"compressor" in head
+    for found in re.finditer(rb'NumberOf\w+\s*=\s*"\s*(\d+)', content):
+        _check_room(path, int(found[1][:30]), len(content))
+    for found in re.finditer(rb'format\s*=\s*"binary"[^>]*>\s*([A-Za-z0-9+/=]+)', content):
+        _check_block(path, _decoded(found[1]), len(found[1]), word, compressed)
+    appended = re.search(rb'<AppendedData[^>]*encoding\s*=\s*"(\w+)"[^>]*>\s*_', content)
+    for found in re.finditer(rb'\boffset\s*=\s*"\s*(\d+)', content[: appended.start()]) if appended else ():
+        assert appended is not None
+        data = content[appended.end() + int(found[1][:18]) :][:64]
+        raw = data if appended[1] == b"raw" else _decoded(data)
+        _check_block(path, raw, len(content), word, compressed)
+
+
+def _decoded(text: bytes) -> bytes:
+    """The first words of base64."""
+    letters = re.match(rb"[A-Za-z0-9+/]*", text[:64])
+    assert letters is not None
+    return base64.b64decode(letters[0][: len(letters[0]) // 4 * 4])
+
+
+def _check_block(path: Path, data: bytes, length: int, word: np.dtype[Any], compressed: bool) -> None:
+    """An array of so many bytes in the file, by the words that it begins with."""
+    words = [int(w) for w in np.frombuffer(data, word, min(3, len(data) // word.itemsize))]
+    if compressed and len(words) == 3:
+        _check_room(path, (words[0] + (words[2] > 0)) * max(words[1], word.itemsize), length)
+    elif not compressed and words:
+        _check_room(path, words[0], length)
+
+
+def _check_room(path: Path, declared: int, length: int) -> None:
+    if declared > min(_ZLIB_RATIO * length, _MOST_BYTES):
+        raise InputError(f"declares {declared} bytes or items where it holds {length} bytes", file=path, mend=_AGAIN)
