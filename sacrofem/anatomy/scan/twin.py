@@ -91,6 +91,8 @@ class Twin:
 def fit_twin(solid: LatticeSolid, sex: Sex = "female", seed: int = 0) -> Twin:
     """Find frame and dimensions of a sacrum by least squares between truncated distance fields.
 
+    Whether it is a sacrum at all, `sacrofem.anatomy.scan.likeness` says afterwards.
+
     Parameters
     ----------
     solid
@@ -99,8 +101,6 @@ def fit_twin(solid: LatticeSolid, sex: Sex = "female", seed: int = 0) -> Twin:
         Preset from which to start, and to which dimensions are drawn (`PRIOR`).
     seed
         Of the sample of nodes.
-
-    Whether it is a sacrum at all, `sacrofem.anatomy.scan.likeness` says afterwards.
     """
     nodes, values = _samples(solid)
     random = np.random.default_rng(seed)
