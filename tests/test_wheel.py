@@ -19,7 +19,7 @@ def _run(*command, cwd):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not (ROOT / "pyproject.toml").is_file(), reason="needs a checkout")
-def test_the_wheel_holds_the_meshes_and_verifies_itself(tmp_path):
+def test_the_wheel_holds_the_meshes_and_baselines_and_finds_them(tmp_path):
     _run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", tmp_path, ROOT, cwd=tmp_path)
     (wheel,) = tmp_path.glob("sacrofem-*.whl")
     with zipfile.ZipFile(wheel) as archive:
@@ -34,11 +34,15 @@ def test_the_wheel_holds_the_meshes_and_verifies_itself(tmp_path):
     code = (
         "import sys, json; sys.path.insert(0, sys.argv[1])\n"
         "import sacrofem; assert sacrofem.__file__.startswith(sys.argv[1])\n"
-        "from sacrofem.study.regression import CASES, baselines_folder, compared, values_of\n"
-        "case, folder = CASES[0], baselines_folder()\n"
-        "assert str(folder).startswith(sys.argv[1])\n"
-        "stored = json.loads((folder / f'{case.name}.json').read_text())\n"
-        "print(json.dumps([str(d) for d in compared(case.name, stored, values_of(case))]))"
+        "from sacrofem.mesh.files.files import reference_folder, reference_mesh\n"
+        "from sacrofem.study.regression import CASES, baselines_folder\n"
+        "assert str(reference_folder()).startswith(sys.argv[1])\n"
+        "stored = [json.loads((baselines_folder() / f'{case.name}.json').read_text()) for case in CASES]\n"
+        "meshes = {record['mesh']: reference_mesh(record['mesh'].removesuffix('.vtu')) for record in stored}\n"
+        "print(json.dumps({name: len(mesh.tets) for name, mesh in meshes.items()}))"
     )
     out = _run(sys.executable, "-P", "-c", code, tmp_path / "site", cwd=tmp_path)
-    assert json.loads(out.splitlines()[-1]) == []
+    # What is solved with them in an environment of their own is the last step of CI.
+    tets = json.loads(out.splitlines()[-1])
+    assert set(tets) <= shipped
+    assert min(tets.values()) > 5_000
