@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 
 
@@ -16,4 +17,7 @@ def end_with_parent() -> None:
         parent.join()
         os._exit(1)
 
+    # A worker is born deaf to what its parent waits for; by this signal a broken pool ends those that are left.
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     threading.Thread(target=watch, daemon=True).start()

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,11 @@ from sacrofem import cli
 from sacrofem.errors import EnvironmentFailure, InputError
 from sacrofem.study import runner
 from sacrofem.study.design import read_study
+from sacrofem.study.executors import _pool
 from sacrofem.study.runner import keys_of, run_study, write_table
 from sacrofem.study.store import Store, value_of
 from sacrofem.system.files import UNFINISHED, Publisher
+from sacrofem.system.signals import unheard_by_children
 
 HELPERS = Path(__file__).parents[1] / "helpers"
 STEPS = ("create", "write", "sync", "replace", "sync_folder")
@@ -322,6 +325,18 @@ def test_twenty_kills(tmp_path):
     assert found["kills"] == 20
     assert found["finished"] >= 1
     assert (found["lost"], found["torn"], found["repeated"], found["orphans"]) == (0, 0, 0, 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_broken_pool_can_end_the_workers_that_are_left():
+    """Else they go on beside those that take their place, and scenarios are solved twice."""
+    with _pool(1) as pool:
+        with unheard_by_children():
+            worker = pool.submit(os.getpid).result()
+            slow = pool.submit(time.sleep, 60)
+        os.kill(worker, signal.SIGTERM)
+        with pytest.raises(BrokenProcessPool):
+            slow.result(timeout=30)
 
 
 def test_a_full_disk(tmp_path):
