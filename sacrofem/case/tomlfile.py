@@ -110,6 +110,11 @@ def nested(dotted: Mapping[str, Any]) -> dict[str, Any]:
     return tree
 
 
+def overlap(key: str, other: str) -> bool:
+    """Whether two dotted keys are one, or one of them is a table that holds the other."""
+    return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")
+
+
 def merged(base: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]:
     """``base`` with the values of ``update`` laid over it, table by table; lists are replaced whole.
 

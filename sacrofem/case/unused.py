@@ -28,18 +28,26 @@ def unused_keys(case: Case) -> tuple[str, ...]:
 
 def unused_specimen_keys(case: Case) -> tuple[str, ...]:
     """Those of bone, fracture, supports and load."""
-    return _sentences((*_of_anatomy(case), *_of_fracture(case), *_of_supports(case)), case)
+    return _sentences(_of_specimen(case), case)
 
 
 def unused_plan_keys(case: Case) -> tuple[str, ...]:
     """Those of cement, and those of the fracture that only needles follow."""
-    return _sentences((*_of_needles(case), *_of_cement(case)), case)
+    return _sentences(_of_plan(case), case)
 
 
 def idle_keys(case: Case) -> dict[str, str]:
     """Why a key has no effect whatever its value, for each such key."""
-    rules = (*_of_anatomy(case), *_of_fracture(case), *_of_needles(case), *_of_cement(case))
+    rules = (*_of_specimen(case), *_of_plan(case))
     return {name: reason for applies, reason, names in reversed(rules) if applies for name in names}
+
+
+def _of_specimen(case: Case) -> tuple[_Rule, ...]:
+    return (*_of_anatomy(case), *_of_fracture(case), *_of_supports(case))
+
+
+def _of_plan(case: Case) -> tuple[_Rule, ...]:
+    return (*_of_needles(case), *_of_cement(case))
 
 
 def _sentences(rules: Iterable[_Rule], case: Case) -> tuple[str, ...]:

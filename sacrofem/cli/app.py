@@ -92,6 +92,7 @@ class CaseOptions:
         """
         from sacrofem.case.case import Case
         from sacrofem.case.presets import DEFAULT_PRESET
+        from sacrofem.case.tomlfile import overlap
 
         if file is not None:
             case = Case.from_toml(file, preset=self.preset)
@@ -101,7 +102,7 @@ class CaseOptions:
         case = self._with_anatomy(case, field)
         given = self._keys()
         for name, (key, value) in given.items():
-            if any(key == other or key.startswith(f"{other}.") or other.startswith(f"{key}.") for other in settings):
+            if any(overlap(key, other) for other in settings):
                 raise InputError(f"{key} is given by --set too", field=name, value=value, mend="leave one out")
         turned = case
         if self.side is not None:

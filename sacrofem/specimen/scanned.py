@@ -153,16 +153,18 @@ def _found(
 ) -> ScannedSacrum:
     solid, checks, notes, source = _solid(kind, path, stamp, units, labels)
     # What is no sacrum by its size alone costs no fit, and what no twin is like no search for landmarks.
-    _check_vital(Likeness(of_solid(solid)), path)
+    measured = of_solid(solid)
+    _check_vital(Likeness(measured), path)
     try:
         twin = fit_twin(solid, sex)
     except InputError as error:
         raise InputError(error.problem, file=path, field=error.field, mend=error.mend) from error
-    _check_vital(Likeness(of_twin(solid, twin)), path)
+    measured = of_twin(measured, solid, twin)
+    _check_vital(Likeness(measured), path)
     marks = find_landmarks(solid, twin)
     if source is not None and source.chosen.lacks_s1 and marks.confidence["endplate"] < _LEAST_ENDPLATE:
         raise source.without_endplate()
-    likeness = Likeness(of_landmarks(solid, twin, marks))
+    likeness = Likeness(of_landmarks(measured, solid, twin, marks))
     if not likeness.is_sacrum:
         raise _no_sacrum(likeness, path)
     residual = (

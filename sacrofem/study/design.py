@@ -16,7 +16,7 @@ from sacrofem.case.identity import digest
 from sacrofem.case.presets import DEFAULT_PRESET
 from sacrofem.case.problems import CaseError
 from sacrofem.case.schema import SCHEMA, translated_study
-from sacrofem.case.tomlfile import LARGEST_STUDY, read_toml
+from sacrofem.case.tomlfile import LARGEST_STUDY, overlap, read_toml
 from sacrofem.errors import InputError, SacrofemError
 from sacrofem.study.sampling import shares
 from sacrofem.study.studyfile import MOST_SCENARIOS, Design, Factor, StudyFile
@@ -129,7 +129,7 @@ def read_study(path: Path, changes: Mapping[str, Any] | None = None) -> Study:
     base = _base(content, path)
     varied = ["name", *(key for factor in content.factors for key in factor.keys), *itertools.chain(*content.scenarios)]
     for key, value in (changes or {}).items():
-        if any(f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.") for other in varied):
+        if any(overlap(key, other) for other in varied):
             raise InputError("is the study's to say", field=f"--set {key}", value=value, mend="leave it out")
     told = (*base.translations, *translations)
     base = base.with_(**changes) if changes else base

@@ -113,8 +113,8 @@ class Store:
         sound = isinstance(record, dict) and hashlib.sha256(body.encode()).hexdigest() == content.get("sha256")
         return record if sound else None
 
-    def progress(self) -> Progress:
-        """How far the study of this folder is.
+    def scenarios(self) -> tuple[str, dict[int, str]]:
+        """Name of the study of this folder, and the key of every scenario by number.
 
         Raises
         ------
@@ -130,6 +130,17 @@ class Store:
             keys, name = {}, ""
         if not keys or not all(map(_KEY.fullmatch, keys.values())):
             raise InputError("is no study", file=path, mend="name a folder that `sacrofem study run` wrote")
+        return name, keys
+
+    def progress(self) -> Progress:
+        """How far the study of this folder is.
+
+        Raises
+        ------
+        InputError
+            No study was run here.
+        """
+        name, keys = self.scenarios()
         states = [record and record["status"] == "done" for record in map(self.read, keys.values())]
         return Progress(name, keys, states.count(True), states.count(False))
 

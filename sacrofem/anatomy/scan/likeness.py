@@ -217,11 +217,11 @@ def of_solid(solid: LatticeSolid) -> Measured:
     )
 
 
-def of_twin(solid: LatticeSolid, twin: Twin) -> Measured:
-    """What can be measured once the twin is known."""
+def of_twin(early: Measured, solid: LatticeSolid, twin: Twin) -> Measured:
+    """What was measured of the solid, and what can be once the twin is known."""
     parameters = twin.sacrum.parameters
     return replace(
-        of_solid(solid),
+        early,
         distance=twin.mean_mm / float(np.cbrt(solid.volume_mm3)),
         distance_p95_mm=twin.p95_mm,
         breadth_mm=parameters.alar_breadth_mm,
@@ -229,8 +229,8 @@ def of_twin(solid: LatticeSolid, twin: Twin) -> Measured:
     )
 
 
-def of_landmarks(solid: LatticeSolid, twin: Twin, marks: ScannedLandmarks) -> Measured:
-    """All of it."""
+def of_landmarks(middle: Measured, solid: LatticeSolid, twin: Twin, marks: ScannedLandmarks) -> Measured:
+    """What was measured by the twin, and all that the landmarks give besides."""
     here = solid.placed(marks.frame)
     points, normals = surface_points(here)
     each = _area_mm2(here) / len(points)
@@ -244,7 +244,7 @@ def of_landmarks(solid: LatticeSolid, twin: Twin, marks: ScannedLandmarks) -> Me
         joints.append(int(np.count_nonzero(on & (np.linalg.norm(away, axis=1) < 0.5 * HEIGHT_MM[1]))))
     open_ = [confidence[f"foramen_{level}_{side}"] for level in _OPEN_LEVELS for side in SIDES]
     return replace(
-        of_twin(solid, twin),
+        middle,
         taper=_taper(here, found.levels),
         symmetry=confidence["symmetry"],
         endplate_mm2=each * float(np.count_nonzero(plate)),

@@ -122,7 +122,7 @@ def _rows(folder: Path, study: Study) -> list[Row]:
     rows = read_rows(folder) if (folder / TABLE).exists() else []
     if len(rows) != len(study.scenarios) or any(row.get("status") == MISSING for row in rows):
         if (folder / SCENARIOS).is_dir():
-            write_table(study, store, store.progress().keys)
+            write_table(study, store, store.scenarios()[1])
         rows = read_rows(folder)
     if len(rows) != len(study.scenarios):
         problem = f"has {len(rows)} rows for {len(study.scenarios)} scenarios"
