@@ -14,6 +14,7 @@ import numpy as np
 
 from sacrofem.errors import EnvironmentFailure, InputError, cut
 from sacrofem.system.arrays import FloatArray, IntArray
+from sacrofem.system.untrusted import ZLIB_RATIO, check_document_type
 
 SURFACE_SUFFIXES = (".stl", ".ply", ".obj", ".off", ".vtp")
 
@@ -21,8 +22,8 @@ _MOST_TRIANGLES = 20_000_000
 _STL_HEADER = 84
 _STL_TRIANGLE = np.dtype([("normal", "<3f4"), ("corners", "<9f4"), ("attribute", "<u2")])
 _AGAIN = "export the surface again"
-# What zlib makes of a byte at most, and what the largest surface takes for one of its arrays.
-_ZLIB_RATIO, _MOST_BYTES = 1032, 24 * _MOST_TRIANGLES
+# Of one array of the largest surface.
+_MOST_BYTES = 24 * _MOST_TRIANGLES
 # Two numbers beside one another that each have a comma where a point belongs.
 _COMMAS = re.compile(rb"(?<![\w,.])-?\d+,\d+(?:[eE][-+]?\d+)?[ \t]+-?\d+,\d+")
 
@@ -132,8 +133,7 @@ def _declared(head: bytes, body: bytes, kind: str) -> int | None:
 
 
 def _vtp(path: Path, content: bytes) -> tuple[FloatArray, IntArray]:
-    if re.search(rb"<!(?:DOCTYPE|ENTITY)", content):
-        raise InputError("holds an XML document type", file=path, mend="export it again without one")
+    check_document_type(path, content)
     if not re.search(rb'<VTKFile\b[^>]*\btype\s*=\s*["\']PolyData["\']', content[:4096]):
         raise InputError("not a readable surface (it does not begin like a .vtp)", file=path, mend=_AGAIN)
     _check_declared(path, content)
@@ -198,5 +198,5 @@ def _check_block(path: Path, data: bytes, length: int, word: np.dtype[Any], comp
 
 
 def _check_room(path: Path, declared: int, length: int) -> None:
-    if declared > min(_ZLIB_RATIO * length, _MOST_BYTES):
+    if declared > min(ZLIB_RATIO * length, _MOST_BYTES):
         raise InputError(f"declares {declared} bytes or items where it holds {length} bytes", file=path, mend=_AGAIN)

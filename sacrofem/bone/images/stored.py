@@ -19,11 +19,12 @@ from sacrofem.bone.images.image import DAMAGED, foreign
 from sacrofem.errors import InputError
 from sacrofem.system.arrays import FloatArray
 from sacrofem.system.memory import GIB, available_bytes
+from sacrofem.system.untrusted import ZLIB_RATIO
 
 Encoding = Literal["raw", "gzip", "zlib", "bzip2", "text"]
 _PIECE = 1 << 22
-# Deflate packs at most 1032 bytes into one (zlib's technical notes); bzip2 some 45 MB into 40 bytes.
-_MOST_PACKED = {"raw": 1, "text": 1, "gzip": 1032, "zlib": 1032, "bzip2": 1_200_000}
+# Bytes that are packed into one at most; bzip2 packs some 45 MB into 40 bytes.
+_MOST_PACKED = {"raw": 1, "text": 1, "gzip": ZLIB_RATIO, "zlib": ZLIB_RATIO, "bzip2": 1_200_000}
 # The longest number in text, with what separates it.
 _LONGEST_NUMBER = 32
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from sacrofem.errors import EnvironmentFailure, InputError
+from sacrofem.system.untrusted import ZLIB_RATIO, check_document_type
 
 _XML = r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->)(?s:.))*-->\s*)*"
 _KINDS: tuple[tuple[str, str], ...] = (
@@ -28,8 +29,8 @@ _KINDS: tuple[tuple[str, str], ...] = (
     (r"\s*\*[A-Za-z]", ".inp"),
 )
 
-# Bytes that one point or cell takes at least: as text, and compressed by zlib at its best.
-_LEAST_BYTES, _ZLIB_RATIO = 4.0, 1032.0
+# Bytes of text that one point or cell takes at least.
+_LEAST_BYTES = 4.0
 
 _COUNTS = {
     ".vtu": rb'NumberOf(?:Points|Cells)\s*=\s*"\s*(\d+)',
@@ -77,8 +78,8 @@ def check_file(path: Path, suffix: str) -> None:
     if kind is not None and kind != suffix:
         mend = f"name it *{kind}" if kind.startswith(".") else "give a tet mesh as .vtu"
         raise InputError(f"not a readable {suffix} mesh (it looks like {kind})", file=path, mend=mend)
-    if suffix == ".vtu" and re.search(rb"<!(?:DOCTYPE|ENTITY)", content):
-        raise InputError("holds an XML document type", file=path, mend="export it again without one")
+    if suffix == ".vtu":
+        check_document_type(path, content)
     if suffix == ".vtu" and kind is None:
         raise InputError(f"not a readable {suffix} mesh (it does not begin like one)", file=path, mend=again)
     if suffix in _ELSEWHERE and (found := re.search(_ELSEWHERE[suffix], content)):
@@ -95,7 +96,7 @@ def check_file(path: Path, suffix: str) -> None:
 
 
 def _check_counts(path: Path, suffix: str, content: bytes, mend: str) -> None:
-    room = len(content) / _LEAST_BYTES * (_ZLIB_RATIO if suffix == ".vtu" else 1.0)
+    room = len(content) / _LEAST_BYTES * (ZLIB_RATIO if suffix == ".vtu" else 1.0)
     for found in re.finditer(_COUNTS[suffix], content) if suffix in _COUNTS else ():
         if (count := int(found[1][:30])) > room:
             raise InputError(f"declares {count} points or cells in {len(content)} bytes", file=path, mend=mend)
