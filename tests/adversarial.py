@@ -22,12 +22,12 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 sys.path.insert(0, str(Path(__file__).parent / "helpers"))
+from alone import Found
 from mutants import mutants
 from random_input import STUDY, case_texts, damaged, seeds_of_damage
 
 # Of files: of each format that is read.
 COUNTS = {"cases": 300, "damaged": 300, "files": 60, "interrupts": 200}
-MOST_SECONDS, MOST_BYTES, LONGEST_LINE = 10.0, 2**30, 400
 COMMAND = (sys.executable, "-m", "sacrofem")
 
 
@@ -40,13 +40,19 @@ class Tally:
     bytes: int = 0
     broken: list = field(default_factory=list)
 
-    def add(self, status, seconds, size):
+    def add(self, status, seconds=0.0, size=0):
         self.statuses[status] = self.statuses.get(status, 0) + 1
         self.seconds, self.bytes = max(self.seconds, seconds), max(self.bytes, size)
 
+    def judge(self, found, faults, what):
+        """Count a call, and keep what it broke."""
+        self.add(found.status, found.seconds, found.bytes)
+        if faults:
+            self.broken.append((", ".join(faults), found.said.strip()[-300:], what))
+
 
 def ended(arguments, folder, timeout=120.0):
-    """Status, standard error, CPU seconds and largest memory of a command."""
+    """What became of a command."""
     with (folder / "stderr").open("w+b") as err:
         process = subprocess.Popen([*COMMAND, *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=err)
         until = time.monotonic() + timeout
@@ -58,24 +64,7 @@ def ended(arguments, folder, timeout=120.0):
         process.returncode = os.waitstatus_to_exitcode(status)
         err.seek(0)
         text = err.read().decode("utf-8", "replace")
-    return process.returncode, text, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
-
-
-def faults(status, text, seconds, size):
-    """What of the promises an input broke."""
-    lines = text.splitlines()
-    return [
-        said
-        for said, broken in (
-            (f"status {status}", status not in (0, 2, 3)),
-            (f"{len(lines)} lines", len(lines) > 1 or (status == 2 and not lines)),
-            (f"{len(text)} characters", any(len(line) >= LONGEST_LINE for line in lines)),
-            ("internal error", "internal error" in text or "Traceback" in text),
-            (f"{seconds:.1f} s of the processor", seconds > MOST_SECONDS),
-            (f"{size / 2**20:.0f} MiB", size > MOST_BYTES),
-        )
-        if broken
-    ]
+    return Found(process.returncode, text, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
 def drawn(strategy, count, number, check):
@@ -101,10 +90,7 @@ def _one(tally, folder, name, text, *, study=False):
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     words = ["study", "run", path, "--out", folder / "out", "--dry-run"] if study else ["check", path]
     found = ended(words, folder)
-    status, said, seconds, size = found
-    tally.add(status, seconds, size)
-    if broken := faults(*found):
-        tally.broken.append((", ".join(broken), said.strip()[:300], text))
+    tally.judge(found, found.faults((0, 2, 3)), text)
 
 
 def cases(count, number, folder):
@@ -130,9 +116,7 @@ def files(count, number, folder):
     """Damaged files of every format that is read."""
     tally = Tally()
     for name, what, found in mutants(folder, count, number):
-        tally.add(found.status, found.seconds, found.grown)
-        if found.fault:
-            tally.broken.append((found.fault, found.said.strip()[-300:], f"{name}, {what}"))
+        tally.judge(found, found.faults(), f"{name}, {what}")
     return tally
 
 
@@ -183,7 +167,7 @@ def interrupts(count, number, folder):
             after = 0.3 + rng.random() * max(0.9 * whole - 0.3, 0.1)
             out = folder / f"out-{place}-{turn}"
             status, said = interrupted([*words, "--out", out], after, folder)
-            tally.add("over before" if status is None else status, 0.0, 0)
+            tally.add("over before" if status is None else status)
             wrong = status not in (None, 130) or (status == 130 and len(said.splitlines()) != 1)
             half = [path for path in folder.glob(f"{out.name}/**/.partial-*")] if place < 2 else []
             if wrong or half or "Traceback" in said or "terminate" in said:

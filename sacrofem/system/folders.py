@@ -69,7 +69,7 @@ def check_folder(folder: Path, *, overwrite: bool = False, inputs: Sequence[Path
         raise InputError("is not a folder", field="--out", value=str(folder), mend="name another folder")
     if folder.is_dir() and not overwrite:
         mend = "name another or give --overwrite"
-        manifest = _manifest(folder)
+        manifest = manifest_of(folder)
         if manifest is None and not {path.name for path in folder.iterdir() if not _left_over(path)} <= _moved(folder):
             raise InputError("holds files that are not ours", field="--out", value=str(folder), mend=mend)
         if manifest is not None and of is not None and manifest.get("of") != of:
@@ -96,12 +96,7 @@ def check_writable(path: Path, field: str) -> None:
         raise InputError(problem, field=field, value=str(path), mend="name a place that can be written")
 
 
-def is_ours(folder: Path) -> bool:
-    """Whether a folder carries the manifest of a sacrofem result."""
-    return _manifest(folder) is not None
-
-
-def _manifest(folder: Path) -> dict[str, Any] | None:
+def manifest_of(folder: Path) -> dict[str, Any] | None:
     """The manifest of a result of ours, None where there is none."""
     path = folder / MANIFEST
     try:
@@ -133,7 +128,7 @@ def _kept(folder: Path, manifest: Mapping[str, Any]) -> set[str]:
 def _moved(folder: Path) -> set[str]:
     """Names of files that a run which was killed had moved into their place already."""
     stages = [path for path in folder.glob(f"{UNFINISHED}*") if _left_over(path) and path.is_dir()]
-    return set().union(*(_kept(folder, manifest) for stage in stages if (manifest := _manifest(stage))))
+    return set().union(*(_kept(folder, manifest) for stage in stages if (manifest := manifest_of(stage))))
 
 
 def _clear(folder: Path) -> None:
@@ -186,7 +181,7 @@ def result_folder(folder: Path, *, of: str | None = None, **facts: object) -> It
     started = time.perf_counter()
     stage, lock, made = None, None, not folder.exists()
     try:
-        earlier = _manifest(folder)
+        earlier = manifest_of(folder)
         old = _moved(folder) | (_kept(folder, earlier) if earlier else set())
         folder.mkdir(parents=True, exist_ok=True)
         _clear(folder)

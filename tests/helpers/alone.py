@@ -15,37 +15,35 @@ SECONDS, BYTES, LINE = 10, 2**30, 400
 
 
 class Found(NamedTuple):
-    """What became of a call: exit status (negative: a signal), standard error, processor seconds, bytes it grew by."""
+    """What became of a call: exit status (negative: a signal), standard error, processor seconds, bytes of memory."""
 
     status: int
     said: str
     seconds: float
-    grown: int
+    bytes: int
 
-    @property
-    def fault(self) -> str:
-        """What is wrong with it; empty where nothing is.
-
-        Right is a call that succeeds, or is refused with one line and status 2 (input), 3 (safety) or 5 (environment).
-        """
+    def faults(self, statuses: tuple[int, ...] = (0, 2, 5)) -> list[str]:
+        """What of the promises was broken: status, one short line that can be printed, seconds, bytes."""
         lines = self.said.splitlines()
-        if self.status < 0:
-            return f"signal {signal.Signals(-self.status).name}"
-        if self.status not in (0, 2, 3, 5):
-            return f"status {self.status}"
-        if self.status in (2, 5) and (len(lines) != 1 or not lines[0].startswith("error: ")):
-            return f"{len(lines)} lines"
-        if any(len(line) > LINE for line in lines):
-            return f"a line of {max(map(len, lines))} characters"
-        if not all(c.isprintable() or c == "\n" for c in self.said):
-            return "control characters"
-        if self.seconds > SECONDS:
-            return f"{self.seconds:.1f} s"
-        return f"{self.grown / 2**20:.0f} MiB" if self.grown > BYTES else ""
+        refused = self.status in (2, 5)
+        return [
+            words
+            for words, broken in (
+                (f"signal {-self.status}" if self.status < 0 else f"status {self.status}", self.status not in statuses),
+                (f"{len(lines)} lines", len(lines) > 1 or (refused and not lines)),
+                ("no line of an error", refused and bool(lines) and not lines[0].startswith("error: ")),
+                (f"a line of {max(map(len, lines), default=0)} characters", any(len(line) >= LINE for line in lines)),
+                ("internal error", "internal error" in self.said or "Traceback" in self.said),
+                ("control characters", not all(c.isprintable() or c == "\n" for c in self.said)),
+                (f"{self.seconds:.1f} s of the processor", self.seconds > SECONDS),
+                (f"{self.bytes / 2**20:.0f} MiB", self.bytes > BYTES),
+            )
+            if broken
+        ]
 
 
 def alone(call: Callable[[], int]) -> Found:
-    """Call in a fork of this process; what it prints to standard output is lost."""
+    """Call in a fork of this process; of its memory what it adds counts, and its standard output is lost."""
     begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     with tempfile.TemporaryFile("w+", errors="replace") as said, open(os.devnull, "w") as nowhere:
         child = os.fork()

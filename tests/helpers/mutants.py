@@ -12,29 +12,16 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import voxels
 from alone import Found, alone
 from blocks_of_tets import box
 
-FOLDER = "series"
-VOXELS = (14, 12, 10)
 BLOCK = box((2, 2, 2), (80.0, 60.0, 90.0))
 
 
 # ------------------------------------------------------------------ sound files
-def image() -> tuple[np.ndarray, Any]:
-    """CT numbers (z, y, x) and the SimpleITK image of them."""
-    import SimpleITK
-
-    rng = np.random.default_rng(4)
-    values = rng.normal(100, 60, VOXELS).astype(np.int16)
-    found = SimpleITK.GetImageFromArray(values)
-    found.SetSpacing((0.9, 0.8, 1.2))
-    return values, found
-
-
 def surfaces(folder: Path) -> Iterator[Path]:
     import trimesh
 
@@ -67,43 +54,12 @@ def meshes(folder: Path) -> Iterator[Path]:
 
 
 def images(folder: Path) -> Iterator[Path]:
-    import SimpleITK
-
-    values, found = image()
-    for name in ("ct.nii", "ct.nii.gz", "ct.nrrd", "ct.mha", "ct.mhd", "ct.nhdr"):
-        SimpleITK.WriteImage(found, str(folder / name), useCompression=name.endswith(".nrrd"))
-        yield folder / name
+    values = np.random.default_rng(4).normal(100, 60, (10, 12, 14)).astype(np.int16)
+    affine = np.diag([0.9, 0.8, 1.2, 1.0])
+    for kind in (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd", ".nhdr"):
+        yield voxels.write(kind, folder, "ct", values, affine)
     yield folder / "ct.raw"
-    series(folder / FOLDER, values)
-    yield folder / FOLDER
-
-
-def series(folder: Path, values: np.ndarray) -> None:
-    """A DICOM series of one slice a file."""
-    import pydicom
-    from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
-
-    folder.mkdir()
-    study, whole, frame = (generate_uid(entropy_srcs=[word]) for word in ("study", "series", "frame"))
-    for number, plane in enumerate(values):
-        meta = FileMetaDataset()
-        meta.MediaStorageSOPClassUID = CTImageStorage
-        meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[str(number)])
-        meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        slice_ = FileDataset(str(folder / f"{number}.dcm"), {}, file_meta=meta, preamble=b"\0" * 128)
-        slice_.SOPClassUID, slice_.SOPInstanceUID = CTImageStorage, meta.MediaStorageSOPInstanceUID
-        slice_.StudyInstanceUID, slice_.SeriesInstanceUID, slice_.FrameOfReferenceUID = study, whole, frame
-        slice_.Modality, slice_.PatientName, slice_.PatientID = "CT", "made", "1"
-        slice_.SeriesNumber, slice_.InstanceNumber = 1, number + 1
-        slice_.ImagePositionPatient, slice_.ImageOrientationPatient = [0, 0, 1.2 * number], [1, 0, 0, 0, 1, 0]
-        slice_.PixelSpacing, slice_.SliceThickness = [0.8, 0.9], 1.2
-        slice_.Rows, slice_.Columns = plane.shape
-        slice_.SamplesPerPixel, slice_.PhotometricInterpretation = 1, "MONOCHROME2"
-        slice_.BitsAllocated, slice_.BitsStored, slice_.HighBit, slice_.PixelRepresentation = 16, 16, 15, 1
-        slice_.RescaleSlope, slice_.RescaleIntercept = 1, 0
-        slice_.PixelData = plane.astype("<i2").tobytes()
-        pydicom.dcmwrite(folder / f"{number}.dcm", slice_, enforce_file_format=True)
+    yield voxels.write("dicom", folder, "series", values, affine)
 
 
 def texts(folder: Path) -> Iterator[Path]:

@@ -8,7 +8,7 @@ import pytest
 from sacrofem import cli
 from sacrofem.errors import EnvironmentFailure, InputError
 from sacrofem.system.files import UNFINISHED, sha256
-from sacrofem.system.folders import check_folder, is_ours, result_folder
+from sacrofem.system.folders import check_folder, manifest_of, result_folder
 
 
 def write(folder, **files):
@@ -29,7 +29,7 @@ def test_result_carries_a_manifest_with_hashes(tmp_path):
     assert manifest["seconds"] == 1.5
     assert manifest["versions"]["sacrofem"]
     assert manifest["files"]["two"] == {"sha256": sha256(folder / "two"), "bytes": 2}
-    assert is_ours(folder)
+    assert manifest_of(folder) is not None
 
 
 def test_failure_leaves_an_earlier_result_whole(tmp_path):
@@ -157,7 +157,7 @@ def test_a_file_that_somebody_changed_is_not_cleared_away(tmp_path):
 )  # fmt: skip
 def test_a_manifest_of_another_program_is_none_of_ours(manifest, tmp_path):
     (tmp_path / "manifest.json").write_text(manifest)
-    assert not is_ours(tmp_path)
+    assert manifest_of(tmp_path) is None
     with pytest.raises(InputError, match="not ours"):
         check_folder(tmp_path)
 
