@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -94,6 +95,15 @@ class Loading:
     load: Load
     resultant: Resultant
     force: FloatArray
+
+    def to_json(self) -> dict[str, Any]:
+        """Kind and resultant as plain data."""
+        return {
+            "kind": self.load.kind,
+            "force_n": [float(x) for x in self.resultant.force],
+            "point_mm": [float(x) for x in self.resultant.point],
+            "moment_n_m": [float(x) / 1e3 for x in self.resultant.moment],
+        }
 
 
 def build_mesh(case: Case, solid: Solid, landmarks: Landmarks) -> tuple[TetMesh, Notes]:

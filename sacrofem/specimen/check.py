@@ -10,7 +10,6 @@ from sacrofem.mechanics.parts.joint import ElasticLayer
 from sacrofem.mechanics.parts.ligaments import Ligaments
 from sacrofem.mechanics.parts.materials import floor_share
 from sacrofem.mechanics.parts.part import total_fixed
-from sacrofem.specimen.build import Loading
 from sacrofem.specimen.plan import Plan
 from sacrofem.specimen.setup import Setup
 
@@ -36,24 +35,14 @@ def summary(specimen: Setup, plan: Plan) -> dict[str, dict[str, Any]]:
         },
         "cement": {**plan.volumes_ml, "needles": len(plan.needles), **_near(plan)},
         "safety": plan.safety.to_json(),
-        "load": _load(specimen.loading),
-        "loads": {name: _load(loading) for name, loading in specimen.further.items()},
+        "load": specimen.loading.to_json(),
+        "loads": {name: loading.to_json() for name, loading in specimen.further.items()},
         "supports": {
             "fixed_nodes": int(total_fixed(held, specimen.space).any(axis=1).sum()),
             "elastic_faces": sum(len(part.faces) for part in held if isinstance(part, ElasticLayer)),
             "ligaments": sum(len(part.names) for part in held if isinstance(part, Ligaments)),
         },
         "warnings": {str(number): text for number, text in enumerate(warnings, 1)},
-    }
-
-
-def _load(loading: Loading) -> dict[str, Any]:
-    resultant = loading.resultant
-    return {
-        "kind": loading.load.kind,
-        "force_n": [float(x) for x in resultant.force],
-        "point_mm": [float(x) for x in resultant.point],
-        "moment_n_m": [float(x) / 1e3 for x in resultant.moment],
     }
 
 

@@ -385,12 +385,8 @@ class Comparison:
             return {"loads": {}, "worst": {}}
         loads = {}
         for name, one in self.by_load.items():
-            loading = one.specimen.loading
             loads[name] = {
-                "kind": loading.load.kind,
-                "force_n": [float(x) for x in loading.resultant.force],
-                "point_mm": [float(x) for x in loading.resultant.point],
-                "moment_n_m": [float(x) / 1e3 for x in loading.resultant.moment],
+                **one.specimen.loading.to_json(),
                 "before": dict(one.before),
                 "after": dict(one.after),
                 "change": dict(one.change),
